@@ -1,0 +1,20 @@
+"""LiteRT (TensorFlow Lite): litert-torch's converter, ai-edge-quantizer."""
+
+from edgebuild.backends.litert.export import adopt, export
+from edgebuild.backends.litert.graph import float_operators, is_quantized, observe, operators
+from edgebuild.backends.litert.quantize import quantize
+
+DISTRIBUTIONS = ("torch", "litert-torch", "litert-converter", "ai-edge-litert", "ai-edge-quantizer")
+FOREIGN = ("tflite",)
+
+__all__ = [
+    "DISTRIBUTIONS",
+    "FOREIGN",
+    "adopt",
+    "export",
+    "float_operators",
+    "is_quantized",
+    "observe",
+    "operators",
+    "quantize",
+]

@@ -1,0 +1,109 @@
+"""Looking inside a TFLite model: its operators, and every tensor it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from edgebuild.backends.base import Files, Tensors
+from edgebuild.backends.litert.flatbuffer import operator_kind, read
+from edgebuild.core.origin import RuntimeOp
+
+_NO_COMPUTE = frozenset(["QUANTIZE", "DEQUANTIZE", "RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS", "CAST", "SHAPE"])
+
+
+def operators(files: Files) -> tuple[RuntimeOp, ...]:
+    """The operators of the first subgraph, named by their first output tensor."""
+    model = read(first(files))
+    graph = model.subgraphs[0]
+    computed = {index for operator in graph.operators for index in operator.outputs} | set(graph.inputs)
+
+    def names(indices: Iterable[int]) -> tuple[str, ...]:
+        return tuple(_tensor_name(graph, index) for index in indices if index in computed)
+
+    return tuple(
+        RuntimeOp(
+            name=names(operator.outputs)[0],
+            kind=operator_kind(model, operator),
+            compute=operator_kind(model, operator) not in _NO_COMPUTE,
+            inputs=names(operator.inputs),
+            outputs=names(operator.outputs),
+        )
+        for operator in graph.operators
+        if len(operator.outputs)
+    )
+
+
+def is_quantized(files: Files) -> bool:
+    """Whether any tensor is stored or computed in scaled integers."""
+    graph = read(first(files)).subgraphs[0]
+    return any(_scaled(tensor) for tensor in graph.tensors)
+
+
+def float_operators(files: Files) -> tuple[RuntimeOp, ...]:
+    """Compute operators whose first output is a float tensor."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = read(first(files)).subgraphs[0]
+    floats = {_tensor_name(graph, i) for i, t in enumerate(graph.tensors) if t.type == schema.TensorType.FLOAT32}
+    return tuple(op for op in operators(files) if op.compute and op.outputs[0] in floats)
+
+
+def _scaled(tensor: Any) -> bool:
+    return (
+        tensor.quantization is not None and tensor.quantization.scale is not None and len(tensor.quantization.scale) > 0
+    )
+
+
+def observe(files: Files, samples: Iterable[Tensors]) -> Iterator[dict[str, np.ndarray]]:
+    """Run TFLite's reference resolver without delegates and with every tensor kept, integers as the reals they mean.
+
+    Inputs are named as in the signature; a model without one has the tensors' own names.
+    """
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter: Any = Interpreter(
+        model_content=first(files),
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.allocate_tensors()
+    slots = _input_slots(interpreter)
+    graph = read(first(files)).subgraphs[0]
+    wanted = {index for operator in graph.operators for index in operator.outputs} | set(slots.values())
+    for sample in samples:
+        for name, value in sample.items():
+            interpreter.set_tensor(slots[name], value)
+        interpreter.invoke()
+        yield {_tensor_name(graph, index): _real(interpreter, graph, index) for index in sorted(wanted)}
+
+
+def _real(interpreter: Any, graph: Any, index: int) -> np.ndarray:
+    value: np.ndarray = interpreter.get_tensor(index).copy()
+    quantization = graph.tensors[index].quantization
+    if not _scaled(graph.tensors[index]) or len(quantization.scale) != 1:
+        return value
+    real: np.ndarray = (value.astype(np.float32) - quantization.zeroPoint[0]) * np.float32(quantization.scale[0])
+    return real
+
+
+def _input_slots(interpreter: Any) -> dict[str, int]:
+    details = interpreter.get_input_details()
+    slots = {detail["name"]: int(detail["index"]) for detail in details}
+    for key in interpreter.get_signature_list():
+        for name, detail in interpreter.get_signature_runner(key).get_input_details().items():
+            slots[name] = slots[detail["name"]]
+        break
+    return slots
+
+
+def _tensor_name(graph: Any, index: int) -> str:
+    name: bytes = graph.tensors[index].name
+    return name.decode(errors="replace")
+
+
+def first(files: Files) -> bytes:
+    """The bytes of the file that the runtime opens."""
+    return next(iter(files.values()))

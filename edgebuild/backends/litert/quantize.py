@@ -1,0 +1,74 @@
+"""A quantization plan into TFLite, by ai-edge-quantizer with its calibration result made from the plan."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from edgebuild.backends.base import Exported, quiet
+from edgebuild.backends.litert.export import FILE, boundary_steps
+from edgebuild.backends.litert.graph import first
+from edgebuild.core.errors import BuildError
+from edgebuild.core.plan import Range
+from edgebuild.core.target import Int8Scheme
+
+
+def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collection[str], scheme: Int8Scheme) -> Exported:
+    """Write static int8: symmetric s8 weights, s8 activations; integers or floats at the boundary by the scheme.
+
+    Raises:
+        BuildError: for 7-bit weights, which ai-edge-quantizer does not write.
+    """
+    from ai_edge_quantizer import qtyping, quantizer
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+
+    if scheme.dot_product == "saturating":
+        raise BuildError(
+            "quantize for litert",
+            'int8.dot_product = "saturating" asks for 7-bit weights',
+            expected="8-bit weights: LiteRT multiplies s8 by s8, which does not saturate",
+            fix="leave int8.dot_product out of the target",
+        )
+    operations, tensor = qtyping.TFLOperationName, qtyping.TensorQuantizationConfig
+    granularity = qtyping.QuantGranularity
+    per_channel = scheme.weight_granularity == "per_channel"
+    config = qtyping.OpQuantizationConfig(
+        activation_tensor_config=tensor(
+            num_bits=8,
+            symmetric=scheme.activation_symmetric,
+            granularity=granularity.TENSORWISE,
+            dtype=qtyping.TensorDataType.INT,
+        ),
+        weight_tensor_config=tensor(
+            num_bits=8,
+            symmetric=True,
+            granularity=granularity.CHANNELWISE if per_channel else granularity.TENSORWISE,
+            dtype=qtyping.TensorDataType.INT,
+        ),
+        compute_precision=qtyping.ComputePrecision.INTEGER,
+        explicit_dequantize=False,
+    )
+    with quiet("quantize for litert"):
+        writer = quantizer.Quantizer(bytearray(first(model.files)))
+        writer.update_quantization_recipe(".*", operations.ALL_SUPPORTED, config)
+        if scheme.io == "float":
+            for boundary in (operations.INPUT, operations.OUTPUT):
+                writer.update_quantization_recipe(".*", boundary, algorithm_key=AlgorithmName.NO_QUANTIZE)
+        for name in sorted(keep_float):
+            pattern = f"^{re.escape(name)};"
+            writer.update_quantization_recipe(
+                pattern, operations.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE
+            )
+        result = writer.quantize(
+            {name: _limits(limits) for name, limits in ranges.items()},
+            enable_progress_report=False,
+            enable_progress_bar=False,
+        )
+        data = bytes(result.quantized_model)
+    return Exported({FILE: data}, boundary_steps(model.signature, data))
+
+
+def _limits(limits: Range) -> dict[str, np.ndarray]:
+    return {"min": np.array([[limits.low]], np.float32), "max": np.array([[limits.high]], np.float32)}

@@ -1,0 +1,20 @@
+"""ONNX Runtime: torch's ONNX exporter, onnxruntime's QDQ quantizer."""
+
+from edgebuild.backends.onnxruntime.export import adopt, export
+from edgebuild.backends.onnxruntime.graph import float_operators, is_quantized, observe, operators
+from edgebuild.backends.onnxruntime.quantize import quantize
+
+DISTRIBUTIONS = ("torch", "onnx", "onnxscript", "onnxruntime", "onnx-ir")
+FOREIGN = ("onnx",)
+
+__all__ = [
+    "DISTRIBUTIONS",
+    "FOREIGN",
+    "adopt",
+    "export",
+    "float_operators",
+    "is_quantized",
+    "observe",
+    "operators",
+    "quantize",
+]

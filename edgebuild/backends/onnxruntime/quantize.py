@@ -1,0 +1,49 @@
+"""A quantization plan into ONNX, by onnxruntime's own QDQ quantizer with ranges from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from edgebuild.backends.base import Exported, float_boundary, quiet
+from edgebuild.backends.onnxruntime.export import FILE, canonical_bytes
+from edgebuild.backends.onnxruntime.graph import first
+from edgebuild.core.plan import Range
+from edgebuild.core.target import Int8Scheme
+
+
+def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collection[str], scheme: Int8Scheme) -> Exported:
+    """Write Q/DQ nodes. Weights: symmetric s8, by the scheme's granularity, 7 bits where products saturate.
+
+    Every operator that onnxruntime has an integer kernel for is quantized unless kept float.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantType
+    from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
+    from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+    from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+
+    float_boundary(scheme, "onnxruntime")
+    with quiet("quantize for onnxruntime"):
+        data = {
+            name: TensorData(lowest=np.float32(limits.low), highest=np.float32(limits.high))
+            for name, limits in ranges.items()
+        }
+        quantizer = QDQQuantizer(
+            onnx.load_from_string(first(model.files)),
+            per_channel=scheme.weight_granularity == "per_channel",
+            reduce_range=scheme.dot_product == "saturating",
+            weight_qType=QuantType.QInt8,
+            activation_qType=QuantType.QUInt8 if scheme.activation_dtype == "u8" else QuantType.QInt8,
+            tensors_range=TensorsData(CalibrationMethod.MinMax, data),
+            nodes_to_quantize=None,
+            nodes_to_exclude=sorted(keep_float),
+            op_types_to_quantize=sorted(set(QDQRegistry) | set(QLinearOpsRegistry)),
+            extra_options={
+                "WeightSymmetric": scheme.weight_symmetric,
+                "ActivationSymmetric": scheme.activation_symmetric,
+            },
+        )
+        quantizer.quantize_model()
+        return Exported({FILE: canonical_bytes(quantizer.model.model)}, model.signature)

@@ -1,0 +1,25 @@
+"""OpenVINO: its PyTorch frontend, NNCF's quantizer."""
+
+import sys
+
+from edgebuild.backends.openvino.export import adopt, export
+from edgebuild.backends.openvino.graph import float_operators, is_quantized, observe, operators
+from edgebuild.backends.openvino.quantize import quantize
+
+# Unasked, both report every conversion to a server, from processes that they fork. Both do without this package.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+DISTRIBUTIONS = ("torch", "openvino", "nncf")
+FOREIGN = ("onnx", "tflite")
+
+__all__ = [
+    "DISTRIBUTIONS",
+    "FOREIGN",
+    "adopt",
+    "export",
+    "float_operators",
+    "is_quantized",
+    "observe",
+    "operators",
+    "quantize",
+]

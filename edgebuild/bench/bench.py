@@ -1,0 +1,269 @@
+"""The one way that models are run: a fresh process on a device for every call."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeGuard
+
+import numpy as np
+import numpy.typing as npt
+
+from edgebuild.bench.runners.base import Crash
+from edgebuild.bench.session import Session, refuse, runner_for
+from edgebuild.core.errors import DeviceError, ModelRejected
+from edgebuild.core.measurement import Environment, Memory, Run
+from edgebuild.core.metric import Mode
+from edgebuild.core.profile import Measuring
+from edgebuild.core.target import RuntimeOptions
+from edgebuild.core.wire import Request, Response
+from edgebuild.devices.base import Device
+from edgebuild.store.arrays import stored_npz
+
+Array = npt.NDArray[np.generic]
+Files = Mapping[str, bytes]
+"""A model's files by name, the one that the runtime opens first."""
+Inputs = Mapping[str, Array]
+"""By input name, (N, …) in the model's dtype; a model with one input takes it under any name."""
+
+INFER_SECONDS = 3600.0
+_RUN_SECONDS = 120.0
+_NO_NUMPY = "No module named 'numpy'"
+"""How Python ends what it says on a device where nothing was set up."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Inputs that are on the device already, for as long as its bench is open."""
+
+    name: str
+
+
+@dataclass
+class Bench:
+    """Runs models on one device. Close it, or use it as a context, to leave nothing there.
+
+    ``empties`` is what an empty model takes on a device that counts instructions, by runtime: counted once a boot.
+    """
+
+    device: Device
+    empties: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+    _session: Session = field(init=False, repr=False)
+    _toolchains: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self._session = Session(self.device, runner_for(self.device))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the device."""
+        self.device.close()
+
+    def execute(
+        self, request: Request, files: Files, inputs: Inputs | Placed | None = None, *, timeout_s: float = _RUN_SECONDS,
+        outputs: Path | None = None,
+    ) -> Response:  # fmt: skip
+        """One run; a second one if the model seems to be why the first gave nothing.
+
+        Args:
+            request: its file names are filled in here.
+            timeout_s: of one run, without the time to start.
+
+        Raises:
+            ModelRejected: twice refused or crashed, where the runtime's self-test passes.
+            DeviceError: the device, the link or the runtime failed. ConfigError: inputs do not fit the model.
+        """
+        ready = self._ready(request, files, inputs)
+        first = self._session.run(ready, timeout_s, outputs)
+        if _worked(first):
+            return first
+        self._judge(request.runtime, first)
+        second = self._session.run(ready, timeout_s, outputs)
+        if _worked(second):
+            return second
+        self._judge(request.runtime, second)
+        if request.mode is not Mode.SELFTEST:
+            self.selftest(request.runtime)
+        raise ModelRejected(
+            f"{request.runtime} on {self.device.name}", f"the model failed twice: {_reason(second)}",
+            expected="a model that this runtime loads and runs; its self-test passes there",
+        )  # fmt: skip
+
+    def selftest(self, runtime: str) -> dict[str, str]:
+        """Import the runtime on the device; its versions.
+
+        Raises:
+            DeviceError: it does not work there.
+        """
+        answer = self._session.run(Request(mode=Mode.SELFTEST, runtime=runtime), _RUN_SECONDS)
+        if not _worked(answer):
+            self._judge(runtime, answer)
+            raise DeviceError(self.device.name, f"the self-test of {runtime} failed: {_reason(answer)}")
+        return {"runtime": answer.runtime, "python": answer.python, "numpy": answer.numpy, "machine": answer.machine}
+
+    def memory_floor(self, runtime: str) -> int:
+        """Bytes of a process with the runtime and no model: its VmHWM.
+
+        Raises:
+            As ``execute``.
+        """
+        return _memory(self.device.name, self.execute(_request(Mode.MEMORY, runtime, RuntimeOptions()), {})).vm_hwm
+
+    def environment(self) -> Environment:
+        """The device's state now; no runtime is needed for it.
+
+        Raises:
+            DeviceError: it does not tell.
+        """
+        answer = self._session.run(Request(mode=Mode.STATE, runtime="none"), _RUN_SECONDS)
+        if not _worked(answer):
+            self._judge("none", answer)
+            raise DeviceError(self.device.name, f"its state can't be read: {_reason(answer)}")
+        return answer.after
+
+    def toolchain(self, runtime: str) -> dict[str, str]:
+        """The versions that measurements are filed under; asked once."""
+        if runtime not in self._toolchains:
+            self._toolchains[runtime] = {**self.selftest(runtime), **self.device.versions}
+        return self._toolchains[runtime]
+
+    def infer(
+        self, runtime: str, files: Files, inputs: Inputs | Placed, options: RuntimeOptions, outputs: Sequence[str] = ()
+    ) -> list[Array]:
+        """Outputs for every sample, in the model's order or that of the names given; each (N, *shape[1:]).
+
+        Raises:
+            As ``execute``.
+        """
+        request = _request(Mode.INFER, runtime, options)
+        with tempfile.TemporaryDirectory(prefix="edgebuild-") as folder:
+            place = Path(folder) / "outputs.npz"
+            self.execute(request, files, inputs, timeout_s=INFER_SECONDS, outputs=place)
+            named = _read_outputs(self.device.name, place)
+        if outputs and set(outputs) == {name for name, _ in named}:
+            return [dict(named)[name] for name in outputs]
+        return [value for _, value in named]
+
+    def latency_run(
+        self, runtime: str, files: Files, inputs: Inputs | None, options: RuntimeOptions, measuring: Measuring,
+        seed: int = 0,
+    ) -> Run:  # fmt: skip
+        """One run of timed inferences."""
+        request = _request(Mode.LATENCY, runtime, options).model_copy(
+            update={
+                "min_samples": measuring.min_samples,
+                "min_seconds": measuring.min_seconds,
+                "warmup_seconds": measuring.warmup_seconds,
+                "seed": seed,
+            }
+        )
+        started = now()
+        answer = self.execute(request, files, inputs, timeout_s=request.max_seconds + request.warmup_seconds + 60)
+        if not answer.samples_ns and not answer.told_ns:
+            raise DeviceError(self.device.name, "a latency run came back without one sample", transient=True)
+        return _as_run(answer, Mode.LATENCY, seed, started, None)
+
+    def memory_run(
+        self, runtime: str, files: Files, inputs: Inputs | None, options: RuntimeOptions, seed: int = 0
+    ) -> Run:
+        """One run of a few inferences for its peak memory, and one without a model for the runtime's floor.
+
+        A vendor's program does not tell it: on such a device nothing is run, and the run says nothing.
+        """
+        request, started = _request(Mode.MEMORY, runtime, options), now()
+        if self.device.native is not None:
+            return Run(mode=Mode.MEMORY, seed=seed, started_at=started)
+        floor = _memory(self.device.name, self.execute(request, {}))
+        answer = self.execute(request, files, inputs)
+        found = _memory(self.device.name, answer).model_copy(update={"floor": floor.vm_hwm})
+        return _as_run(answer, Mode.MEMORY, seed, started, found)
+
+    def place(self, inputs: Path) -> Placed:
+        """Put an ``.npz`` file of inputs, as ``Inputs`` describes them, on the device for several calls.
+
+        Raises:
+            DeviceError: the device or the link failed.
+        """
+        return Placed(self._session.place_file(inputs))
+
+    def _ready(self, request: Request, files: Files, inputs: Inputs | Placed | None) -> Request:
+        names: dict[str, str] = {}
+        if files:
+            names["model"] = f"{self._session.place(files)}/{Path(next(iter(files))).name}"
+        if isinstance(inputs, Placed):
+            names["inputs"] = inputs.name
+        elif inputs:
+            data = stored_npz(dict(sorted(inputs.items())))  # the same for the same arrays: a device is given them once
+            names["inputs"] = f"{self._session.place({'inputs.npz': data})}/inputs.npz"
+        return request.model_copy(update=names)
+
+    def _judge(self, runtime: str, answer: Response | Crash) -> None:
+        """Raise if a failure is not the model's."""
+        if isinstance(answer, Response) and answer.failure is not None:
+            refuse(self.device.name, runtime, answer.failure)
+        if isinstance(answer, Crash) and answer.how.rstrip().endswith(_NO_NUMPY):
+            raise DeviceError(
+                self.device.name, "numpy is not installed, and the runner can't start without it",
+                fix=f"edgebuild devices setup {self.device.name}, or install numpy there",
+            )  # fmt: skip
+        if isinstance(answer, Crash) and answer.killed:
+            raise DeviceError(
+                self.device.name, f"a run was {answer.how}", expected="a run that ends by itself",
+                fix="look for a lack of memory on the device", transient=True,
+            )  # fmt: skip
+
+
+def _worked(answer: Response | Crash) -> TypeGuard[Response]:
+    return isinstance(answer, Response) and answer.ok
+
+
+def _reason(answer: Response | Crash) -> str:
+    if isinstance(answer, Crash):
+        return answer.how
+    return answer.failure.message if answer.failure else ""
+
+
+def _request(mode: Mode, runtime: str, options: RuntimeOptions) -> Request:
+    return Request(
+        mode=mode, runtime=runtime, threads=options.threads, delegate=options.delegate, precision=options.precision
+    )
+
+
+def _read_outputs(device: str, place: Path) -> list[tuple[str, Array]]:
+    """Names and arrays in the model's order."""
+    try:
+        with np.load(place, allow_pickle=False) as file:
+            keys = sorted(file.files, key=lambda key: int(key.partition("/")[0]))
+            return [(key.partition("/")[2], file[key]) for key in keys]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DeviceError(device, f"the outputs can't be read: {error}", transient=True) from error
+
+
+def _memory(device: str, answer: Response) -> Memory:
+    if answer.memory is None or answer.memory.vm_hwm == 0:
+        raise DeviceError(device, "it does not tell a process's peak memory", expected="VmHWM in /proc/self/status")
+    return answer.memory
+
+
+def _as_run(answer: Response, mode: Mode, seed: int, started: str, memory: Memory | None) -> Run:
+    return Run(
+        mode=mode, seed=seed, samples_ns=answer.samples_ns, told_ns=answer.told_ns, warmup_ns=answer.warmup_ns,
+        load_ns=answer.load_ns,
+        first_ns=answer.first_ns, memory=memory, before=answer.before, during=answer.during, after=answer.after,
+        sampling_ns=answer.sampling_ns, steady=answer.steady, started_at=started,
+    )  # fmt: skip
+
+
+def now() -> str:
+    """This moment, as measurements and evidence are dated."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

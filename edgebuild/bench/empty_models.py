@@ -1,0 +1,29 @@
+"""The empty model of each runtime: one float, given back as it came. Made by ``scripts/empty_models``.
+
+What a runtime takes for it is the runtime's own cost of an inference, its dispatch floor.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgebuild.core.errors import ConfigError
+
+FOLDER = Path(__file__).with_name("empty")
+
+
+def runtimes_with_empty() -> tuple[str, ...]:
+    """The runtimes there is an empty model for."""
+    return tuple(sorted({path.stem for path in FOLDER.iterdir()}))
+
+
+def empty_model(runtime: str) -> dict[str, bytes]:
+    """Its files by name, the one that the runtime opens first.
+
+    Raises:
+        ConfigError: there is none for that runtime.
+    """
+    found = sorted(FOLDER.glob(f"{runtime}.*"), key=lambda path: path.suffix == ".bin")
+    if not found:
+        raise ConfigError("runtime", f"there is no empty model of {runtime}", expected=", ".join(runtimes_with_empty()))
+    return {path.name: path.read_bytes() for path in found}

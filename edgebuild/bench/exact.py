@@ -1,0 +1,76 @@
+"""Runs on a board whose clock counts executed instructions: a model's, and an empty model's to take away.
+
+What varies between processes is fixed: one thread, the hash seed here, the address layout where the board boots.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from edgebuild.bench.bench import Bench, Files, Inputs, now
+from edgebuild.bench.empty_models import empty_model
+from edgebuild.core.errors import ConfigError
+from edgebuild.core.measurement import Run
+from edgebuild.core.metric import Mode
+from edgebuild.core.target import RuntimeOptions
+from edgebuild.core.wire import Request, Response
+from edgebuild.devices.base import ISOLATED, Device
+
+WARM_UP = 5
+SAMPLES = 20
+"""Few: the board is hundreds of times slower than what it imitates, and every inference counts the same."""
+
+_FIXED = ("env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONHASHSEED=0")
+_SECONDS = 900.0
+
+
+def counts_instructions(device: Device) -> bool:
+    """Whether the device is a board that was booted for it."""
+    return device.versions.get("clock") == "instructions"
+
+
+def with_fixed_seed(device: Device) -> Device:
+    """The device, with an interpreter that hashes alike in every process; it reads no variables and no user packages.
+
+    Raises:
+        ConfigError: the device's clock does not count instructions, or its interpreter is started in another way.
+    """
+    if not counts_instructions(device):
+        raise ConfigError(f"device {device.name}", "its clock does not count instructions", fix="boot it with --exact")
+    program, options = device.python[: -len(ISOLATED)], device.python[-len(ISOLATED) :]
+    if options != ISOLATED:
+        raise ConfigError(
+            f"device {device.name}", f"starts Python with {' '.join(device.python[1:])}", expected=" ".join(ISOLATED)
+        )
+    return dataclasses.replace(device, python=(*_FIXED, *program, "-s"))
+
+
+def exact_run(
+    bench: Bench, runtime: str, files: Files, inputs: Inputs | None, options: RuntimeOptions, seed: int = 0
+) -> Run:
+    """One run of a few inferences in a fresh process; a runtime's empty model is counted once, before its first.
+
+    Raises:
+        As ``Bench.execute``. ConfigError: the runtime is asked for more than one thread.
+    """
+    if options.threads != 1:
+        raise ConfigError("threads", f"{options.threads} are asked for", expected="1: only then it repeats")
+    started = now()
+    if runtime not in bench.empties:
+        bench.empties[runtime] = _few(bench, runtime, empty_model(runtime), None, options).samples_ns[WARM_UP:]
+    answer = _few(bench, runtime, files, inputs, options)
+    return Run(
+        mode=Mode.EXACT, seed=seed, samples_ns=answer.samples_ns[WARM_UP:], warmup_ns=answer.samples_ns[:WARM_UP],
+        empty_ns=bench.empties[runtime], load_ns=answer.load_ns, first_ns=answer.first_ns, before=answer.before,
+        after=answer.after, started_at=started,
+    )  # fmt: skip
+
+
+def _few(bench: Bench, runtime: str, files: Files, inputs: Inputs | None, options: RuntimeOptions) -> Response:
+    """A latency run of a fixed number of inferences, with no thread beside the model's."""
+    request = Request(
+        mode=Mode.LATENCY, runtime=runtime, delegate=options.delegate, precision=options.precision,
+        min_samples=WARM_UP + SAMPLES, max_samples=WARM_UP + SAMPLES, min_seconds=0.0, max_seconds=_SECONDS,
+        warmup_seconds=0.0, watch_seconds=0.0,
+    )  # fmt: skip
+    return bench.execute(request, files, inputs, timeout_s=_SECONDS)

@@ -1,0 +1,35 @@
+"""Measure a bundle against its budgets and give the verdict: 0 PASS, 1 FAIL, 4 INCONCLUSIVE."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgebuild.cli.console import Json, emit, progress
+
+
+def command(
+    bundle: Annotated[Path, typer.Argument(help="The bundle: a folder or a .edgebundle file.")],
+    budget: Annotated[
+        list[str] | None, typer.Option(help='METRIC=LIMIT, such as "latency_p90=12 ms"; repeatable.')
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Where to measure; default the target's own device.")] = None,
+    profile: Annotated[str | None, typer.Option("-p", "--profile", help="Default: the bundle's own.")] = None,
+    precision: Annotated[str | None, typer.Option(help="The variant to judge; default the preferred one.")] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Another bundle; this one may execute 0.5 % more instructions. Virtual boards.")
+    ] = None,
+    project: Annotated[Path, typer.Option(help="The project's folder, whose own targets come first.")] = Path(),
+    json: Json = False,
+) -> int:
+    from edgebuild.deviceside import gate, line_texts
+    from edgebuild.store.bundle import open_bundle
+
+    opened, other = open_bundle(bundle), open_bundle(baseline) if baseline else None
+    with progress() as say:
+        verdict = gate(opened, budget or [], device, profile, precision, project, say, other)
+    text = "\n".join([*line_texts(verdict), f"{verdict.outcome.value} {verdict.reason}".rstrip()])
+    result = verdict.model_dump(mode="json")
+    return emit("gate", result, text, json=json, exit_code=verdict.outcome.exit_code)

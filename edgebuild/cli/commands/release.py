@@ -1,0 +1,37 @@
+"""Build, verify, measure and gate every target of a project: the one line for CI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgebuild.cli.console import Json, emit, progress
+
+
+def command(
+    project: Annotated[Path, typer.Argument(help="A folder with edgebuild.toml, or a project file.")] = Path(),
+    target: Annotated[list[str] | None, typer.Option("--target", "-t", help="This target only; repeatable.")] = None,
+    profile: Annotated[str, typer.Option("--profile", "-p", help="Use this profile.")] = "",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Put the bundles here.")] = None,
+    device: Annotated[str | None, typer.Option(help="Measure here; default each target's own device.")] = None,
+    budget: Annotated[
+        list[str] | None, typer.Option(help='METRIC=LIMIT, such as "latency_p90=12 ms"; repeatable.')
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Build, verify, measure and gate every target of a project: the one line for CI."""
+    from edgebuild.release import release_project
+    from edgebuild.report.release import release_outcomes, release_result, release_table
+
+    with progress() as say:
+        report = release_project(project, target or (), profile, out, device, budget or (), say)
+    return emit(
+        "release",
+        release_result(report),
+        lambda: release_table(report),
+        json=json,
+        exit_code=report.exit_code,
+        outcomes=release_outcomes(report),
+    )

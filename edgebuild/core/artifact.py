@@ -1,0 +1,230 @@
+"""Artifacts, their placement, and the manifest of a bundle."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from edgebuild.core.base import Frozen
+from edgebuild.core.digest import Digest
+from edgebuild.core.origin import OriginMap
+from edgebuild.core.signature import Shape, Signature
+
+Precision = Literal["float32", "int8", "int16x8", "as-is"]
+
+
+class ModelFile(Frozen):
+    """A file of an artifact or bundle: its name (no folders above it), digest and size in bytes."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$")
+    sha256: Digest
+    size: int = Field(ge=0)
+
+
+class LayerError(Frozen):
+    """The signal-to-quantization-noise ratio of one operator's output against float, in decibels."""
+
+    op: str
+    module: str
+    sqnr_db: float
+    float_kept: bool = False
+
+
+class Artifact(Frozen):
+    """A model in a runtime's own format. ``files[0]`` is the one the runtime opens."""
+
+    runtime: str
+    precision: Precision
+    files: tuple[ModelFile, ...]
+    signature: Signature
+    origins: OriginMap = OriginMap()
+    layers: tuple[LayerError, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+
+class Placed(Frozen):
+    """Where one operator runs, and if it falls back, which rule sent it there."""
+
+    op: str
+    unit: str
+    rule: str = ""
+
+
+class Placement(Frozen):
+    """Where every operator of an artifact runs on a target, and who says so."""
+
+    by: str
+    ops: tuple[Placed, ...] = ()
+
+
+class Quality(Frozen):
+    """A model's score on one data set, against its float twin on the same samples.
+
+    ``lost`` and ``won`` count samples that only float, or only this model, has right; they are what a paired
+    test needs. For a metric that is no count of right answers they are None and ``drop_high`` bounds the drop.
+
+    Attributes:
+        value, low, high: the score and its 95 % interval, in percentage points (0..100).
+        float_value: the float twin's score.
+        samples: how many samples were scored.
+        agreement: the share of samples with the same top-1 as float, in percent, where there is one.
+        sqnr_db: of the outputs against float.
+    """
+
+    metric: str
+    dataset: Digest
+    samples: int = Field(ge=1)
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    float_value: float | None = None
+    lost: int | None = None
+    won: int | None = None
+    drop_high: float | None = None
+    drop_confidence: float | None = None
+    agreement: float | None = None
+    sqnr_db: float | None = None
+
+
+class Speed(Frozen):
+    """Int8 against float on the target's own device, from pairs of fresh processes run in turn.
+
+    ``ratio`` is float time over int8 time (above 1: int8 is faster), with exact sign-test bounds over pairs.
+    """
+
+    device: str
+    pairs: int
+    ratio: float
+    low: float | None
+    high: float | None
+    confidence: float
+    float_p50_ns: float
+    int8_p50_ns: float
+
+
+class Parity(Frozen):
+    """How far a float artifact's outputs are from the source model's on the same samples.
+
+    Attributes:
+        max_abs: the largest absolute difference.
+        output_range: the width of the source model's outputs, to judge ``max_abs`` by.
+        agreement: the share of samples with the same top-1, in percent, where the output is one row of scores.
+    """
+
+    samples: int = Field(ge=1)
+    max_abs: float
+    output_range: float
+    sqnr_db: float
+    agreement: float | None = None
+
+
+class Variant(Frozen):
+    """One way a part is shipped: a precision for a shape bucket.
+
+    Attributes:
+        signature: where it differs from the part's, as with integers at the boundary.
+        parity: of a float variant, against the source model.
+        speed: None where it was not measured.
+        note: why it is offered or kept, in a sentence.
+    """
+
+    precision: Precision
+    bucket: Shape | None = None
+    files: tuple[ModelFile, ...]
+    signature: Signature | None = None
+    setting: str = ""
+    parity: Parity | None = None
+    quality: Quality | None = None
+    speed: Speed | None = None
+    note: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the model's files."""
+        return sum(file.size for file in self.files)
+
+
+class Part(Frozen):
+    """One model of a bundle: a runtime, a signature and its variants, the preferred one first."""
+
+    name: str = "model"
+    runtime: str
+    signature: Signature
+    variants: tuple[Variant, ...] = Field(min_length=1)
+
+
+class Edge(Frozen):
+    """An output of one part that feeds an input of another."""
+
+    source: str
+    target: str
+
+
+class Rejected(Frozen):
+    """A candidate that was built and not offered, and why. ``size`` is in bytes."""
+
+    precision: Precision
+    setting: str
+    reason: str
+    size: int | None = None
+    quality: Quality | None = None
+    speed: Speed | None = None
+
+
+class Lineage(Frozen):
+    """What a bundle was made from."""
+
+    edgebuild: str
+    model: Digest
+    project: Digest
+    calibration: Digest | None = None
+    selection: Digest | None = None
+    evaluation: Digest | None = None
+    tools: dict[str, str] = Field(default={})
+    cpu_features: Digest | None = None
+
+
+class Golden(Frozen):
+    """Golden vectors: inputs, float outputs from torch (or the source model), and tolerances.
+
+    ``tolerance`` is the largest allowed difference, as a share of the output's range, by precision.
+    """
+
+    file: str = "golden.npz"
+    source: Literal["synthetic", "samples"]
+    samples: int
+    tolerance: dict[str, float]
+
+
+class Manifest(Frozen):
+    """``manifest.json``: everything a bundle says of itself. Its digest is the bundle's identity."""
+
+    schema_version: Literal[1] = Field(alias="schema", default=1)
+    name: str
+    target: str
+    target_digest: Digest
+    profile: str
+    profile_digest: Digest
+    parts: tuple[Part, ...] = Field(min_length=1)
+    edges: tuple[Edge, ...] = ()
+    golden: Golden
+    lineage: Lineage
+    budgets: dict[str, float] = Field(default={})
+    rejected: tuple[Rejected, ...] = ()
+    files: tuple[ModelFile, ...]
+
+    model_config = Frozen.model_config | {"populate_by_name": True}
+
+    @model_validator(mode="after")
+    def _variants_are_listed(self) -> Manifest:
+        listed = {file.name for file in self.files}
+        named = {file.name for part in self.parts for variant in part.variants for file in variant.files}
+        missing = sorted((named | {self.golden.file}) - listed)
+        if missing:
+            raise ValueError(f"files not listed with a digest: {', '.join(missing)}")
+        return self

@@ -1,0 +1,72 @@
+"""Evidence: what was found out about a bundle after it was made. Append-only; every record names its bundle."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from edgebuild.core.artifact import Precision, Quality
+from edgebuild.core.base import Frozen
+from edgebuild.core.digest import Digest
+from edgebuild.core.measurement import Measurement
+from edgebuild.core.verdict import Verdict
+
+EvidenceKind = Literal["measurement", "quality", "verdict"]
+
+
+class VariantQuality(Frozen):
+    """The quality of one variant of a bundle's part, as scored on ``device`` (empty: where it was built)."""
+
+    part: str = "model"
+    precision: Precision
+    device: str = ""
+    quality: Quality
+
+
+Payload = Measurement | VariantQuality | Verdict
+_KINDS: dict[type[Frozen], EvidenceKind] = {
+    Measurement: "measurement",
+    VariantQuality: "quality",
+    Verdict: "verdict",
+}
+
+
+class EvidenceRecord(Frozen):
+    """One line of a bundle's evidence.
+
+    Attributes:
+        bundle: the digest of the bundle it speaks of.
+        at: when it was found, ISO 8601 with an offset.
+        payload: what was found; its type is named by ``kind``.
+        tools: the versions that found it.
+    """
+
+    schema_version: Literal[1] = Field(alias="schema", default=1)
+    kind: EvidenceKind
+    bundle: Digest
+    at: str = Field(min_length=1)
+    payload: Payload
+    tools: dict[str, str] = Field(default={})
+
+    model_config = Frozen.model_config | {"populate_by_name": True}
+
+    @model_validator(mode="after")
+    def _speaks_of_one_bundle(self) -> EvidenceRecord:
+        if self.kind != _KINDS[type(self.payload)]:
+            raise ValueError(f"kind {self.kind!r} with the payload of a {_KINDS[type(self.payload)]}")
+        named = _bundle_of(self.payload)
+        if named not in (None, self.bundle):
+            raise ValueError(f"a record of bundle {self.bundle[:12]} holds evidence about {named[:12]}")
+        return self
+
+
+def record_of(bundle: Digest, payload: Payload, at: str, tools: dict[str, str] | None = None) -> EvidenceRecord:
+    """The record of one finding, its kind taken from the payload's type."""
+    return EvidenceRecord(kind=_KINDS[type(payload)], bundle=bundle, at=at, payload=payload, tools=tools or {})
+
+
+def _bundle_of(payload: Payload) -> str | None:
+    if isinstance(payload, Measurement):
+        return payload.key.bundle
+    return payload.bundle if isinstance(payload, Verdict) else None

@@ -1,0 +1,148 @@
+"""Runs and measurements: raw samples with everything that makes them comparable."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from edgebuild.core.artifact import Precision
+from edgebuild.core.base import Frozen
+from edgebuild.core.digest import Digest
+from edgebuild.core.metric import Mode
+
+
+class Basis(StrEnum):
+    """What a measurement was made on; only DEVICE may speak for a device's speed."""
+
+    DEVICE = "device"
+    VIRTUAL = "virtual"
+    SIMULATOR = "simulator"
+    ESTIMATE = "estimate"
+
+
+class Environment(Frozen):
+    """The state of the device at one moment. None: the device does not tell.
+
+    Clocks are in kHz, temperatures in thousandths of a degree Celsius, memory in bytes.
+
+    Attributes:
+        clock_khz: what each core runs at; ``clock_limit_khz``: what it is let run at now; ``clock_max_khz``: what its
+            hardware can. A limit below the hardware's own is a cap: set by somebody, or by the thermal governor.
+        cooling: the state of each thermal cooling device that slows processors; 0 is idle.
+        throttle_flags: the board's own word on undervoltage, capping and throttling (bit 0 to 3: now).
+        throttled: whether the device is held back at this moment, by its own flags or its cooling of processors.
+        moment_ns: when it was read, after the timed inferences began.
+    """
+
+    load_1min: float | None = None
+    clock_khz: tuple[int, ...] | None = None
+    clock_limit_khz: tuple[int, ...] | None = None
+    clock_max_khz: tuple[int, ...] | None = None
+    governor: str | None = None
+    temperature_mc: tuple[int, ...] | None = None
+    cooling: tuple[int, ...] | None = None
+    throttle_flags: int | None = None
+    throttled: bool | None = None
+    memory_available: int | None = None
+    moment_ns: int | None = None
+
+
+class Memory(Frozen):
+    """Bytes of the run's process. None: the device or the runtime does not tell.
+
+    Attributes:
+        vm_hwm: the kernel's high-water mark of resident memory.
+        vm_rss, pss: resident and proportional set size at the end.
+        pss_peak: the largest proportional set size that was sampled; the true peak may lie between two samples.
+        floor: ``vm_hwm`` of a process alike with no model.
+        weights_mapped: resident pages of the model's own files, mapped into memory.
+        arena: growth of anonymous memory from before the model was loaded to after its inferences: what the runtime
+            planned and allocated for tensors, and the weights that it copied or packed. No runtime tells its arena to
+            Python; this is the kernel's count.
+        cgroup_peak: ``memory.peak`` of the run's control group, where the run has one to itself.
+    """
+
+    vm_hwm: int = Field(ge=0)
+    vm_rss: int | None = None
+    pss: int | None = None
+    floor: int | None = None
+    pss_peak: int | None = None
+    weights_mapped: int | None = None
+    arena: int | None = None
+    cgroup_peak: int | None = None
+
+
+TOLD = ("avg", "min", "max", "p5", "p50", "p95")
+"""What vendors' programs tell of a run instead of its samples."""
+
+
+class Run(Frozen):
+    """One fresh process on the device. Times are integers in nanoseconds, in the order they were taken.
+
+    Attributes:
+        empty_ns: in a run of mode EXACT, whose clock counts instructions as nanoseconds: what an empty model takes
+            through the same runner and runtime, since the same boot.
+        told_ns: what a vendor's own program says of its run, by the names of ``TOLD``; what it does not is not there.
+        during: the environment while inferences were timed, read at a low rate.
+        sampling_ns: the processor time that reading it took: the guard's own cost.
+        outside: why the run was made outside its profile's conditions; such a run is kept, and never pooled.
+    """
+
+    mode: Mode
+    seed: int = 0
+    samples_ns: tuple[int, ...] = ()
+    warmup_ns: tuple[int, ...] = ()
+    empty_ns: tuple[int, ...] = ()
+    told_ns: dict[str, int] = Field(default={})
+    load_ns: int | None = None
+    first_ns: int | None = None
+    memory: Memory | None = None
+    before: Environment = Environment()
+    during: tuple[Environment, ...] = ()
+    after: Environment = Environment()
+    sampling_ns: int = 0
+    outside: tuple[str, ...] = ()
+    steady: bool = True
+    started_at: str = ""
+
+
+class MeasurementKey(Frozen):
+    """What must be equal for runs to be pooled."""
+
+    bundle: Digest
+    part: str
+    precision: Precision
+    model: Digest
+    signature: str
+    workload: Literal["back_to_back", "memory", "exact"]
+    device: str
+    threads: int
+    affinity: str = ""
+    delegate: str = "cpu"
+    compute: str = "f32"
+    toolchain: dict[str, str] = Field(default={})
+    basis: Basis
+
+    def of_mode(self, mode: Mode) -> MeasurementKey:
+        """The key of another mode's runs of the same thing."""
+        workload = {Mode.MEMORY: "memory", Mode.EXACT: "exact"}.get(mode, "back_to_back")
+        return self.model_copy(update={"workload": workload})
+
+    def differing(self, other: MeasurementKey) -> tuple[str, ...]:
+        """The names of the fields that differ: why two measurements may not be pooled.
+
+        A tool is named by itself, such as ``toolchain.qemu``.
+        """
+        fields = (f for f in type(self).model_fields if f != "toolchain" and getattr(self, f) != getattr(other, f))
+        tools = sorted(self.toolchain.keys() | other.toolchain.keys())
+        changed = (name for name in tools if self.toolchain.get(name) != other.toolchain.get(name))
+        return (*fields, *(f"toolchain.{name}" for name in changed))
+
+
+class Measurement(Frozen):
+    """Runs made under one key."""
+
+    key: MeasurementKey
+    runs: tuple[Run, ...]

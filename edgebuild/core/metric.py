@@ -1,0 +1,177 @@
+"""Metrics, each declared once, and budgets on them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import model_validator
+
+from edgebuild.core.base import Frozen
+from edgebuild.core.units import Unit, format_quantity, parse_quantity
+
+
+class Kind(StrEnum):
+    """How a metric's value comes about, which decides how it is judged."""
+
+    SAMPLED = "sampled"
+    EXACT = "exact"
+    ESTIMATED = "estimated"
+
+
+class Direction(StrEnum):
+    """Which way is better; a budget bounds the other way."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+
+
+class Mode(StrEnum):
+    """What a run is: what the runner does in one fresh process.
+
+    EXACT: the runner does what it does for LATENCY, with a clock that counts executed instructions.
+    """
+
+    SELFTEST = "selftest"
+    INFER = "infer"
+    LATENCY = "latency"
+    MEMORY = "memory"
+    PROFILE = "profile"
+    EXACT = "exact"
+    STATE = "state"
+
+
+class Metric(Frozen):
+    """One thing that can be measured and budgeted.
+
+    Attributes:
+        name: its name in project files, on the command line and in evidence.
+        unit: the dimension; values are in its base unit.
+        mode: the runner mode whose runs carry it, or None where it is no device metric.
+        quantile: for a latency percentile, which one.
+        start, end: the events between which it is taken.
+        cache_state: what is warm when the clock starts.
+    """
+
+    name: str
+    unit: Unit
+    direction: Direction = Direction.LOWER
+    kind: Kind = Kind.SAMPLED
+    mode: Mode | None = None
+    quantile: float | None = None
+    start: str = ""
+    end: str = ""
+    cache_state: str = ""
+    meaning: str = ""
+
+
+def _latency(percent: int) -> Metric:
+    return Metric(
+        name=f"latency_p{percent}",
+        unit=Unit.NANOSECOND,
+        mode=Mode.LATENCY,
+        quantile=percent / 100,
+        start="inputs in memory, inference called",
+        end="outputs in memory",
+        cache_state="model loaded, warmed up until steady",
+        meaning=f"{percent}th percentile of one run's steady inferences",
+    )
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        _latency(50),
+        _latency(90),
+        _latency(99),
+        Metric(
+            name="cold_start",
+            unit=Unit.NANOSECOND,
+            mode=Mode.LATENCY,
+            start="runtime imported, model file not yet opened",
+            end="session ready",
+            cache_state="fresh process; the page cache as it is",
+            meaning="time to load the model in a fresh process",
+        ),
+        Metric(
+            name="first_inference",
+            unit=Unit.NANOSECOND,
+            mode=Mode.LATENCY,
+            start="session ready, inference called",
+            end="outputs in memory",
+            cache_state="model loaded, never run",
+            meaning="the first inference of a fresh process",
+        ),
+        Metric(
+            name="peak_memory",
+            unit=Unit.BYTE,
+            mode=Mode.MEMORY,
+            start="process start",
+            end="after the last inference",
+            meaning="VmHWM of the run less the runtime's floor (the same process with no model)",
+        ),
+        Metric(
+            name="process_memory",
+            unit=Unit.BYTE,
+            mode=Mode.MEMORY,
+            start="process start",
+            end="after the last inference",
+            meaning="VmHWM of the run",
+        ),
+        Metric(
+            name="instructions",
+            unit=Unit.COUNT,
+            kind=Kind.EXACT,
+            mode=Mode.EXACT,
+            start="inputs in memory, inference called",
+            end="outputs in memory",
+            cache_state="model loaded, warmed up; no cache is modelled",
+            meaning="instructions executed for one inference, less those for an empty model through the same runner",
+        ),
+        Metric(
+            name="instructions_change",
+            unit=Unit.PERCENT,
+            kind=Kind.EXACT,
+            mode=Mode.EXACT,
+            meaning="percent more instructions for one inference than the baseline executes",
+        ),
+        Metric(name="model_size", unit=Unit.BYTE, kind=Kind.EXACT, meaning="bytes of the model's files"),
+        Metric(
+            name="accuracy_drop",
+            unit=Unit.POINT,
+            meaning="percentage points of the project's metric lost against float, on the same samples",
+        ),
+    )
+}
+
+
+class Budget(Frozen):
+    """A limit on a metric, in the metric's base unit: at most, or at least where higher is better."""
+
+    metric: str
+    limit: float
+
+    @model_validator(mode="after")
+    def _known(self) -> Budget:
+        if self.metric not in METRICS:
+            raise ValueError(f"unknown metric {self.metric!r}; there are: {', '.join(METRICS)}")
+        return self
+
+    @property
+    def definition(self) -> Metric:
+        """The metric's declaration."""
+        return METRICS[self.metric]
+
+    def __str__(self) -> str:
+        sign = "≤" if self.definition.direction is Direction.LOWER else "≥"
+        return f"{self.metric} {sign} {format_quantity(self.limit, self.definition.unit)}"
+
+
+def parse_budget(metric: str, text: str) -> Budget:
+    """A budget from a metric's name and a quantity such as "12 ms".
+
+    Raises:
+        ValueError: for an unknown metric or a quantity of another dimension.
+    """
+    if metric not in METRICS:
+        raise ValueError(f"unknown metric {metric!r}; there are: {', '.join(METRICS)}")
+    return Budget(metric=metric, limit=parse_quantity(text, METRICS[metric].unit))

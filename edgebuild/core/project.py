@@ -1,0 +1,120 @@
+"""Projects: what ``edgebuild.toml`` states."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from edgebuild.core.base import Frozen
+from edgebuild.core.metric import Budget, parse_budget
+from edgebuild.core.signature import DType, Role, Shape, Step, check_layout
+from edgebuild.core.target import Name
+
+MetricName = Literal["top1", "auc", "none"]
+
+
+class InputSpec(Frozen):
+    """One named input under ``[model.inputs.NAME]``; ``shape`` has the batch dimension, which is 1."""
+
+    shape: Shape
+    dtype: DType = "float32"
+    layout: str = ""
+    role: Role = Role.DATA
+    pre: tuple[Step, ...] = ()
+
+    @model_validator(mode="after")
+    def _layout_fits(self) -> InputSpec:
+        check_layout(self.layout, self.shape)
+        return self
+
+
+class ModelSource(Frozen):
+    """``[model]``: where the model comes from.
+
+    Attributes:
+        source: ``file.py:callable``, or a path to a ``.pt2``, ``.onnx`` or ``.tflite`` file.
+        outputs: names for the outputs, in order; default ``output``, or ``output_0``, ``output_1``, …
+        pure: whether the callable's result depends only on its files and arguments. If not, it is always run.
+        inputs_files: further files the callable reads that Python's audit hook does not show.
+    """
+
+    source: str = Field(min_length=1)
+    inputs: dict[str, InputSpec] = Field(default={})
+    outputs: tuple[str, ...] = ()
+    pure: bool = True
+    input_files: tuple[str, ...] = ()
+
+
+class DataSource(Frozen):
+    """One data set under ``[data.NAME]``.
+
+    ``source`` is ``file.py:callable``, an ``.npz`` file, a folder of ``.npz`` files or a folder of images.
+    ``limit`` takes the first so many samples. ``labels`` is a CSV file (file,label) for a folder of images.
+    """
+
+    source: str = Field(min_length=1)
+    limit: Annotated[int, Field(gt=0)] | None = None
+    labels: str = ""
+    pure: bool = True
+    input_files: tuple[str, ...] = ()
+
+
+class Data(Frozen):
+    """``[data]``: the sets, which must be disjoint, and how quality is scored.
+
+    Attributes:
+        calibration: representative inputs; labels not needed.
+        selection: chooses settings; split from calibration where it is not given.
+        evaluation: read once per reported bundle.
+        selection_fraction: the share of the calibration set that becomes the selection set.
+        metric: "top1" for classifiers, "auc" for scores against 0/1 labels, "none" without labels.
+        score: ``file.py:callable`` turning (inputs, outputs) into one score a sample, for "auc".
+    """
+
+    calibration: DataSource | None = None
+    selection: DataSource | None = None
+    evaluation: DataSource | None = None
+    training: DataSource | None = None
+    selection_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    metric: MetricName = "top1"
+    score: str = ""
+
+
+class Build(Frozen):
+    """``[build]``: the targets, the profile and the golden vectors."""
+
+    targets: Annotated[tuple[Name, ...], Field(min_length=1)]
+    profile: Name = "default"
+    golden: Literal["synthetic", "samples"] = "synthetic"
+    golden_samples: Annotated[int, Field(gt=0, le=64)] = 4
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Project(Frozen):
+    """A whole project file."""
+
+    schema_version: Literal[1] = Field(alias="schema", default=1)
+    name: Name
+    model: ModelSource
+    data: Data = Data()
+    build: Build
+    budgets: dict[str, str | dict[str, str]] = Field(default={})
+
+    model_config = Frozen.model_config | {"populate_by_name": True}
+
+    @model_validator(mode="after")
+    def _budgets_parse(self) -> Project:
+        for name in self.build.targets:
+            self.budgets_for(name)
+        for name, value in self.budgets.items():
+            if isinstance(value, dict) and name not in self.build.targets:
+                raise ValueError(f"budgets.{name}: not a target of this project ({', '.join(self.build.targets)})")
+        return self
+
+    def budgets_for(self, target: str) -> tuple[Budget, ...]:
+        """The budgets of one target: the common ones, overridden by ``[budgets.TARGET]``."""
+        texts = {name: text for name, text in self.budgets.items() if isinstance(text, str)}
+        own = self.budgets.get(target, {})
+        texts |= own if isinstance(own, dict) else {}
+        return tuple(parse_budget(name, text) for name, text in sorted(texts.items()))

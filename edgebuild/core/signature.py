@@ -1,0 +1,150 @@
+"""Signatures: what goes into a model and what comes out, with the steps before and after it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from edgebuild.core.base import Frozen
+
+Shape = tuple[Annotated[int, Field(gt=0)], ...]
+DType = Literal["float32", "float16", "int8", "uint8", "int16", "int32", "int64", "bool"]
+
+
+class Role(StrEnum):
+    """Whether a tensor is data of the call, or state carried from call to call."""
+
+    DATA = "data"
+    STATE = "state"
+
+
+class Normalize(Frozen):
+    """``(x * scale - mean) / std`` in float32; mean and std are per channel, or one number for all.
+
+    ``channel_axis`` counts with the batch dimension as axis 0.
+    """
+
+    op: Literal["normalize"] = "normalize"
+    scale: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[Annotated[float, Field(gt=0)], ...] = (1.0,)
+    channel_axis: int = 1
+
+    @model_validator(mode="after")
+    def _same_length(self) -> Normalize:
+        if len(self.mean) != len(self.std) and 1 not in (len(self.mean), len(self.std)):
+            raise ValueError(f"mean has {len(self.mean)} values and std has {len(self.std)}")
+        return self
+
+
+class Transpose(Frozen):
+    """Reorder the axes; the batch dimension is axis 0."""
+
+    op: Literal["transpose"] = "transpose"
+    order: tuple[int, ...]
+
+
+class ReverseChannels(Frozen):
+    """Reverse one axis, for example RGB to BGR."""
+
+    op: Literal["reverse_channels"] = "reverse_channels"
+    axis: int = 1
+
+
+class Cast(Frozen):
+    """Convert to a dtype."""
+
+    op: Literal["cast"] = "cast"
+    dtype: DType
+
+
+class Resize(Frozen):
+    """Resize decoded images so that the shorter side is ``shorter`` pixels, then crop the centre.
+
+    Applies to image files only, before they become an array of shape (height, width, 3), uint8, RGB.
+    """
+
+    op: Literal["resize"] = "resize"
+    shorter: Annotated[int, Field(gt=0)]
+    crop: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
+
+
+class Quantize(Frozen):
+    """``round(x / scale) + zero_point`` clipped to a dtype: what a full-integer model takes."""
+
+    op: Literal["quantize"] = "quantize"
+    scale: Annotated[float, Field(gt=0)]
+    zero_point: int
+    dtype: Literal["int8", "uint8", "int16"]
+
+
+class Dequantize(Frozen):
+    """``(x - zero_point) * scale`` in float32: what a full-integer model's output means."""
+
+    op: Literal["dequantize"] = "dequantize"
+    scale: Annotated[float, Field(gt=0)]
+    zero_point: int
+
+
+Step = Annotated[
+    Normalize | Transpose | ReverseChannels | Cast | Resize | Quantize | Dequantize, Field(discriminator="op")
+]
+
+
+def check_layout(layout: str, shape: Shape) -> None:
+    """Refuse a layout that does not name each axis of a shape once.
+
+    Raises:
+        ValueError: with both numbers, or the letter that is there twice.
+    """
+    if layout and len(layout) != len(shape):
+        raise ValueError(f"layout {layout!r} names {len(layout)} axes; the shape has {len(shape)}")
+    if len(set(layout)) != len(layout):
+        raise ValueError(f"layout {layout!r} names an axis twice")
+
+
+class TensorSpec(Frozen):
+    """One input or output of a model.
+
+    Attributes:
+        shape: with the batch dimension first; every dimension fixed.
+        buckets: further shapes that the same input may have, each compiled on its own.
+        layout: one letter a dimension, such as "NCHW"; empty where it has no name.
+        initial, fed_by: for a state input, its first value and the output that feeds the next call.
+    """
+
+    name: str = Field(min_length=1)
+    dtype: DType = "float32"
+    shape: Shape
+    buckets: tuple[Shape, ...] = ()
+    layout: str = ""
+    role: Role = Role.DATA
+    initial: Literal["zeros"] | None = None
+    fed_by: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TensorSpec:
+        check_layout(self.layout, self.shape)
+        if self.role is Role.STATE and self.initial is None:
+            raise ValueError(f"state {self.name!r} needs an initial value")
+        return self
+
+
+class Signature(Frozen):
+    """A named calling convention: inputs, outputs, and the steps around the model by tensor name."""
+
+    name: str = "serving_default"
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    pre: dict[str, tuple[Step, ...]] = Field(default={})
+    post: dict[str, tuple[Step, ...]] = Field(default={})
+
+    @model_validator(mode="after")
+    def _names(self) -> Signature:
+        for side, specs in (("input", self.inputs), ("output", self.outputs)):
+            names = [spec.name for spec in specs]
+            if len(set(names)) != len(names):
+                raise ValueError(f"two {side}s have the same name: {', '.join(names)}")
+        return self

@@ -1,0 +1,123 @@
+"""Targets: what a device is, every fact with its source."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from edgebuild.core.base import Frozen
+from edgebuild.core.signature import DType
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+
+
+class Hardware(Frozen):
+    """The device's own facts. What is not known from a checked source is left out."""
+
+    soc: str | None = None
+    cpu: str | None = None
+    isa: Literal["aarch64", "armv7", "x86_64"] | None = None
+    cores: Annotated[int, Field(gt=0)] | None = None
+    clusters: tuple[str, ...] | None = None
+    features: tuple[str, ...] | None = None
+    max_clock_mhz: Annotated[int, Field(gt=0)] | None = None
+    memory_mib: Annotated[int, Field(gt=0)] | None = None
+    accelerator: str | None = None
+
+
+class Int8Scheme(Frozen):
+    """The int8 arithmetic that the device runs fast.
+
+    Attributes:
+        weight_granularity: one scale a tensor, or one an output channel.
+        weight_symmetric: zero point 0 for weights.
+        activation_dtype: u8 or s8, asymmetric unless ``activation_symmetric``.
+        io: what the model takes and gives: "float" (quantized inside), or integers at the boundary.
+        full_integer: no float operator may remain.
+        dot_product: how 8-bit products are summed; "saturating" means u8 x s8 pairs may clip at 16 bits,
+            and then weights are kept to 7 bits.
+    """
+
+    weight_granularity: Literal["per_channel", "per_tensor"] = "per_channel"
+    weight_symmetric: bool = True
+    activation_dtype: Literal["u8", "s8"] = "u8"
+    activation_symmetric: bool = False
+    io: Literal["float", "int8", "uint8"] = "float"
+    full_integer: bool = False
+    dot_product: Literal["vnni", "dotprod", "saturating", "none"] | None = None
+
+
+class RuntimeOptions(Frozen):
+    """How the runtime is asked to run the model.
+
+    ``precision`` is what float models compute in ("f32" pins runtimes that would pick bf16).
+    """
+
+    threads: Annotated[int, Field(gt=0)] = 1
+    delegate: str = "cpu"
+    precision: Literal["f32", "bf16", "f16"] = "f32"
+
+
+class Operators(Frozen):
+    """What the device's runtime takes. Empty means: not known, so not checked."""
+
+    dtypes: tuple[DType, ...] = ()
+    unsupported: tuple[str, ...] = ()
+
+
+class Pruning(Frozen):
+    """What structured pruning must respect to gain time."""
+
+    channel_alignment: Annotated[int, Field(gt=0)] = 1
+
+
+class Target(Frozen):
+    """One device, as its TOML file states it.
+
+    ``sources`` maps a fact ("hardware.cpu") or a table of facts ("int8") to where it was read. Every
+    fact about the device needs one.
+    """
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: Name
+    title: str
+    family: Literal["arm-cpu", "mobile", "intel", "host"]
+    runtime: str
+    transport: Literal["local", "ssh", "adb"]
+    virtual_cpu: str | None = None
+    hardware: Hardware = Hardware()
+    runtime_options: RuntimeOptions = RuntimeOptions()
+    int8: Int8Scheme | None = None
+    operators: Operators = Operators()
+    pruning: Pruning = Pruning()
+    sources: dict[str, str] = Field(default={})
+    notes: str = ""
+
+    model_config = Frozen.model_config | {"populate_by_name": True}
+
+    @property
+    def is_host(self) -> bool:
+        """Whether the target is the machine that builds."""
+        return self.transport == "local"
+
+    def stated_facts(self) -> tuple[str, ...]:
+        """The dotted names of the facts this target states, those that need a source."""
+        facts = [f"hardware.{field}" for field in Hardware.model_fields if getattr(self.hardware, field) is not None]
+        if self.int8 is not None:
+            facts += [f"int8.{field}" for field in sorted(self.int8.model_fields_set)]
+        facts += [f"operators.{field}" for field in sorted(self.operators.model_fields_set)]
+        facts += [f"pruning.{field}" for field in sorted(self.pruning.model_fields_set)]
+        return tuple(facts)
+
+    @model_validator(mode="after")
+    def _every_fact_has_a_source(self) -> Target:
+        facts = self.stated_facts()
+        bare = [f for f in facts if f not in self.sources and f.split(".")[0] not in self.sources]
+        if bare:
+            raise ValueError(f"no source for {', '.join(bare)}; add it under [sources] or leave the fact out")
+        tables = {fact.split(".")[0] for fact in facts}
+        idle = [s for s in self.sources if s not in facts and s not in tables]
+        if idle:
+            raise ValueError(f"sources for facts that are not stated: {', '.join(idle)}")
+        return self

@@ -1,0 +1,74 @@
+"""What is said between the host and the runner on a device. The runner's JSON Schema is generated from here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from edgebuild.core.base import Frozen
+from edgebuild.core.measurement import Environment, Memory
+from edgebuild.core.metric import Mode
+
+Nanoseconds = Annotated[int, Field(ge=0, le=10**15)]
+SIZE_LIMIT = 64 * 2**20
+"""Bytes: a longer response is refused unread."""
+
+
+class Request(Frozen):
+    """One run. File names are relative to the request's own folder on the device.
+
+    ``watch_seconds`` is the time between two readings of the environment while inferences are timed; 0: none is read,
+    and the run has no thread but the model's.
+    """
+
+    schema_version: Literal[1] = Field(alias="schema", default=1)
+    mode: Mode
+    runtime: str
+    model: str | None = None
+    inputs: str | None = None
+    outputs: str | None = None
+    threads: int = 1
+    delegate: str = "cpu"
+    precision: str = "f32"
+    min_samples: int = 100
+    min_seconds: float = 0.2
+    max_samples: int = 100_000
+    max_seconds: float = 60.0
+    warmup_seconds: float = 2.0
+    watch_seconds: float = 0.5
+    seed: int = 0
+
+    model_config = Frozen.model_config | {"populate_by_name": True}
+
+
+class Failure(Frozen):
+    """Why a run gave nothing: ``runtime_missing``, ``model_rejected``, ``bad_request``, ``inference_failed``."""
+
+    kind: Literal["runtime_missing", "model_rejected", "bad_request", "inference_failed", "out_of_memory"]
+    message: Annotated[str, Field(max_length=10_000)]
+
+
+class Response(Frozen):
+    """What a run says. Hostile until validated against this. ``told_ns`` is as in ``Run``; our own runner has none."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    ok: bool
+    failure: Failure | None = None
+    python: Annotated[str, Field(max_length=100)] = ""
+    numpy: Annotated[str, Field(max_length=100)] = ""
+    runtime: Annotated[str, Field(max_length=100)] = ""
+    machine: Annotated[str, Field(max_length=100)] = ""
+    load_ns: Nanoseconds | None = None
+    first_ns: Nanoseconds | None = None
+    warmup_ns: Annotated[tuple[Nanoseconds, ...], Field(max_length=200_000)] = ()
+    samples_ns: Annotated[tuple[Nanoseconds, ...], Field(max_length=200_000)] = ()
+    told_ns: Annotated[dict[Annotated[str, Field(max_length=20)], Nanoseconds], Field(default={}, max_length=20)]
+    steady: bool = True
+    memory: Memory | None = None
+    before: Environment = Environment()
+    during: Annotated[tuple[Environment, ...], Field(max_length=1000)] = ()
+    after: Environment = Environment()
+    sampling_ns: Nanoseconds = 0
+
+    model_config = Frozen.model_config | {"populate_by_name": True}

@@ -1,0 +1,186 @@
+"""What the device-side commands do with a bundle: find its settings, open its device, measure, judge, run."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgebuild.bench.bench import Array, Bench
+from edgebuild.core.errors import ConfigError
+from edgebuild.core.metric import Budget, Kind, parse_budget
+from edgebuild.core.profile import Profile
+from edgebuild.core.target import Target
+from edgebuild.core.units import format_quantity
+from edgebuild.core.verdict import Line, Verdict
+from edgebuild.devices.opening import open_device
+from edgebuild.models.preprocess import apply_steps
+from edgebuild.opening import is_virtual, open_for
+from edgebuild.store.arrays import save_arrays
+from edgebuild.store.bundle import Bundle
+from edgebuild.store.catalog import find_profile, find_target, profile_names, target_names
+from edgebuild.store.files import read_bytes
+from edgebuild.trial import choose, model_files, run_trial
+
+_MEASURED = ("latency_p50", "latency_p90", "cold_start", "first_inference", "peak_memory", "process_memory")
+_COUNTED = ("instructions",)
+CHANGE = Budget(metric="instructions_change", limit=0.5)
+"""What a baseline is held to where nothing else is said: percent more instructions. 1 % more is told apart."""
+
+
+def known_target(bundle: Bundle, root: Path) -> Target | None:
+    """The bundle's target; None if there is none of that name.
+
+    Raises:
+        ConfigError: for what is wrong in its file.
+    """
+    name = bundle.manifest.target
+    return find_target(name, root) if name in target_names(root) else None
+
+
+def known_profile(bundle: Bundle, root: Path) -> Profile | None:
+    """The bundle's profile; None and errors as for ``known_target``."""
+    name = bundle.manifest.profile
+    return find_profile(name, root) if name in profile_names(root) else None
+
+
+def budgets_of(bundle: Bundle, given: Sequence[str]) -> tuple[Budget, ...]:
+    """The bundle's own budgets, replaced or joined by those given as METRIC=LIMIT.
+
+    Raises:
+        ConfigError: one is no budget.
+    """
+    found = {name: Budget(metric=name, limit=limit) for name, limit in bundle.manifest.budgets.items()}
+    for text in given:
+        name, equals, limit = text.partition("=")
+        try:
+            found[name.strip()] = parse_budget(name.strip(), limit if equals else "")
+        except ValueError as error:
+            raise ConfigError("--budget", str(error), expected='METRIC=LIMIT, such as "latency_p90=12 ms"') from error
+    return tuple(found[name] for name in sorted(found))
+
+
+def gate(
+    bundle: Bundle, given: Sequence[str], device: str | None, profile: str | None, precision: str | None,
+    root: Path, say: Callable[[str], None], baseline: Bundle | None = None,
+) -> Verdict:  # fmt: skip
+    """The verdict on a bundle's budgets, measured as far as it takes.
+
+    Args:
+        baseline: another bundle, that this one may execute no more instructions than, within ``CHANGE`` unless given.
+
+    Raises:
+        ConfigError: there is no budget, or a baseline where nothing is counted.
+    """
+    budgets = _with_change(budgets_of(bundle, given), baseline, device)
+    if not budgets:
+        raise ConfigError(
+            "gate", "no budget is given, nor is one in the bundle", fix='add --budget "latency_p90=12 ms"'
+        )
+    target = find_target(bundle.manifest.target, root)
+    chosen = find_profile(profile or bundle.manifest.profile, root)
+    opened = open_for(budgets, target, device, say)
+    try:
+        return run_trial(bundle, opened, budgets, chosen, target, precision=precision, progress=say, baseline=baseline)
+    finally:
+        opened.close()
+
+
+def _with_change(budgets: tuple[Budget, ...], baseline: Bundle | None, device: str | None) -> tuple[Budget, ...]:
+    """The budgets, with one on the change if there is a baseline."""
+    if baseline is None:
+        return budgets
+    if not is_virtual(device):
+        raise ConfigError(
+            "--baseline", "instructions are held against it, and this device does not count them",
+            expected="a virtual board, with --device", fix="edgebuild devices add NAME --virtual CPU adds one",
+        )  # fmt: skip
+    stated = any(budget.metric == CHANGE.metric for budget in budgets)
+    return budgets if stated else (*budgets, CHANGE)
+
+
+def measure(
+    bundle: Bundle, device: str | None, profile: str | None, precision: str | None, root: Path,
+    say: Callable[[str], None], *, exact: bool = False, against: Bundle | None = None,
+) -> list[dict[str, object]]:  # fmt: skip
+    """Measure without judging: each metric's median over runs with its bounds.
+
+    Args:
+        exact: count instructions, on a virtual board booted for it, and measure nothing else.
+        against: another bundle to count in the same boot; the change is from it to this one.
+    """
+    target = find_target(bundle.manifest.target, root)
+    chosen = find_profile(profile or bundle.manifest.profile, root)
+    if against is not None and not exact:
+        raise ConfigError("--against", "times are not compared in this version", fix="add --exact, on a virtual board")
+    names = (*_COUNTED, *([CHANGE.metric] if against else ())) if exact else _MEASURED
+    unlimited = tuple(Budget(metric=name, limit=1e300) for name in names)
+    opened = open_device(target, device, say, exact=exact)
+    try:
+        verdict = run_trial(
+            bundle, opened, unlimited, chosen, target, precision=precision, progress=say, keep_verdict=False,
+            baseline=against,
+        )  # fmt: skip
+    finally:
+        opened.close()
+    return [_row(bundle, line) for line in verdict.lines]
+
+
+def _row(bundle: Bundle, line: Line) -> dict[str, object]:
+    return {
+        "bundle": bundle.path.name, "metric": line.budget.metric, "estimate": line.estimate, "low": line.low,
+        "high": line.high, "unit": line.budget.definition.unit.value, "runs": line.count, "reason": line.reason,
+    }  # fmt: skip
+
+
+def line_texts(verdict: Verdict) -> list[str]:
+    """One line of text a budget."""
+    return [_text(line) for line in verdict.lines]
+
+
+def _text(line: Line) -> str:
+    unit = line.budget.definition.unit
+    shown = [format_quantity(v, unit) if v is not None else "?" for v in (line.estimate, line.low, line.high)]
+    sole = line.budget.definition.kind is Kind.EXACT and line.low == line.high
+    value = shown[0] if sole else f"{shown[0]} [{shown[1]}, {shown[2]}] from {line.count}"
+    outcome = line.outcome.value if line.decides else "BESIDE"
+    return f"{outcome:<13} {line.budget}: {value} {line.reason}".rstrip()
+
+
+def run_samples(
+    bundle: Bundle, source: Path, dest: Path | None, device: str | None, precision: str | None, root: Path
+) -> dict[str, list[int]]:
+    """Run samples through ``pre``, the model and ``post``; the outputs' shapes by name."""
+    part, variant = choose(bundle, None, precision)
+    target, signature = find_target(bundle.manifest.target, root), variant.signature or part.signature
+    given = _samples(source)
+    missing = [spec.name for spec in signature.inputs if spec.name not in given]
+    if missing:
+        raise ConfigError(
+            str(source), f"has no {', '.join(missing)}", expected=", ".join(s.name for s in signature.inputs)
+        )
+    inputs = {
+        spec.name: apply_steps(given[spec.name], signature.pre.get(spec.name, ())).astype(spec.dtype)
+        for spec in signature.inputs
+    }
+    names = tuple(spec.name for spec in signature.outputs)
+    with Bench(open_device(target, device)) as bench:
+        found = bench.infer(part.runtime, model_files(bundle, variant), inputs, target.runtime_options, names)
+    outputs = {n: apply_steps(v, signature.post.get(n, ())) for n, v in zip(names, found, strict=True)}
+    if dest is not None:
+        save_arrays(dest, outputs)
+    return {name: list(value.shape) for name, value in outputs.items()}
+
+
+def _samples(source: Path) -> dict[str, Array]:
+    data = io.BytesIO(read_bytes(source))
+    try:
+        with np.load(data, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise ConfigError(
+            str(source), f"can't be read: {error}", expected="an .npz file of arrays by input name"
+        ) from error

@@ -1,0 +1,104 @@
+"""Budgets on the typical run: the median over fresh processes of each run's own value."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from edgebuild.core.measurement import Basis, Run
+from edgebuild.core.metric import Budget, Metric
+from edgebuild.core.verdict import Line, Outcome
+from edgebuild.judge.exact import instructions_of
+from edgebuild.judge.order_statistics import least_runs, median_bounds, percentile, samples_needed
+
+
+def value_of(metric: Metric, run: Run) -> float | None:
+    """What one run says of a metric, in its base unit; None if it says nothing."""
+    if metric.quantile is not None and run.told_ns:
+        return run.told_ns.get(f"p{100 * metric.quantile:g}")
+    if metric.quantile is not None:
+        enough = len(run.samples_ns) >= samples_needed(metric.quantile)
+        return percentile(run.samples_ns, metric.quantile) if enough else None
+    if metric.name == "instructions":
+        return instructions_of(run)
+    if run.memory is not None and metric.name == "process_memory":
+        return run.memory.vm_hwm
+    if run.memory is not None and metric.name == "peak_memory":
+        return None if run.memory.floor is None else max(0, run.memory.vm_hwm - run.memory.floor)
+    return {"cold_start": run.load_ns, "first_inference": run.first_ns}.get(metric.name)
+
+
+def judge_runs(
+    budget: Budget, runs: Sequence[Run], confidence: float, basis: Basis, speaking: Collection[Basis] = (Basis.DEVICE,)
+) -> Line:
+    """PASS if the upper bound is inside the limit, FAIL if the lower one is outside, INCONCLUSIVE otherwise.
+
+    Args:
+        speaking: the bases that may decide; on another nothing is judged.
+    """
+    metric = budget.definition
+    made = [run for run in runs if run.mode is metric.mode]
+    own = [run for run in made if not run.outside]
+    values = [value for run in own if (value := value_of(metric, run)) is not None]
+    low, high, level = _bounds(values, budget.limit, confidence)
+    doubt = _elsewhere(basis, speaking) or _doubt(metric, own, values, confidence)
+    outcome, reason = _decide(budget, doubt, low, high, confidence)
+    left_out = _left_out([run for run in made if run.outside])
+    reason = f"{reason}; {left_out}" if reason and left_out else reason or left_out
+    estimate = sorted(values)[(len(values) - 1) // 2] if values else None
+    return Line(
+        budget=budget, outcome=outcome, estimate=estimate, low=low, high=high, confidence=level,
+        count=len(values), basis=basis.value, reason=reason,
+    )  # fmt: skip
+
+
+def _left_out(outside: Sequence[Run]) -> str:
+    """How many runs do not count, and why the last of them does not."""
+    if not outside:
+        return ""
+    return f"{len(outside)} runs outside the profile's conditions are not counted ({outside[-1].outside[0]})"
+
+
+def _bounds(values: Sequence[float], limit: float, confidence: float) -> tuple[float | None, float | None, float]:
+    """Bounds of the median, and the level each holds at: two looks that share one α (Bonferroni).
+
+    The first look is at the fewest runs that can decide, n, and spends 2^-n. Only if it leaves the limit between its
+    bounds is there a second, at all runs, with the rest of α. So stopping at the first costs nothing.
+    """
+    least = least_runs(confidence)
+    low, high = median_bounds(values[:least], confidence)
+    if low is None or high is None or not low <= limit < high or len(values) <= least:
+        return low, high, confidence
+    rest = confidence + 2.0**-least
+    second = median_bounds(values, rest) if rest < 1 else (None, None)
+    return (low, high, confidence) if None in second else (*second, rest)
+
+
+def _elsewhere(basis: Basis, speaking: Collection[Basis]) -> str:
+    """Why runs on this basis decide nothing, or nothing."""
+    return "" if basis in speaking else f"not judged here: measured on basis {basis.value}, not on the device"
+
+
+def _decide(
+    budget: Budget, doubt: str, low: float | None, high: float | None, confidence: float
+) -> tuple[Outcome, str]:
+    if doubt or low is None or high is None:
+        return Outcome.INCONCLUSIVE, doubt
+    if high <= budget.limit:
+        return Outcome.PASS, ""
+    if low > budget.limit:
+        return Outcome.FAIL, f"at {confidence:.4g} confidence it is above the limit"
+    return Outcome.INCONCLUSIVE, "the bounds lie on both sides of the limit: more runs are needed"
+
+
+def _doubt(metric: Metric, runs: Sequence[Run], values: Sequence[float], confidence: float) -> str:
+    """Why these runs can decide nothing, or nothing."""
+    if runs and len(values) < len(runs):
+        wanted = f"; {metric.name} needs {samples_needed(metric.quantile)} samples a run" if metric.quantile else ""
+        return f"{len(runs) - len(values)} of {len(runs)} runs do not tell it{wanted}"
+    least = least_runs(confidence)
+    if len(values) < least:
+        return f"{len(values)} runs; {confidence:.4g} confidence needs at least {least}"
+    unsteady = sum(not run.steady for run in runs)
+    if metric.quantile is not None and 2 * unsteady >= len(runs):
+        return f"unsteady: in {unsteady} of {len(runs)} runs the inferences drifted"
+    return ""

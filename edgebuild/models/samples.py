@@ -1,0 +1,156 @@
+"""Samples: the arrays of one data set, with labels and groups where there are some."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgebuild.core.digest import Digest
+from edgebuild.core.errors import ConfigError
+from edgebuild.core.project import InputSpec
+from edgebuild.core.signature import Signature
+from edgebuild.models.preprocess import apply_steps, cast
+
+Array = npt.NDArray[np.generic]
+IntArray = npt.NDArray[np.int64]
+_FILE = "samples.npz"
+_CHUNK = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """N samples as the user gave them, before the ``pre`` steps.
+
+    Attributes:
+        inputs: one array of shape (N, …) per model input.
+        labels: (N,), or None.
+        groups: (N,): windows of the same clip have the same number and are scored as one; or None.
+    """
+
+    inputs: dict[str, Array]
+    labels: IntArray | None = None
+    groups: IntArray | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.inputs.values())))
+
+    def take(self, indices: Sequence[int] | IntArray) -> Samples:
+        """The samples at some indices, in that order."""
+        chosen = np.asarray(indices, np.int64)
+        return Samples(
+            {name: array[chosen] for name, array in self.inputs.items()},
+            None if self.labels is None else self.labels[chosen],
+            None if self.groups is None else self.groups[chosen],
+        )
+
+    @cached_property
+    def digest(self) -> Digest:
+        """Of every array, its name, dtype and shape."""
+        hasher = hashlib.sha256()
+        for name, array in sorted(self._arrays().items()):
+            hasher.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+            hasher.update(np.ascontiguousarray(array).tobytes())
+        return hasher.hexdigest()
+
+    @cached_property
+    def sample_digests(self) -> tuple[Digest, ...]:
+        """Of each sample's inputs: equal where two samples hold the same data."""
+        names = sorted(self.inputs)
+        return tuple(
+            hashlib.sha256(
+                b"|".join(np.ascontiguousarray(self.inputs[name][i]).tobytes() for name in names)
+            ).hexdigest()
+            for i in range(len(self))
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write ``samples.npz`` into an existing folder."""
+        np.savez(folder / _FILE, **self._arrays())  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, folder: Path) -> Samples:
+        """Read back what ``save`` wrote."""
+        with np.load(folder / _FILE, allow_pickle=False) as data:
+            arrays = {name: data[name] for name in data.files}
+        inputs = {name.removeprefix("input:"): array for name, array in arrays.items() if name.startswith("input:")}
+        return cls(inputs, arrays.get("labels"), arrays.get("groups"))
+
+    def _arrays(self) -> dict[str, Array]:
+        arrays: dict[str, Array] = {f"input:{name}": array for name, array in self.inputs.items()}
+        if self.labels is not None:
+            arrays["labels"] = self.labels
+        if self.groups is not None:
+            arrays["groups"] = self.groups
+        return arrays
+
+
+def prepare_inputs(samples: Samples, model: Signature | Mapping[str, InputSpec]) -> dict[str, Array]:
+    """What the model takes: the ``pre`` steps applied, in the model's dtype, of shape (N, *shape[1:]).
+
+    Args:
+        samples: as the user gave them.
+        model: its signature, or the declared inputs.
+
+    Raises:
+        ConfigError: a step does not fit, or values do not fit the dtype.
+    """
+    specs = input_specs(model) if isinstance(model, Signature) else model
+    return {name: prepare_input(name, samples.inputs[name], spec) for name, spec in specs.items()}
+
+
+def prepare_input(name: str, array: Array, spec: InputSpec) -> Array:
+    """One input's array, prepared."""
+    subject = f"[model.inputs.{name}] pre"
+    prepared = apply_steps(array, spec.pre, subject)
+    if prepared.dtype.kind == "f" and np.dtype(spec.dtype).kind != "f":
+        raise ConfigError(
+            f"[data] {name}",
+            f"samples are {prepared.dtype}; the model takes {spec.dtype}",
+            expected=spec.dtype,
+            fix=f'give integers, or add the pre step {{ op = "cast", dtype = "{spec.dtype}" }}',
+        )
+    return cast(prepared, spec.dtype, subject)
+
+
+def prepare_chunks(name: str, array: Array, spec: InputSpec) -> Iterator[Array]:
+    """One input's array, prepared a few samples at a time, to save memory."""
+    for start in range(0, len(array), _CHUNK):
+        yield prepare_input(name, array[start : start + _CHUNK], spec)
+
+
+def save_prepared(samples: Samples, specs: Mapping[str, InputSpec], place: Path) -> None:
+    """Write what ``prepare_inputs`` gives as an uncompressed ``.npz``, never whole in memory.
+
+    Raises:
+        ConfigError: as ``prepare_inputs``.
+    """
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_STORED) as archive:
+        for name, spec in specs.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                for number, chunk in enumerate(prepare_chunks(name, samples.inputs[name], spec)):
+                    if number == 0:
+                        header = np.lib.format.header_data_from_array_1_0(chunk)
+                        header["shape"] = (len(samples), *chunk.shape[1:])
+                        np.lib.format.write_array_header_1_0(member, header)
+                    member.write(chunk.data)
+
+
+def input_specs(signature: Signature) -> dict[str, InputSpec]:
+    """The inputs of a signature as they would be declared in a project."""
+    return {
+        spec.name: InputSpec(
+            shape=spec.shape,
+            dtype=spec.dtype,
+            layout=spec.layout,
+            role=spec.role,
+            pre=signature.pre.get(spec.name, ()),
+        )
+        for spec in signature.inputs
+    }

@@ -1,0 +1,85 @@
+"""TFLite files: recognized by their identifier, loaded by LiteRT's interpreter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from edgebuild.core.errors import BuildError, ConfigError
+from edgebuild.core.project import ModelSource
+from edgebuild.models.blame import short_text
+from edgebuild.models.foreign import ForeignModel, check_declared, file_signature, fixed_shape, tensor_spec
+
+IDENTIFIER = b"TFL3"
+
+
+class _Detail(TypedDict):
+    name: str
+    index: int
+    shape: npt.NDArray[np.int32]
+    shape_signature: npt.NDArray[np.int32]
+    dtype: type[np.generic]
+
+
+def load_tflite(path: Path, data: bytes, source: ModelSource) -> ForeignModel:
+    """Read a TFLite model with fixed shapes.
+
+    Raises:
+        ConfigError: it is no TFLite file, or leaves shapes open.
+        BuildError: the runtime refuses the model; with its reason, such as an unknown custom operator.
+    """
+    if data[4:8] != IDENTIFIER:
+        raise ConfigError(
+            path.name,
+            f"not a TFLite file: bytes 4 to 8 are {data[4:8]!r}",
+            expected=f"{IDENTIFIER!r}",
+            fix="convert it again",
+        )
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise BuildError("load", "ai-edge-litert is not installed", fix='pip install "edgebuild[litert]"') from error
+    try:
+        interpreter = Interpreter(model_content=data, num_threads=1)
+    except (ValueError, RuntimeError) as error:
+        raise _refused(path.name, error) from error
+    details: list[_Detail] = interpreter.get_input_details()
+    check_declared([detail["name"] for detail in details], source.inputs, path.name)
+    shapes = [_shape(detail, source, path.name) for detail in details]
+    try:
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise _refused(path.name, error) from error
+    inputs = [
+        tensor_spec(d["name"], np.dtype(d["dtype"]).name, shape, source.inputs.get(d["name"]), path.name)
+        for d, shape in zip(details, shapes, strict=True)
+    ]
+    given: list[_Detail] = interpreter.get_output_details()
+    outputs = [tensor_spec(d["name"], np.dtype(d["dtype"]).name, d["shape"].tolist(), None, path.name) for d in given]
+    return ForeignModel("tflite", data, file_signature(inputs, outputs, source))
+
+
+def _shape(detail: _Detail, source: ModelSource, file: str) -> tuple[int, ...]:
+    """The shape that the runtime gives the input when nobody resizes it; that is what runs on a device."""
+    name, own = detail["name"], tuple(int(dim) for dim in detail["shape"])
+    dims = [int(dim) if dim > 0 else None for dim in detail["shape_signature"]] or list(own)
+    shape = fixed_shape(name, dims, source.inputs.get(name), file)
+    if shape != own:
+        raise ConfigError(
+            f"[model.inputs.{name}]",
+            f"shape {list(shape)} is declared; {file} runs as {list(own)} and is not resized on a device",
+            fix="convert the model with the shape it is to have",
+        )
+    return shape
+
+
+def _refused(file: str, error: Exception) -> BuildError:
+    return BuildError(
+        "load",
+        f"LiteRT refuses {file}: {short_text(error)}",
+        expected="a model of the operators that the runtime has",
+        fix="convert it without custom operators",
+    )

@@ -1,0 +1,1 @@
+"""The road up to the bundle: stage order, cache keys, lineage. Straight through, once."""

@@ -1,0 +1,200 @@
+"""One target's way from the project to its bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgebuild.core.artifact import Artifact, Parity, Quality, Rejected, Speed
+from edgebuild.core.errors import BuildError
+from edgebuild.core.origin import OriginMap
+from edgebuild.core.target import Int8Scheme, Target
+from edgebuild.pipeline import choose
+from edgebuild.pipeline.float_stages import Converted, check, export, trace
+from edgebuild.pipeline.int8_stages import Calibration, Candidate, calibrate, quantize, quantize_foreign, settings_for
+from edgebuild.pipeline.material import Material
+from edgebuild.pipeline.package import Offer, package
+from edgebuild.pipeline.scoring import here
+from edgebuild.pipeline.sources import DataSet
+from edgebuild.store.bundle import Bundle
+
+SETTING_LOST = "another setting did better on the selection set"
+NO_DEVICE = "speed not measured: the target's device is not at hand; bench it there"
+
+
+@dataclass
+class _Pick:
+    """The int8 candidate that the selection set prefers, and why the others went."""
+
+    candidate: Candidate
+    quality: Quality
+    refusal: str
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+def build_target(shared: Material, target: Target, place: Path, archive: bool = False) -> Bundle:
+    """Build one target's bundle at ``place``.
+
+    Raises:
+        BuildError: nothing can be offered for this target; says why.
+    """
+    if shared.source.kind == "torch":
+        _calibrate_all(shared, target)
+    exact = export(shared.road, shared.folded, target.runtime)
+    if exact.quantized:
+        return package(shared, target, place, _as_is(shared, target, exact), [], archive)
+    if shared.sets.evaluation is not None:
+        shared.scorer.begin(exact, shared.sets.evaluation, here(target))
+    samples = shared.sets.selection or shared.golden
+    origins, agreement = _check(shared, target, exact, samples)
+    pick = _pick_int8(shared, target, exact, origins)
+    offer_float = _offer_float(shared, target, exact, origins, agreement)
+    offers, rejected = _decide(shared, target, exact, offer_float, pick)
+    return package(shared, target, place, offers, rejected, archive)
+
+
+def _check(shared: Material, target: Target, exact: Converted, samples: DataSet) -> tuple[OriginMap, Parity]:
+    """Trace a float artifact's operators and compare its outputs with the source model's."""
+    origins = trace(shared.road, shared.folded, exact, samples.samples.inputs)
+    outputs = shared.scorer.outputs(exact, samples, here(target))
+    return origins, check(shared.road, exact, origins, outputs, shared.scorer.reference(samples))
+
+
+def _as_is(shared: Material, target: Target, exact: Converted) -> list[Offer]:
+    """A foreign model that was quantized by somebody else is offered as it came."""
+    from edgebuild.backends.origins import self_origins
+
+    origins = self_origins(exact.backend.operators(exact.files))
+    artifact = _artifact(exact, "as-is", origins)
+    return [Offer(exact, artifact, _report(shared, target, exact, None), note="already quantized: offered as it came")]
+
+
+def _offer_float(shared: Material, target: Target, exact: Converted, origins: OriginMap, agreement: Parity) -> Offer:
+    quality = _report(shared, target, exact, exact)
+    return Offer(exact, _artifact(exact, "float32", origins), quality, parity=agreement)
+
+
+def _report(shared: Material, target: Target, converted: Converted, twin: Converted | None) -> Quality | None:
+    """Quality on the evaluation set, which is read for what is reported and nothing else."""
+    evaluation = shared.sets.evaluation
+    if evaluation is None:
+        return None
+    own = shared.scorer.outputs(converted, evaluation, here(target))
+    other = shared.scorer.outputs(twin, evaluation, here(target)) if twin else None
+    return shared.scorer.quality(own, other, evaluation)
+
+
+def _pick_int8(shared: Material, target: Target, exact: Converted, origins: OriginMap) -> _Pick | None:
+    """Make the candidates of the profile and keep the one that the selection set prefers."""
+    sets, scheme = shared.sets, target.int8
+    if not _wants_int8(shared, target) or scheme is None or sets.calibration is None or sets.selection is None:
+        return None
+    candidates = _candidates(shared, target, exact, origins, sets.calibration, scheme)
+    twin = shared.scorer.outputs(exact, sets.selection, here(target))
+    qualities = []
+    for candidate in candidates:
+        own = shared.scorer.outputs(candidate.converted, sets.selection, here(target))
+        qualities.append(shared.scorer.quality(own, twin, sets.selection))
+    index = choose.best(qualities)
+    refusal = choose.refusal(qualities[index], shared.road.profile.quantization)
+    others = [
+        Rejected(
+            precision="int8",
+            setting=candidate.setting.label,
+            reason=SETTING_LOST,
+            size=candidate.converted.size,
+            quality=quality,
+        )
+        for i, (candidate, quality) in enumerate(zip(candidates, qualities, strict=True))
+        if i != index
+    ]
+    return _Pick(candidates[index], qualities[index], refusal, others)
+
+
+def _wants_int8(shared: Material, target: Target) -> bool:
+    wanted = "int8" in shared.road.profile.quantization.precisions and target.int8 is not None
+    return wanted and shared.sets.calibration is not None
+
+
+def _calibrate_all(shared: Material, target: Target) -> list[Calibration]:
+    """A torch model's calibrations, made before anything else runs: OpenVINO's threads slow torch's down tenfold."""
+    samples, scheme = shared.sets.calibration, target.int8
+    if not _wants_int8(shared, target) or samples is None or scheme is None:
+        return []
+    settings = settings_for(shared.source, shared.road.profile.quantization.settings)
+    made = [calibrate(shared.road, shared.folded, samples, scheme, setting) for setting in settings]
+    return [one for one in made if one is not None]
+
+
+def _candidates(
+    shared: Material, target: Target, exact: Converted, origins: OriginMap, samples: DataSet, scheme: Int8Scheme
+) -> list[Candidate]:
+    if shared.source.kind == "torch":
+        calibrations = _calibrate_all(shared, target)
+        return [quantize(shared.road, one, target, scheme, origins, samples) for one in calibrations]
+    settings = settings_for(shared.source, shared.road.profile.quantization.settings)
+    return [quantize_foreign(shared.road, exact, target, scheme, origins, samples, one) for one in settings]
+
+
+def _decide(
+    shared: Material, target: Target, exact: Converted, offer_float: Offer, pick: _Pick | None
+) -> tuple[list[Offer], list[Rejected]]:
+    """What the bundle offers, the preferred variant first, and what it does not, with the reason."""
+    if pick is None:
+        return _float_only(shared, target, offer_float), []
+    candidate, rejected = pick.candidate, list(pick.rejected)
+    shared.scorer.begin(candidate.converted, shared.golden, here(target))
+    quality = _report(shared, target, candidate.converted, exact)
+    speed: Speed | None = None
+    reason = pick.refusal
+    if not reason and target.is_host:
+        speed, shared.lock = shared.scorer.speed(target, exact, candidate.converted, _timed(shared), shared.lock)
+        reason = choose.slowness(speed)
+    if reason:
+        rejected.append(_rejected("int8", candidate.setting.label, reason, candidate.converted, quality, speed))
+        if target.int8 is not None and target.int8.full_integer:
+            raise BuildError("choose", reason, expected=f"an int8 model: {target.name} runs nothing else")
+        return [offer_float.because(reason, speed)], rejected
+    artifact = _artifact(candidate.converted, "int8", candidate.origins, candidate)
+    offer = Offer(candidate.converted, artifact, quality, speed, candidate.setting.label)
+    if target.is_host:
+        note = "int8 is faster here and within the allowed loss"
+        rejected.append(_rejected("float32", "", note, exact, offer_float.quality, None))
+        return [offer.because(note, speed)], rejected
+    if target.int8 is not None and target.int8.full_integer:
+        return [offer.because(NO_DEVICE, None)], rejected
+    return [offer.because(NO_DEVICE, None), offer_float.because(NO_DEVICE, None)], rejected
+
+
+def _float_only(shared: Material, target: Target, offer_float: Offer) -> list[Offer]:
+    """Why there is no int8 candidate, or an error where the target runs nothing else."""
+    if "int8" not in shared.road.profile.quantization.precisions:
+        reason = f"profile {shared.road.profile.name} asks for float only"
+    elif target.int8 is None:
+        reason = f"target {target.name} states no int8 scheme"
+    else:
+        reason = "no calibration data: give [data.calibration] to get an int8 model"
+    if target.int8 is not None and target.int8.full_integer:
+        raise BuildError("choose", reason, expected=f"an int8 model: {target.name} runs nothing else")
+    return [offer_float.because(reason, None)]
+
+
+def _timed(shared: Material) -> DataSet:
+    return shared.sets.selection or shared.golden
+
+
+def _rejected(
+    precision: str, setting: str, reason: str, converted: Converted, quality: Quality | None, speed: Speed | None
+) -> Rejected:
+    value = {"precision": precision, "setting": setting, "reason": reason, "size": converted.size}
+    return Rejected.model_validate(value).model_copy(update={"quality": quality, "speed": speed})
+
+
+def _artifact(converted: Converted, precision: str, origins: OriginMap, candidate: Candidate | None = None) -> Artifact:
+    files = [
+        {"name": name, "sha256": converted.entry.files[name], "size": converted.entry.file(name).stat().st_size}
+        for name in converted.names
+    ]
+    value = {"runtime": converted.runtime, "precision": precision, "files": files, "signature": converted.signature}
+    made = Artifact.model_validate(value)
+    return made.model_copy(update={"origins": origins, "layers": candidate.layers if candidate else ()})

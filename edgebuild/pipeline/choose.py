@@ -1,0 +1,79 @@
+"""Choosing among candidates: pure functions of what was scored and measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+
+from edgebuild.core.artifact import Quality, Speed
+from edgebuild.core.profile import Quantization
+
+
+def best(qualities: Sequence[Quality]) -> int:
+    """The index of the candidate to keep, by its quality on the selection set.
+
+    By score where there are labels, but differences within one standard error of the best are noise (Breiman et al.,
+    "Classification and Regression Trees", 1984, section 3.4.3: the one-standard-error rule); among those, and without
+    labels, the one whose outputs are nearest to float's.
+    """
+    top = max((quality.value for quality in qualities if quality.value is not None), default=None)
+    near = list(range(len(qualities)))
+    if top is not None:
+        near = [i for i in near if (qualities[i].value or 0.0) >= top - _standard_error(qualities[i], top)]
+    return max(near, key=lambda i: (_or_low(qualities[i].sqnr_db), -i))
+
+
+def _standard_error(quality: Quality, top: float) -> float:
+    """Of the difference to float on the same samples, in points.
+
+    From the samples that changed sides (McNemar's variance), or from the bound of a bootstrap taken as normal.
+    """
+    if quality.lost is not None and quality.won is not None:
+        return 100 * math.sqrt(max(quality.lost + quality.won, 1)) / quality.samples
+    if None not in (quality.drop_high, quality.drop_confidence, quality.value, quality.float_value):
+        drop = (quality.float_value or 0.0) - (quality.value or 0.0)
+        z = NormalDist().inv_cdf(quality.drop_confidence or 0.95)
+        return max((quality.drop_high or 0.0) - drop, 0.0) / z
+    share = min(max(top / 100, 0.0), 1.0)
+    return 100 * math.sqrt(share * (1 - share) / quality.samples)
+
+
+def _or_low(value: float | None) -> float:
+    return -math.inf if value is None else value
+
+
+def refusal(quality: Quality, rules: Quantization) -> str:
+    """Why an int8 candidate loses too much to be offered, or "" if it holds.
+
+    It is refused where it loses more than the profile allows by more than one standard error: a small selection set
+    cannot tell less. What it loses on the evaluation set is in the bundle either way, and budgets judge that.
+    """
+    if quality.value is not None and quality.float_value is not None:
+        drop = quality.float_value - quality.value
+        noise = _standard_error(quality, quality.float_value)
+        if drop - noise > rules.max_drop:
+            return (
+                f"int8 loses {drop:.2f} points of {quality.metric} on the selection set "
+                f"({quality.float_value:.2f} → {quality.value:.2f}, standard error {noise:.2f}); "
+                f"the profile allows {rules.max_drop:g}"
+            )
+        return ""
+    if quality.sqnr_db is not None and quality.sqnr_db < rules.min_sqnr_db:
+        return (
+            f"int8's outputs have an SQNR of {quality.sqnr_db:.1f} dB against float; "
+            f"the profile wants {rules.min_sqnr_db:g} dB"
+        )
+    return ""
+
+
+def slowness(speed: Speed) -> str:
+    """Why int8 is not offered for its speed, or "" if it is faster than float beyond doubt."""
+    if speed.low is not None and speed.low > 1:
+        return ""
+    low = "unbounded" if speed.low is None else f"{speed.low:.2f}"
+    high = "unbounded" if speed.high is None else f"{speed.high:.2f}"
+    return (
+        f"int8 is not faster than float here: float/int8 time is {speed.ratio:.2f} "
+        f"({speed.confidence:.0%} bounds {low} to {high}, {speed.pairs} pairs of processes)"
+    )

@@ -1,0 +1,112 @@
+"""Golden vectors: inputs, and what each variant must answer, so that a bundle can be checked anywhere.
+
+Inputs are made from a seed within the ranges of the calibration set, or taken from the user's samples if the project
+says so. Float answers are the source model's own; int8 answers are this machine's, and their tolerance is one step of
+the output's grid: neither comes from the device that is checked.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from edgebuild.core.digest import Json
+from edgebuild.core.signature import Normalize, Signature, Step, Transpose
+from edgebuild.pipeline.sources import DataSet, Sets, Source
+from edgebuild.pipeline.stage import Road, Stage
+
+GOLDEN = Stage("golden", ("pipeline/golden.py", "models/preprocess.py"), ("numpy",))
+
+FLOAT_TOLERANCE = 1e-3
+"""As a share of the output's range."""
+
+_SAMPLES = 8
+
+
+def golden_inputs(road: Road, source: Source, sets: Sets) -> DataSet:
+    """The raw golden inputs, as a data set."""
+    settings = road.project.build
+    calibration = sets.calibration
+    taken = sets.evaluation or sets.selection or calibration
+    from_samples = settings.golden == "samples" and taken is not None
+    inputs: dict[str, Json] = {
+        "signature": source.signature.model_dump(mode="json"),
+        "seed": settings.seed,
+        "count": settings.golden_samples,
+        "ranges of": calibration.digest if calibration else None,
+        "samples of": taken.digest if from_samples and taken else None,
+    }
+
+    def make(folder: Path) -> None:
+        from edgebuild.models.samples import Samples
+
+        if from_samples and taken is not None:
+            taken.samples.take(list(range(min(settings.golden_samples, len(taken.samples))))).save(folder)
+        else:
+            Samples(_synthetic(source.signature, calibration, settings.golden_samples, settings.seed)).save(folder)
+
+    return DataSet("calibration", road.step(GOLDEN, settings.golden, inputs, make))
+
+
+def _synthetic(signature: Signature, calibration: DataSet | None, count: int, seed: int) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(seed)
+    limits = _limits(signature, calibration)
+    made = {}
+    for spec in signature.inputs:
+        low, high = limits[spec.name]
+        shape = (count, *spec.shape[1:])
+        if np.dtype(spec.dtype).kind == "f":
+            value = random.uniform(low, high, shape).astype(spec.dtype)
+        else:
+            value = random.integers(int(low), int(high) + 1, shape).astype(spec.dtype)
+        made[spec.name] = _undo(value, signature.pre.get(spec.name, ()))
+    return made
+
+
+def _limits(signature: Signature, calibration: DataSet | None) -> dict[str, tuple[float, float]]:
+    if calibration is None:
+        return {spec.name: (-1.0, 1.0) if np.dtype(spec.dtype).kind == "f" else (0, 1) for spec in signature.inputs}
+    from edgebuild.models.samples import prepare_inputs
+
+    count = min(_SAMPLES, len(calibration.samples))
+    arrays = prepare_inputs(calibration.samples.take(list(range(count))), signature)
+    return {name: (float(value.min()), float(value.max())) for name, value in arrays.items()}
+
+
+def _undo(value: np.ndarray, steps: Iterable[Step]) -> np.ndarray:
+    """Raw samples that the ``pre`` steps turn into ``value``."""
+    for step in reversed(tuple(steps)):
+        if isinstance(step, Normalize):
+            shape = [1] * value.ndim
+            shape[step.channel_axis] = -1
+            std, mean = (np.asarray(x, np.float32).reshape(shape if len(x) > 1 else 1) for x in (step.std, step.mean))
+            value = ((value * std + mean) / np.float32(step.scale)).astype(np.float32)
+        elif isinstance(step, Transpose):
+            value = np.transpose(value, np.argsort(step.order))
+    return np.ascontiguousarray(value)
+
+
+def golden_file(
+    inputs: Mapping[str, np.ndarray], expected: Mapping[str, list[np.ndarray]], signature: Signature
+) -> bytes:
+    """``golden.npz``: ``input/NAME`` as the part's signature takes it, ``expected/PRECISION/NAME`` after ``post``."""
+    arrays = {f"input/{name}": value for name, value in inputs.items()}
+    for precision, outputs in expected.items():
+        for spec, value in zip(signature.outputs, outputs, strict=True):
+            arrays[f"expected/{precision}/{spec.name}"] = value
+    return npz_bytes(arrays)
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The same bytes for the same arrays: sorted, compressed, with a fixed date."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(arrays):
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()

@@ -1,0 +1,272 @@
+"""From the folded model to an int8 candidate: calibrate and correct once, write by each runtime's quantizer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from edgebuild.backends import find_backend
+from edgebuild.core.artifact import LayerError
+from edgebuild.core.digest import Json, digest_json
+from edgebuild.core.errors import BuildError
+from edgebuild.core.origin import OriginMap, RuntimeOp
+from edgebuild.core.plan import QuantPlan, Range
+from edgebuild.core.profile import QuantSetting
+from edgebuild.core.signature import Quantize, Signature
+from edgebuild.core.target import Int8Scheme, Target
+from edgebuild.pipeline.float_stages import Converted, export, prepared, save_exported
+from edgebuild.pipeline.sources import DataSet, Source
+from edgebuild.pipeline.stage import Road, Stage
+from edgebuild.store.entry import Entry
+
+CALIBRATE = Stage("calibrate", ("quant",), ("torch", "numpy"), on_cpu=True)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A corrected source model and its plan."""
+
+    source: Source
+    entry: Entry
+
+    @cached_property
+    def plan(self) -> QuantPlan:
+        """Ranges by source node."""
+        return QuantPlan.model_validate_json(self.entry.read("plan.json"))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An int8 model, the setting it was made with, and its operators' origins and errors."""
+
+    setting: QuantSetting
+    converted: Converted
+
+    @cached_property
+    def origins(self) -> OriginMap:
+        """The operators of the int8 model and where they came from."""
+        return OriginMap.model_validate_json(self.converted.entry.read("origins.json"))
+
+    @cached_property
+    def layers(self) -> tuple[LayerError, ...]:
+        """SQNR by operator against float, on one sample."""
+        return tuple(LayerError.model_validate(one) for one in json.loads(self.converted.entry.read("layers.json")))
+
+
+def settings_for(source: Source, settings: Iterable[QuantSetting]) -> tuple[QuantSetting, ...]:
+    """The settings that make a difference: a foreign model has no weights that we could equalize or correct."""
+    if source.kind == "torch":
+        return tuple(dict.fromkeys(settings))
+    plain = (setting.model_copy(update={"equalize": False, "correct_bias": False}) for setting in settings)
+    return tuple(dict.fromkeys(plain))
+
+
+def calibrate(
+    road: Road, source: Source, samples: DataSet, scheme: Int8Scheme, setting: QuantSetting
+) -> Calibration | None:
+    """Ranges and corrected biases of a folded torch model; None where the setting changes nothing.
+
+    Targets whose arithmetic differs only in how integers are stored share the result.
+    """
+    rules = road.profile.quantization
+    count = rules.correction_samples if setting.correct_bias else rules.calibration_samples
+    shared = _arithmetic(scheme)
+    inputs: dict[str, Json] = {
+        "model": source.digest,
+        "samples": samples.digest,
+        "count": count,
+        "scheme": shared.model_dump(mode="json"),
+        "setting": setting.model_dump(mode="json"),
+    }
+    entry = road.step(
+        CALIBRATE, setting.label, inputs, lambda folder: _calibrate(folder, source, samples, count, shared, setting)
+    )
+    if "skipped" in entry.files:
+        return None
+    digest = json.loads(entry.read("info.json"))["digest"]
+    return Calibration(Source(entry, "torch", source.signature, digest), entry)
+
+
+def _arithmetic(scheme: Int8Scheme) -> Int8Scheme:
+    return Int8Scheme(
+        weight_granularity=scheme.weight_granularity,
+        weight_symmetric=scheme.weight_symmetric,
+        activation_symmetric=scheme.activation_symmetric,
+        dot_product="saturating" if scheme.dot_product == "saturating" else None,
+    )
+
+
+def _calibrate(
+    folder: Path, source: Source, samples: DataSet, count: int, scheme: Int8Scheme, setting: QuantSetting
+) -> None:
+    import dataclasses
+
+    import torch
+
+    from edgebuild.quant.calibrate import calibrate as run
+    from edgebuild.quant.equalize import equalize
+
+    model = source.torch_model
+    program = equalize(model.program) if setting.equalize else model.program
+    if program is None:
+        (folder / "skipped").touch()
+        return
+    names = [spec.name for spec in model.signature.inputs]
+    rows = prepared(samples.samples.inputs, model.signature, count)
+    done = run(program, [[torch.from_numpy(row[name]) for name in names] for row in rows], names, scheme, setting)
+    dataclasses.replace(model, program=done.program).save(folder)
+    sensitive = tuple(sorted(done.sqnr, key=lambda node: done.sqnr[node])[: setting.keep_float])
+    plan = done.plan.model_copy(update={"keep_float": sensitive})
+    (folder / "plan.json").write_text(plan.model_dump_json(indent=1), encoding="utf-8")
+
+
+def quantize(
+    road: Road, calibration: Calibration, target: Target, scheme: Int8Scheme, origins: OriginMap, samples: DataSet
+) -> Candidate:
+    """Write a torch model's plan with the runtime's own quantizer.
+
+    Args:
+        origins: of the float artifact; the corrected one has the same operators and tensors.
+    """
+    corrected = export(road, calibration.source, target.runtime, calibration.plan.setting.label)
+    return _write(road, corrected, calibration.plan, target, scheme, origins, samples)
+
+
+def quantize_foreign(
+    road: Road, converted: Converted, target: Target, scheme: Int8Scheme, origins: OriginMap, samples: DataSet,
+    setting: QuantSetting,
+) -> Candidate:  # fmt: skip
+    """Quantize a foreign float model: every range is observed in the runtime itself."""
+    plan = QuantPlan(activations={}, scheme=_arithmetic(scheme), setting=setting)
+    return _write(road, converted, plan, target, scheme, origins, samples)
+
+
+def _write(
+    road: Road, converted: Converted, plan: QuantPlan, target: Target, scheme: Int8Scheme, origins: OriginMap,
+    samples: DataSet,
+) -> Candidate:  # fmt: skip
+    runtime = target.runtime
+    code = (f"backends/{runtime}", "backends/base.py", "backends/origins.py", "quant/runtime_plan.py")
+    stage = Stage(f"quantize for {runtime}", code, find_backend(runtime).DISTRIBUTIONS, on_cpu=True)
+    count = road.profile.quantization.correction_samples
+    inputs: dict[str, Json] = {
+        "artifact": converted.entry.content,
+        "plan": plan.model_dump(mode="json"),
+        "scheme": scheme.model_dump(mode="json"),
+        "origins": digest_json(origins),
+        "samples": samples.digest,
+        "count": count,
+    }
+
+    def make(folder: Path) -> None:
+        _make_candidate(
+            folder, converted, plan, scheme, origins, prepared(samples.samples.inputs, converted.signature, count)
+        )
+
+    entry = road.step(stage, plan.setting.label, inputs, make)
+    return Candidate(plan.setting, Converted(runtime, entry, converted.model))
+
+
+def _make_candidate(
+    folder: Path,
+    converted: Converted,
+    plan: QuantPlan,
+    scheme: Int8Scheme,
+    origins: OriginMap,
+    rows: list[dict[str, np.ndarray]],
+) -> None:
+    from edgebuild.backends.origins import carry_origins
+    from edgebuild.quant.runtime_plan import float_operators
+
+    backend = converted.backend
+    exact = next(backend.observe(converted.files, rows[:1]))
+    ranges = _ranges(converted, plan, origins, exact, rows)
+    made = backend.quantize(converted.exported, ranges, float_operators(plan, origins), scheme)
+    if scheme.full_integer:
+        _refuse_float(converted, backend.float_operators(made.files), origins)
+    operators = carry_origins(origins, backend.operators(made.files))
+    save_exported(made, folder, quantized=True)
+    (folder / "origins.json").write_text(operators.model_dump_json(indent=1), encoding="utf-8")
+    row = _as_integers(rows[0], made.signature)
+    rounded = next(backend.observe(made.files, [row]))
+    kept = {op.name for op in backend.float_operators(made.files)}
+    layers = _layer_errors(operators, origins, exact, rounded, kept)
+    (folder / "layers.json").write_text(json.dumps([one.model_dump() for one in layers], indent=1), encoding="utf-8")
+
+
+def _ranges(
+    converted: Converted,
+    plan: QuantPlan,
+    origins: OriginMap,
+    exact: dict[str, np.ndarray],
+    rows: list[dict[str, np.ndarray]],
+) -> dict[str, Range]:
+    from edgebuild.quant.runtime_plan import observed_ranges, runtime_ranges
+
+    ranges = runtime_ranges(plan, origins, exact)
+    floats = [name for name, value in exact.items() if np.issubdtype(value.dtype, np.floating)]
+    unknown = [name for name in floats if name not in ranges]
+    if unknown:
+        ranges |= observed_ranges(plan, unknown, converted.backend.observe(converted.files, rows))
+    return ranges
+
+
+def _as_integers(row: dict[str, np.ndarray], made: Signature) -> dict[str, np.ndarray]:
+    """A float row with the boundary's quantize steps that the int8 model added."""
+    from edgebuild.models.preprocess import apply_steps
+
+    return {
+        name: apply_steps(value, [step for step in made.pre.get(name, ()) if isinstance(step, Quantize)])
+        for name, value in row.items()
+    }
+
+
+def _refuse_float(converted: Converted, ops: tuple[RuntimeOp, ...], origins: OriginMap) -> None:
+    if ops:
+        by_output = {op.outputs[0]: op for op in origins.ops if op.outputs}
+        first = by_output.get(ops[0].outputs[0], ops[0])
+        raise BuildError(
+            f"quantize for {converted.runtime}",
+            f"{len(ops)} operators stay float, first {first.kind} from {origins.describe(first)}",
+            expected="integers only, as the target demands",
+            fix="replace that operator by one with an int8 kernel",
+        )
+
+
+def _layer_errors(
+    origins: OriginMap,
+    before: OriginMap,
+    exact: dict[str, np.ndarray],
+    rounded: dict[str, np.ndarray],
+    kept: set[str],
+) -> list[LayerError]:
+    """The error of each operator's output once rounded, which is what the next operator reads.
+
+    Where the quantizer merged an activation into the rounding, the reference is the activation's output.
+    """
+    from edgebuild.quant.numerics import sqnr_db
+
+    names = {op.name for op in origins.ops}
+    merged = {op.inputs[0]: op.outputs[0] for op in before.ops if op.name not in names and op.inputs and op.outputs}
+    rounds = {op.inputs[0]: op.outputs[0] for op in origins.ops if "quant" in op.kind.lower() and op.inputs}
+    found = []
+    for op in origins.ops:
+        name = op.outputs[0] if op.outputs else ""
+        reference, value = exact.get(merged.get(name, name)), rounded.get(_followed(name, rounds))
+        if op.compute and reference is not None and value is not None and reference.shape == value.shape:
+            error = round(sqnr_db(reference, value), 3)
+            module = origins.describe(op)
+            found.append(LayerError(op=op.name, module=module, sqnr_db=error, float_kept=op.name in kept))
+    return found
+
+
+def _followed(name: str, rounds: Mapping[str, str]) -> str:
+    """The tensor that a chain of quantize and dequantize operators makes of one."""
+    while name in rounds:
+        name = rounds[name]
+    return name

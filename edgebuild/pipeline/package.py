@@ -1,0 +1,208 @@
+"""From offers to a bundle: files, golden vectors, manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgebuild import __version__
+from edgebuild.backends import find_backend
+from edgebuild.core.artifact import (
+    Artifact,
+    Golden,
+    Lineage,
+    Manifest,
+    ModelFile,
+    Parity,
+    Part,
+    Quality,
+    Rejected,
+    Speed,
+    Variant,
+)
+from edgebuild.core.digest import Digest, Json, digest_bytes, digest_json
+from edgebuild.core.signature import Signature
+from edgebuild.core.target import Target
+from edgebuild.pipeline.float_stages import Converted, load_outputs
+from edgebuild.pipeline.golden import FLOAT_TOLERANCE, golden_file
+from edgebuild.pipeline.material import Material
+from edgebuild.pipeline.scoring import here
+from edgebuild.pipeline.stage import Stage, cpu_digest, tool_version
+from edgebuild.store.archive import LIMITS, MANIFEST
+from edgebuild.store.bundle import Bundle, find_bundle, write_bundle
+from edgebuild.store.entry import Entry
+from edgebuild.store.manifest import manifest_bytes, parse_manifest
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A variant of the bundle to be."""
+
+    converted: Converted
+    artifact: Artifact
+    quality: Quality | None = None
+    speed: Speed | None = None
+    setting: str = ""
+    note: str = ""
+    parity: Parity | None = None
+
+    @property
+    def digest(self) -> Digest:
+        """Of all that the bundle will say of it."""
+        told = (self.artifact, self.quality, self.speed, self.parity)
+        parts: list[Json] = [digest_json(one) if one else None for one in told]
+        return digest_json([self.converted.entry.content, self.setting, self.note, *parts])
+
+    def because(self, note: str, speed: Speed | None) -> Offer:
+        """The same offer with the reason it is made."""
+        return dataclasses.replace(self, note=note, speed=speed)
+
+
+def package(
+    shared: Material, target: Target, place: Path, offers: list[Offer], rejected: list[Rejected], archive: bool
+) -> Bundle:
+    """Write the bundle of some offers, the preferred one first. An identical one is left as it is."""
+    stage = Stage("package", ("pipeline/package.py", "pipeline/golden.py", "store/manifest.py"), ("numpy",))
+    lineage = _lineage(shared, target)
+    inputs: dict[str, Json] = {
+        "name": shared.road.project.name,
+        "target": digest_json(target),
+        "profile": digest_json(shared.road.profile),
+        "offers": [offer.digest for offer in offers],
+        "rejected": [digest_json(one) for one in rejected],
+        "golden": [shared.golden.digest, shared.road.project.build.golden],
+        "answers": [_answers(shared, target, offer).content for offer in offers],
+        "lineage": digest_json(lineage),
+        "budgets": dict(_budgets(shared, target)),
+    }
+
+    def make(folder: Path) -> None:
+        contents = _contents(shared, target, offers)
+        manifest = _manifest(shared, target, offers, rejected, lineage, contents)
+        for name, data in {**contents.files, MANIFEST: manifest_bytes(manifest)}.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(data)
+
+    entry = shared.road.step(stage, target.name, inputs, make)
+    manifest = parse_manifest(str(place), entry.read(MANIFEST), LIMITS)
+    present = find_bundle(place, manifest, archive)
+    if present is not None:
+        return present
+    return write_bundle(place, {name: entry.read(name) for name in entry.files if name != MANIFEST}, manifest, archive)
+
+
+@dataclass(frozen=True)
+class _Contents:
+    files: dict[str, bytes]
+    golden: Golden
+
+
+def _contents(shared: Material, target: Target, offers: list[Offer]) -> _Contents:
+    files: dict[str, bytes] = {}
+    for offer in offers:
+        folder = offer.artifact.precision
+        files |= {f"{folder}/{name}": data for name, data in offer.converted.files.items()}
+        files[f"{folder}/artifact.json"] = offer.artifact.model_dump_json(indent=1).encode()
+    golden_bytes, golden = _golden(shared, target, offers)
+    return _Contents({**files, golden.file: golden_bytes}, golden)
+
+
+def _manifest(
+    shared: Material, target: Target, offers: list[Offer], rejected: list[Rejected], lineage: Lineage,
+    contents: _Contents,
+) -> Manifest:  # fmt: skip
+    signature = _part_signature(offers)
+    variants = tuple(_variant(offer, signature) for offer in offers)
+    return Manifest(
+        name=shared.road.project.name,
+        target=target.name,
+        target_digest=digest_json(target),
+        profile=shared.road.profile.name,
+        profile_digest=digest_json(shared.road.profile),
+        parts=(Part(runtime=target.runtime, signature=signature, variants=variants),),
+        golden=contents.golden,
+        lineage=lineage,
+        budgets=_budgets(shared, target),
+        rejected=tuple(rejected),
+        files=tuple(_listed(name, data) for name, data in sorted(contents.files.items())),
+    )
+
+
+def _budgets(shared: Material, target: Target) -> dict[str, float]:
+    return {budget.metric: budget.limit for budget in shared.road.project.budgets_for(target.name)}
+
+
+def _listed(name: str, data: bytes) -> ModelFile:
+    return ModelFile(name=name, sha256=digest_bytes(data), size=len(data))
+
+
+def _part_signature(offers: list[Offer]) -> Signature:
+    """The last offer's: the float one's where there is one."""
+    return offers[-1].converted.signature
+
+
+def _variant(offer: Offer, part_signature: Signature) -> Variant:
+    own, folder = offer.converted.signature, offer.artifact.precision
+    return Variant(
+        precision=offer.artifact.precision,
+        files=tuple(file.model_copy(update={"name": f"{folder}/{file.name}"}) for file in offer.artifact.files),
+        signature=None if own == part_signature else own,
+        setting=offer.setting,
+        parity=offer.parity,
+        quality=offer.quality,
+        speed=offer.speed,
+        note=offer.note,
+    )
+
+
+def _golden(shared: Material, target: Target, offers: list[Offer]) -> tuple[bytes, Golden]:
+    from edgebuild.models.samples import prepare_inputs
+
+    signature = _part_signature(offers)
+    expected: dict[str, list[np.ndarray]] = {}
+    tolerance: dict[str, float] = {}
+    for offer in offers:
+        precision = offer.artifact.precision
+        expected[precision] = outputs = load_outputs(_answers(shared, target, offer))
+        tolerance[precision] = FLOAT_TOLERANCE if precision == "float32" else _one_step(outputs)
+    inputs: Mapping[str, np.ndarray] = prepare_inputs(shared.golden.samples, signature)
+    data = golden_file(inputs, expected, signature)
+    settings = shared.road.project.build
+    return data, Golden(source=settings.golden, samples=len(shared.golden.samples), tolerance=tolerance)
+
+
+def _answers(shared: Material, target: Target, offer: Offer) -> Entry:
+    """What a variant must answer to the golden inputs: float as the source model does, int8 as here."""
+    if offer.artifact.precision == "float32":
+        return shared.scorer.reference(shared.golden)
+    return shared.scorer.outputs(offer.converted, shared.golden, here(target))
+
+
+def _one_step(outputs: list[np.ndarray]) -> float:
+    """One step of an output's grid of at most 256 levels, as a share of the range that it really took."""
+    shares = [FLOAT_TOLERANCE]
+    for value in outputs:
+        levels = np.unique(value)
+        width = float(np.ptp(value)) if value.size else 0.0
+        if 1 < levels.size <= 256 and width > 0:
+            shares.append(1.01 * float(np.diff(levels.astype(np.float64)).min()) / width)
+    return min(max(shares), 1.0)
+
+
+def _lineage(shared: Material, target: Target) -> Lineage:
+    sets = shared.sets
+    tools = sorted({*find_backend(target.runtime).DISTRIBUTIONS, "numpy"})
+    return Lineage(
+        edgebuild=__version__,
+        model=shared.source.digest,
+        project=digest_json(shared.road.project),
+        calibration=sets.calibration.digest if sets.calibration else None,
+        selection=sets.selection.digest if sets.selection else None,
+        evaluation=sets.evaluation.digest if sets.evaluation else None,
+        tools={tool: tool_version(tool) for tool in tools},
+        cpu_features=cpu_digest(),
+    )

@@ -1,0 +1,93 @@
+"""Building a project: every target in turn over what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgebuild.core.errors import EdgebuildError
+from edgebuild.core.extras import not_installed
+from edgebuild.core.project import Project
+from edgebuild.core.target import Target
+from edgebuild.pipeline.build import build_target
+from edgebuild.pipeline.material import Material, gather
+from edgebuild.pipeline.stage import Progress, Road, Step, silent
+from edgebuild.store.bundle import Bundle
+from edgebuild.store.cache import Cache, default_cache
+from edgebuild.store.catalog import find_profile, find_target
+from edgebuild.store.lock import load_lock, save_lock
+from edgebuild.store.toml import load_project
+
+
+@dataclass(frozen=True)
+class Built:
+    """One target's bundle, or the error that kept it from being built."""
+
+    target: Target
+    bundle: Bundle | None
+    error: EdgebuildError | None = None
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build made, and every step it took."""
+
+    project: Project
+    root: Path
+    built: tuple[Built, ...]
+    steps: tuple[Step, ...]
+
+
+def build_project(
+    project_path: Path,
+    targets: Sequence[str] = (),
+    profile: str = "",
+    out: Path | None = None,
+    *,
+    archive: bool = False,
+    cache: Cache | None = None,
+    progress: Progress = silent,
+) -> BuildReport:
+    """Build bundles for some targets of a project.
+
+    Args:
+        targets, profile: override the project's.
+        out: the folder that gets one bundle a target; default ``build/NAME`` beside the project file.
+
+    Returns:
+        A report with one entry a target; a target that failed does not keep the others from being built.
+
+    Raises:
+        ConfigError, BuildError: what all targets share cannot be made.
+    """
+    project, root = load_project(project_path)
+    chosen = [find_target(name, root) for name in dict.fromkeys(targets or project.build.targets)]
+    road = Road(project, root, find_profile(profile or project.build.profile, root), cache or default_cache(), progress)
+    lock = load_lock(root)
+    place = out or root / "build" / project.name
+    shared = gather(road, lock)
+    built = []
+    try:
+        for target in chosen:
+            built.append(_build_one(shared, target, place, archive))
+            if shared.lock != lock:
+                lock = shared.lock
+                save_lock(root, lock)
+    finally:
+        shared.scorer.close()
+        road.cache.digests.save()
+    return BuildReport(project, root, tuple(built), tuple(road.steps))
+
+
+def _build_one(shared: Material, target: Target, place: Path, archive: bool) -> Built:
+    name = f"{target.name}.edgebundle" if archive else target.name
+    try:
+        return Built(target, build_target(shared, target, place / name, archive))
+    except EdgebuildError as error:
+        return Built(target, None, error)
+    except ModuleNotFoundError as error:
+        missing = not_installed(error, target.name)
+        if missing is None:
+            raise
+        return Built(target, None, missing)

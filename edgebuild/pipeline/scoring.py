@@ -1,0 +1,230 @@
+"""Running artifacts on this machine through the runner, and scoring what comes out."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgebuild.core.artifact import Quality, Speed
+from edgebuild.core.digest import Digest, Json, digest_json
+from edgebuild.core.errors import BuildError, DeviceError, ModelRejected
+from edgebuild.core.lock import Lock, LockedSpeed
+from edgebuild.core.signature import Signature
+from edgebuild.core.target import RuntimeOptions, Target
+from edgebuild.pipeline.float_stages import Converted, load_outputs, reference_outputs, save_outputs
+from edgebuild.pipeline.sources import DataSet, Source
+from edgebuild.pipeline.stage import Road, Stage
+from edgebuild.store.entry import Entry
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    from edgebuild.bench.bench import Bench, Placed
+
+INFER = Stage("infer", ("runner", "bench", "devices", "models/preprocess.py"), ("numpy",), on_cpu=True)
+SCORE = Stage("score", ("models/score.py", "models/metrics.py", "models/samples.py"), ("numpy",))
+
+_RUNTIME_PACKAGES = {"litert": ("ai-edge-litert",)}
+_NATIVE = {"onnx": "onnxruntime", "tflite": "litert"}
+
+
+@dataclass
+class Scorer:
+    """Runs and scores the artifacts of one build on this machine."""
+
+    road: Road
+    source: Source
+    _placed: dict[Digest, Placed] = field(default_factory=dict)
+    _begun: dict[Digest, Future[list[np.ndarray]]] = field(default_factory=dict)
+
+    @cached_property
+    def bench(self) -> Bench:
+        """The local bench, opened when something has to be run."""
+        from edgebuild.bench.bench import Bench
+        from edgebuild.devices.transports.local import open_local
+
+        return Bench(open_local())
+
+    def close(self) -> None:
+        """Close the bench if it was opened; what still runs on it ends."""
+        if "bench" in self.__dict__:
+            self.bench.close()
+        if "_pool" in self.__dict__:
+            self._pool.shutdown(cancel_futures=True)
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(1)
+
+    def begin(self, converted: Converted, samples: DataSet, options: RuntimeOptions) -> None:
+        """Start a run whose outputs will be asked for, while the build goes on."""
+        key = self.road.key(*_running(converted, samples, options))
+        if key not in self._begun and self.road.cache.get(key) is None:
+            assert self.bench is not None  # opened here, not by two threads at once
+            self._begun[key] = self._pool.submit(self._run, converted, samples, options)
+
+    def outputs(self, converted: Converted, samples: DataSet, options: RuntimeOptions) -> Entry:
+        """An artifact's outputs for a whole data set, after the signature's ``post`` steps.
+
+        Raises:
+            BuildError: the runtime refuses the model, or fails on it.
+        """
+        stage, inputs = _running(converted, samples, options)
+        begun = self._begun.pop(self.road.key(stage, inputs), None)
+
+        def make(folder: Path) -> None:
+            save_outputs(folder, begun.result() if begun else self._run(converted, samples, options))
+
+        return self.road.step(stage, samples.name, inputs, make)
+
+    def _run(self, converted: Converted, samples: DataSet, options: RuntimeOptions) -> list[np.ndarray]:
+        try:
+            names = [spec.name for spec in converted.signature.outputs]
+            inputs = self._place(samples, converted.signature)
+            outputs = self.bench.infer(converted.runtime, converted.files, inputs, options, names)
+        except (DeviceError, ModelRejected) as error:
+            raise BuildError(f"run {converted.runtime}", error.found, expected=error.expected, fix=error.fix) from error
+        return after(outputs, converted.signature)
+
+    def _place(self, samples: DataSet, signature: Signature) -> Placed:
+        """A data set as a model takes it, prepared and handed over once for all models that take the same."""
+        from edgebuild.models.samples import input_specs, save_prepared
+
+        specs = input_specs(signature)
+        key = digest_json([samples.digest, {name: spec.model_dump(mode="json") for name, spec in specs.items()}])
+        if key not in self._placed:
+            with tempfile.TemporaryDirectory(prefix="edgebuild-") as folder:
+                place = Path(folder) / "inputs.npz"
+                save_prepared(samples.samples, specs, place)
+                self._placed[key] = self.bench.place(place)
+        return self._placed[key]
+
+    def reference(self, samples: DataSet) -> Entry:
+        """The source model's own outputs: torch's, or a foreign file's in its native runtime."""
+        if self.source.kind == "torch":
+            return reference_outputs(self.road, self.source, samples)
+        from edgebuild.pipeline.float_stages import export
+
+        native = export(self.road, self.source, _NATIVE[self.source.kind], "reference")
+        return self.outputs(native, samples, RuntimeOptions())
+
+    def quality(self, own: Entry, twin: Entry | None, samples: DataSet) -> Quality:
+        """The score of some outputs on a data set, against a twin's."""
+        data = self.road.project.data
+        confidence = self.road.profile.judging.accuracy_confidence
+        inputs: dict[str, Json] = {
+            "own": own.content,
+            "twin": twin.content if twin else None,
+            "samples": samples.digest,
+            "metric": data.metric,
+            "score": data.score,
+            "scorer": _scorer_state(self.road),
+            "pre": self.source.signature.model_dump(mode="json")["pre"],
+            "confidence": confidence,
+            "seed": self.road.project.build.seed,
+        }
+
+        def make(folder: Path) -> None:
+            found = self._quality(own, twin, samples, confidence)
+            (folder / "quality.json").write_text(found.model_dump_json(), encoding="utf-8")
+
+        entry = self.road.step(SCORE, samples.name, inputs, make)
+        return Quality.model_validate_json(entry.read("quality.json"))
+
+    def _quality(self, own: Entry, twin: Entry | None, samples: DataSet, confidence: float) -> Quality:
+        from edgebuild.models.samples import prepare_inputs
+        from edgebuild.models.score import load_scorer, quality
+
+        data = self.road.project.data
+        scorer = load_scorer(data.score, self.road.root, self.road.cache)
+        return quality(
+            data.metric,
+            samples.samples,
+            load_outputs(own),
+            load_outputs(twin) if twin else None,
+            inputs=prepare_inputs(samples.samples, self.source.signature) if scorer else None,
+            scorer=scorer,
+            drop_confidence=confidence,
+            seed=self.road.project.build.seed,
+        )
+
+    def speed(
+        self, target: Target, exact: Converted, int8: Converted, samples: DataSet, lock: Lock
+    ) -> tuple[Speed, Lock]:
+        """Int8 against float on a host target: from the lock, or measured now and locked."""
+        float_model, int8_model = exact.entry.content, int8.entry.content
+        known = lock.speed_of(target.name, float_model, int8_model)
+        if known is not None:
+            return known, lock
+        self.road.progress("measure int8 against float", target.name)
+        from concurrent.futures import wait
+
+        from edgebuild.bench.compare import compare_speed
+
+        wait(self._begun.values())
+        measuring = self.road.profile.measuring
+        speed = compare_speed(
+            self.bench,
+            target,
+            (exact.files, _rows(samples, exact.signature)),
+            (int8.files, _rows(samples, int8.signature)),
+            measuring,
+            confidence=self.road.profile.judging.confidence,
+            seed=self.road.project.build.seed,
+        )
+        entry = LockedSpeed(target=target.name, float_model=float_model, int8_model=int8_model, speed=speed)
+        return speed, lock.with_speed(entry)
+
+
+def _running(converted: Converted, samples: DataSet, options: RuntimeOptions) -> tuple[Stage, dict[str, Json]]:
+    """The stage that runs an artifact on a data set, and what its result depends on."""
+    runtime = converted.runtime
+    stage = Stage(f"run {runtime}", INFER.code, _RUNTIME_PACKAGES.get(runtime, (runtime,)), on_cpu=True)
+    return stage, {
+        "artifact": converted.entry.content,
+        "samples": samples.digest,
+        "options": options.model_dump(mode="json"),
+    }
+
+
+_ROWS = 8
+
+
+def _rows(samples: DataSet, signature: Signature) -> dict[str, np.ndarray]:
+    """A few prepared samples to time with: what a branch-free model computes does not depend on them."""
+    from edgebuild.models.samples import prepare_inputs
+
+    return prepare_inputs(samples.samples.take(list(range(min(_ROWS, len(samples.samples))))), signature)
+
+
+def here(target: Target) -> RuntimeOptions:
+    """How a target's model is run on this machine while it is built: on the CPU, where this is not its device."""
+    return target.runtime_options if target.is_host else RuntimeOptions()
+
+
+def after(outputs: list[np.ndarray], signature: Signature) -> list[np.ndarray]:
+    """Outputs after the signature's ``post`` steps."""
+    from edgebuild.models.preprocess import apply_steps
+
+    return [
+        apply_steps(value, signature.post[spec.name], f"post {spec.name}") if spec.name in signature.post else value
+        for value, spec in zip(outputs, signature.outputs, strict=True)
+    ]
+
+
+def _scorer_state(road: Road) -> Json:
+    """What a scorer callable depends on; a built-in one is code of ours."""
+    from edgebuild.models.entry import entry_state, is_entry
+
+    spec = road.project.data.score
+    if not is_entry(spec):
+        return spec
+    file = road.root / spec.partition(":")[0]
+    return entry_state(spec, road.root, pure=True, input_files=(), cache=road.cache) or road.cache.digests.of(file)

@@ -1,0 +1,188 @@
+"""Calibrate and correct in one walk: the float program and its int8 simulation side by side, node by node.
+
+At each layer the mean error that weight and input rounding cause per channel is taken out of the bias (Nagel et al.,
+ICCV 2019, section 4.2, with the expectation over the calibration set instead of batch-norm statistics). Ranges are
+those of the simulated, corrected network, which is the one that runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgebuild.core.errors import BuildError
+from edgebuild.core.plan import QuantPlan, Range
+from edgebuild.core.profile import QuantSetting
+from edgebuild.core.target import Int8Scheme
+from edgebuild.quant.numerics import pick_range, quantize_activation, quantize_weight, sqnr_db
+from edgebuild.quant.program import (
+    ACTIVATIONS,
+    Layer,
+    LookUp,
+    Visit,
+    layers,
+    operator_name,
+    user_inputs,
+    walk,
+    with_weights,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from torch.export import ExportedProgram
+    from torch.fx import Node
+
+_DRAWN = 2048
+"""Values a sample that a range is estimated from; the extremes are taken from all values."""
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What calibration gives: the program with corrected biases, its plan, and SQNR by node in decibels."""
+
+    program: ExportedProgram
+    plan: QuantPlan
+    sqnr: dict[str, float]
+
+
+@dataclass
+class _State:
+    program: ExportedProgram
+    scheme: Int8Scheme
+    setting: QuantSetting
+    layers: dict[str, Layer]
+    simulated: dict[str, list[Any]] = field(default_factory=dict)
+    ranges: dict[str, Range] = field(default_factory=dict)
+    biases: dict[str, torch.Tensor] = field(default_factory=dict)
+    sqnr: dict[str, float] = field(default_factory=dict)
+
+
+def calibrate(
+    program: ExportedProgram,
+    samples: Sequence[Sequence[torch.Tensor]],
+    input_names: Sequence[str],
+    scheme: Int8Scheme,
+    setting: QuantSetting,
+) -> Calibrated:
+    """Ranges, and corrected biases if the setting asks for them.
+
+    Args:
+        program: folded, so that every layer has a bias.
+        samples: one sequence of input tensors (batch 1) a sample, in the order of the signature.
+        input_names: names of the inputs in the signature; the plan keys their ranges by them.
+
+    Raises:
+        BuildError: for an empty calibration set, or a tensor that becomes NaN or infinite on it.
+    """
+    if not samples:
+        raise BuildError("calibrate", "the calibration set is empty", fix="give [data.calibration] samples")
+    state = _State(program, scheme, setting, {layer.node: layer for layer in layers(program)})
+    walk(program, samples, _visitor(state))
+    renamed = dict(zip(user_inputs(program), input_names, strict=True))
+    ranges = {renamed.get(name, name): limits for name, limits in state.ranges.items()}
+    plan = QuantPlan(activations=ranges, scheme=scheme, setting=setting)
+    return Calibrated(with_weights(program, state.biases), plan, state.sqnr)
+
+
+def _visitor(state: _State) -> Visit:
+    import torch
+
+    def visit(node: Node, exact: list[Any], look_up: LookUp) -> list[Any]:
+        rounded = exact if node.op == "placeholder" else _simulate(state, node, look_up, len(exact))
+        if isinstance(exact[0], torch.Tensor) and exact[0].is_floating_point():
+            _refuse_non_finite(node, exact)
+            if node.name in state.layers and state.setting.correct_bias:
+                rounded = _correct(state, state.layers[node.name], exact, rounded)
+            state.ranges[node.name] = limits = _range(rounded, state)
+            if not _absorbed(node):
+                rounded = [quantize_activation(value, limits, state.scheme) for value in rounded]
+                state.sqnr[node.name] = sqnr_db(_stack(exact), _stack(rounded))
+        state.simulated[node.name] = rounded
+        _forget(state, node)
+        return exact
+
+    return visit
+
+
+def _simulate(state: _State, node: Node, look_up: LookUp, count: int) -> list[Any]:
+    """The node's values from simulated inputs, a layer's weight rounded."""
+    import torch
+
+    layer = state.layers.get(node.name)
+    weight: Any = None
+    if layer is not None:
+        weight = quantize_weight(state.program.state_dict[layer.weight].detach(), state.scheme)
+
+    def replaced(argument: Node, sample: int) -> Any:
+        if argument.name in state.simulated:
+            return state.simulated[argument.name][sample]
+        return look_up(argument, sample)
+
+    values = []
+    for sample in range(count):
+        args = list(torch.fx.node.map_arg(node.args, lambda n: replaced(n, sample)))  # noqa: B023
+        kwargs = torch.fx.node.map_arg(node.kwargs, lambda n: replaced(n, sample))  # noqa: B023
+        if weight is not None:
+            args[1] = weight
+        values.append(node.target(*args, **kwargs))  # type: ignore[operator]
+    return values
+
+
+def _correct(state: _State, layer: Layer, exact: list[torch.Tensor], rounded: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Move the mean error per output channel into the bias."""
+    if layer.bias is None:
+        return rounded
+    import torch
+
+    axis = exact[0].ndim - 1 if layer.operator == "aten.linear" else 1
+    others = [i for i in range(exact[0].ndim) if i != axis]
+    errors = [(a - b).mean(dim=others) for a, b in zip(exact, rounded, strict=True)]
+    shift = torch.stack(errors).mean(0)
+    state.biases[layer.bias] = state.program.state_dict[layer.bias].detach() + shift
+    shape = [-1 if i == axis else 1 for i in range(exact[0].ndim)]
+    return [value + shift.view(shape) for value in rounded]
+
+
+def _absorbed(node: Node) -> bool:
+    """Whether runtimes quantize only after the activation that follows."""
+    if len(node.users) != 1:
+        return False
+    user = next(iter(node.users))
+    return user.op == "call_function" and operator_name(user) in ACTIVATIONS
+
+
+def _range(values: list[torch.Tensor], state: _State) -> Range:
+    low = min(float(value.min()) for value in values)
+    high = max(float(value.max()) for value in values)
+    drawn = np.concatenate([_draw(value) for value in values])
+    return pick_range(drawn, low, high, state.setting, state.scheme.activation_symmetric)
+
+
+def _draw(value: torch.Tensor) -> np.ndarray:
+    """Values at an odd stride, so that no axis of a regular shape is favoured."""
+    flat = value.detach().flatten()
+    return np.asarray(flat[:: (flat.numel() // _DRAWN) | 1].numpy())
+
+
+def _refuse_non_finite(node: Node, values: list[torch.Tensor]) -> None:
+    for index, value in enumerate(values):
+        if not bool(value.isfinite().all()):
+            raise BuildError(
+                "calibrate",
+                f"{node.name} ({operator_name(node)}) becomes NaN or infinite on calibration sample {index}",
+                fix="check that sample and the model's preprocessing",
+            )
+
+
+def _stack(values: list[torch.Tensor]) -> np.ndarray:
+    return np.stack([value.detach().numpy() for value in values])
+
+
+def _forget(state: _State, node: Node) -> None:
+    """Drop simulated values whose readers have all been visited."""
+    for read in node.all_input_nodes:
+        if all(user.name in state.simulated for user in read.users):
+            state.simulated[read.name] = []

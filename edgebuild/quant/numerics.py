@@ -1,0 +1,84 @@
+"""The arithmetic of 8-bit affine quantization, and ranges from samples.
+
+Scheme: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
+CVPR 2018, equation 1: real = scale × (integer − zero_point).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgebuild.core.plan import Range
+from edgebuild.core.profile import QuantSetting
+from edgebuild.core.target import Int8Scheme
+
+if TYPE_CHECKING:
+    import torch
+
+_STEPS = 255
+_MSE_GRID = np.linspace(0.35, 1.0, 27)
+"""Shares of the min-max range that are tried; the best usually lies well inside (Nagel et al. 2021, section 3.1)."""
+
+
+def quantize_activation(values: torch.Tensor, limits: Range, scheme: Int8Scheme) -> torch.Tensor:
+    """Round to the 256 levels of a range and back."""
+    import torch
+
+    scale, zero_point = grid(limits, scheme.activation_symmetric)
+    return torch.fake_quantize_per_tensor_affine(values, scale, zero_point, 0, _STEPS)
+
+
+def grid(limits: Range, symmetric: bool) -> tuple[float, int]:
+    """Scale and zero point (for unsigned integers) of a range; zero is exactly representable."""
+    if symmetric and limits.low < 0:
+        return max(-limits.low, limits.high) / 127, 128
+    scale = (limits.high - limits.low) / _STEPS
+    return scale, round(-limits.low / scale)
+
+
+def quantize_weight(weight: torch.Tensor, scheme: Int8Scheme) -> torch.Tensor:
+    """Round a weight to symmetric s8, one scale an output channel (axis 0) or one in all, and back."""
+    levels = 63 if scheme.dot_product == "saturating" else 127
+    axes = tuple(range(1, weight.ndim)) if scheme.weight_granularity == "per_channel" else tuple(range(weight.ndim))
+    scale = weight.abs().amax(dim=axes, keepdim=True).clamp_min(1e-12) / levels
+    return (weight / scale).round().clamp(-levels, levels) * scale
+
+
+def pick_range(sample: np.ndarray, low: float, high: float, setting: QuantSetting, symmetric: bool) -> Range:
+    """A tensor's range by the setting's method.
+
+    Args:
+        sample: values drawn evenly from the tensor over the calibration set, shape (n,).
+        low, high: the true extremes.
+    """
+    low, high = min(low, 0.0), max(high, 0.0)
+    if high - low < 1e-8:
+        high = low + 1e-8
+    if setting.ranges == "percentile":
+        tail = (100 - setting.percentile) / 2
+        cut = np.percentile(sample, [tail, 100 - tail])
+        low, high = max(low, min(float(cut[0]), 0.0)), min(high, max(float(cut[1]), 0.0))
+    if setting.ranges == "mse":
+        return min((_shrunk(low, high, share) for share in _MSE_GRID), key=lambda r: _error(sample, r, symmetric))
+    return Range(low=low, high=max(high, low + 1e-8))
+
+
+def _shrunk(low: float, high: float, share: float) -> Range:
+    return Range(low=low * float(share), high=high * float(share))
+
+
+def _error(sample: np.ndarray, limits: Range, symmetric: bool) -> float:
+    scale, zero_point = grid(limits, symmetric)
+    rounded = np.clip(np.round(sample / scale) + zero_point, 0, _STEPS)
+    return float(np.square((rounded - zero_point) * scale - sample).sum())
+
+
+def sqnr_db(reference: np.ndarray, value: np.ndarray) -> float:
+    """Signal-to-quantization-noise ratio in decibels, at most 200 (equal)."""
+    signal = float(np.square(reference.astype(np.float64)).sum())
+    noise = float(np.square(reference.astype(np.float64) - value.astype(np.float64)).sum())
+    if noise <= signal * 1e-20:
+        return 200.0
+    return 10 * float(np.log10(max(signal, 1e-30) / noise))

@@ -1,0 +1,45 @@
+"""From a plan by source node to ranges by a runtime's tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from edgebuild.core.origin import OriginMap
+from edgebuild.core.plan import QuantPlan, Range
+from edgebuild.quant.numerics import pick_range
+
+_DRAWN = 2048
+
+
+def runtime_ranges(plan: QuantPlan, origins: OriginMap, tensors: Mapping[str, np.ndarray]) -> dict[str, Range]:
+    """The planned range of every float tensor whose source node is known."""
+    return {
+        name: plan.activations[origins.tensors[name]]
+        for name, value in tensors.items()
+        if np.issubdtype(value.dtype, np.floating) and origins.tensors.get(name) in plan.activations
+    }
+
+
+def observed_ranges(
+    plan: QuantPlan, names: Iterable[str], observations: Iterable[Mapping[str, np.ndarray]]
+) -> dict[str, Range]:
+    """Ranges of tensors that have no source node of their own (inside a decomposed operator), from the runtime."""
+    wanted = tuple(names)
+    drawn: dict[str, list[np.ndarray]] = {name: [] for name in wanted}
+    limits: dict[str, tuple[float, float]] = {}
+    for tensors in observations:
+        for name in wanted:
+            value = tensors[name].astype(np.float32).ravel()
+            low, high = limits.get(name, (0.0, 0.0))
+            limits[name] = min(low, float(value.min(initial=0))), max(high, float(value.max(initial=0)))
+            drawn[name].append(value[:: (value.size // _DRAWN) | 1])
+    symmetric = plan.scheme.activation_symmetric
+    return {name: pick_range(np.concatenate(drawn[name]), *limits[name], plan.setting, symmetric) for name in wanted}
+
+
+def float_operators(plan: QuantPlan, origins: OriginMap) -> tuple[str, ...]:
+    """The runtime's operators that the plan keeps float."""
+    kept = set(plan.keep_float)
+    return tuple(op.name for op in origins.ops if kept & set(op.origins))

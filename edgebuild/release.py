@@ -1,0 +1,146 @@
+"""Build, verify, measure and judge every target of a project: what a release job runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgebuild.core.errors import ConfigError, EdgebuildError, worst_exit
+from edgebuild.core.intervals import median_bounds
+from edgebuild.core.measurement import Measurement, MeasurementKey
+from edgebuild.core.metric import METRICS, Budget, Kind, Mode, parse_budget
+from edgebuild.core.profile import Profile
+from edgebuild.core.verdict import Verdict
+from edgebuild.judge.runs import value_of
+from edgebuild.opening import open_for
+from edgebuild.pipeline.project import BuildReport, Built, build_project
+from edgebuild.store.bundle import Bundle
+from edgebuild.store.catalog import find_profile
+from edgebuild.store.evidence import read_evidence
+from edgebuild.trial import run_trial
+from edgebuild.verification import Check, exit_code, verify
+
+SHOWN = ("latency_p50", "latency_p90", "peak_memory", "instructions")
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A metric's median over runs and its bounds, in the metric's base unit."""
+
+    estimate: float
+    low: float | None
+    high: float | None
+    runs: int
+
+
+@dataclass(frozen=True)
+class Released:
+    """How one target went. ``error`` says what kept it from a verdict."""
+
+    built: Built
+    checks: tuple[Check, ...] = ()
+    verdict: Verdict | None = None
+    measured: dict[str, Bounded] | None = None
+    error: EdgebuildError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The worst of build, checks and verdict."""
+        if self.error is not None:
+            return self.error.exit_code
+        codes = [exit_code(self.checks, ("digests", "golden"))]
+        codes += [self.verdict.outcome.exit_code] if self.verdict else []
+        return worst_exit(codes)
+
+
+@dataclass(frozen=True)
+class ReleaseReport:
+    """A release: the build, and each target's verdict."""
+
+    build: BuildReport
+    released: tuple[Released, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """The worst of all targets."""
+        return worst_exit(each.exit_code for each in self.released)
+
+
+def release_project(
+    project_path: Path,
+    targets: Sequence[str] = (),
+    profile: str = "",
+    out: Path | None = None,
+    device: str | None = None,
+    budgets: Sequence[str] = (),
+    progress: Callable[[str], None] = lambda _: None,
+) -> ReleaseReport:
+    """Take every target through build, verify and gate; one that fails does not keep the others from theirs.
+
+    Args:
+        budgets: "METRIC=LIMIT", beside the project's and instead of those of the same metric.
+    """
+    given = tuple(_budget(text) for text in budgets)
+    build = build_project(
+        project_path, targets, profile, out, progress=lambda stage, subject: progress(f"{stage}: {subject}")
+    )
+    rules = find_profile(profile or build.project.build.profile, build.root)
+    released = [_release(build, built, rules, device, given, progress) for built in build.built]
+    return ReleaseReport(build, tuple(released))
+
+
+def _budget(text: str) -> Budget:
+    name, _, limit = text.partition("=")
+    try:
+        return parse_budget(name.strip(), limit)
+    except ValueError as error:
+        raise ConfigError("--budget", str(error), expected='METRIC=LIMIT, such as "latency_p90=12 ms"') from error
+
+
+def _release(
+    build: BuildReport,
+    built: Built,
+    rules: Profile,
+    device: str | None,
+    given: tuple[Budget, ...],
+    progress: Callable[[str], None],
+) -> Released:
+    if built.bundle is None:
+        return Released(built, error=built.error)
+    bundle, target = built.bundle, built.target
+    budgets = {budget.metric: budget for budget in (*build.project.budgets_for(target.name), *given)}
+    try:
+        progress(f"verify: {target.name}")
+        checks = tuple(verify(bundle, target, rules, device))
+        progress(f"measure and judge: {target.name}")
+        opened = open_for(budgets.values(), target, device, progress)
+        try:
+            verdict = run_trial(bundle, opened, tuple(budgets.values()), rules, target, progress=progress)
+        finally:
+            opened.close()
+    except EdgebuildError as error:
+        return Released(built, error=error)
+    return Released(built, checks, verdict, measured(bundle, verdict.key, rules.judging.confidence))
+
+
+def measured(bundle: Bundle, key: MeasurementKey | None, confidence: float) -> dict[str, Bounded]:
+    """The metrics of the runs made under one key, from the evidence beside the bundle; each bound at ``confidence``.
+
+    Args:
+        key: of latency runs; None: the latest there is.
+    """
+    payloads = [record.payload for record in read_evidence(bundle)]
+    measurements = [payload for payload in payloads if isinstance(payload, Measurement)]
+    key = key or next((m.key.of_mode(Mode.LATENCY) for m in reversed(measurements)), None)
+    found = {}
+    for name in SHOWN if key else ():
+        metric = METRICS[name]
+        wanted = key.of_mode(metric.mode) if key and metric.mode else None
+        runs = [run for m in measurements if m.key == wanted for run in m.runs]
+        values = [value for run in runs if (value := value_of(metric, run)) is not None]
+        if values:
+            exact = metric.kind is Kind.EXACT
+            low, high = (min(values), max(values)) if exact else median_bounds(values, confidence)
+            found[name] = Bounded(sorted(values)[(len(values) - 1) // 2], low, high, len(values))
+    return found

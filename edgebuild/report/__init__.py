@@ -1,0 +1,1 @@
+"""What people and machines are shown: tables for a terminal, values for JSON."""

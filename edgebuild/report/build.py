@@ -1,0 +1,127 @@
+"""What a build made, as values and as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgebuild.core.artifact import Manifest, Quality, Variant
+from edgebuild.core.digest import Json
+from edgebuild.core.units import Unit, format_quantity
+from edgebuild.pipeline.build import SETTING_LOST
+from edgebuild.pipeline.project import BuildReport, Built
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+_CELL = 240
+
+
+def build_outcomes(report: BuildReport) -> list[dict[str, object]]:
+    """One outcome a target."""
+    return [
+        {
+            "subject": built.target.name,
+            "exit_code": built.error.exit_code if built.error else 0,
+            "message": built.error.message if built.error else f"built {built.bundle.path if built.bundle else ''}",
+        }
+        for built in report.built
+    ]
+
+
+def build_result(report: BuildReport) -> dict[str, Json]:
+    """The ``result`` of ``edgebuild build --json``."""
+    return {
+        "project": report.project.name,
+        "targets": [_built(built) for built in report.built],
+        "steps": [
+            {"stage": step.stage, "subject": step.subject, "key": step.key, "cached": step.cached}
+            for step in report.steps
+        ],
+    }
+
+
+def _built(built: Built) -> Json:
+    if built.bundle is None:
+        return {"target": built.target.name, "bundle": None, "error": built.error.message if built.error else ""}
+    manifest = built.bundle.manifest
+    return {
+        "target": built.target.name,
+        "bundle": str(built.bundle.path),
+        "digest": built.bundle.digest,
+        "variants": [variant.model_dump(mode="json") for variant in manifest.parts[0].variants],
+        "rejected": [rejected.model_dump(mode="json") for rejected in manifest.rejected],
+    }
+
+
+def build_table(report: BuildReport) -> Table:
+    """One row a variant, and below each target what was not offered and why."""
+    from rich.table import Table
+
+    table = Table(title=f"{report.project.name}: {_cached(report)}", title_justify="left")
+    for heading in ("target", "variant", "quality", "against float", "size", "float/int8 time", "why"):
+        table.add_column(heading, overflow="fold")
+    for built in report.built:
+        if built.bundle is None:
+            table.add_row(
+                built.target.name, "not built", "", "", "", "", short(built.error.message if built.error else "")
+            )
+            continue
+        for variant in built.bundle.manifest.parts[0].variants:
+            table.add_row(built.target.name, *_variant_row(variant))
+        for row in _rejected_rows(built.bundle.manifest):
+            table.add_row("", *row, style="dim")
+    return table
+
+
+def short(message: str) -> str:
+    """A message that fits a table's cell; the whole one is in the JSON document and on stderr."""
+    return message if len(message) <= _CELL else message[:_CELL].rstrip() + " …"
+
+
+def _cached(report: BuildReport) -> str:
+    made = sum(not step.cached for step in report.steps)
+    return f"{made} of {len(report.steps)} stages made, the others from the cache"
+
+
+def _variant_row(variant: Variant) -> tuple[str, ...]:
+    speed = variant.speed
+    ratio = "" if speed is None else f"{speed.ratio:.2f} [{_bound(speed.low)}, {_bound(speed.high)}]"
+    setting = f"{variant.precision} {variant.setting}".strip()
+    size = format_quantity(variant.size, Unit.BYTE)
+    return setting, quality_text(variant.quality), drop_text(variant.quality), size, ratio, variant.note
+
+
+def _rejected_rows(manifest: Manifest) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for one in manifest.rejected:
+        if one.reason == SETTING_LOST:
+            continue
+        size = "" if one.size is None else format_quantity(one.size, Unit.BYTE)
+        speed = "" if one.speed is None else f"{one.speed.ratio:.2f}"
+        setting = f"not {one.precision} {one.setting}".strip()
+        rows.append((setting, quality_text(one.quality), drop_text(one.quality), size, speed, one.reason))
+    return rows
+
+
+def quality_text(quality: Quality | None) -> str:
+    """A score with its 95 % interval."""
+    if quality is None:
+        return "not scored"
+    if quality.value is None:
+        return "no labels" if quality.sqnr_db is None else f"SQNR {quality.sqnr_db:.1f} dB"
+    if quality.low is None or quality.high is None:
+        return f"{quality.value:.2f} % {quality.metric}"
+    return f"{quality.value:.2f} % {quality.metric} [{quality.low:.1f}, {quality.high:.1f}] n={quality.samples}"
+
+
+def drop_text(quality: Quality | None) -> str:
+    """The difference to float on the same samples, in points."""
+    if quality is None or quality.value is None or quality.float_value is None:
+        return ""
+    agreement = "" if quality.agreement is None else f", {quality.agreement:.1f} % agree"
+    return f"{quality.value - quality.float_value:+.2f} pt{agreement}"
+
+
+def _bound(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

@@ -1,0 +1,78 @@
+"""What was found in a bundle or model, as values and as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgebuild.core.artifact import Artifact, LayerError
+from edgebuild.core.digest import Json
+from edgebuild.core.units import Unit, format_quantity
+from edgebuild.inspection import Inspected
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+
+def inspect_result(found: Inspected) -> dict[str, Json]:
+    """The ``result`` of ``edgebuild inspect --json``."""
+    return {
+        "subject": found.subject,
+        "bundle": found.bundle.digest if found.bundle else None,
+        "variants": [_variant(artifact) for artifact in found.artifacts],
+        "unsupported": [list(one) for one in found.refused],
+    }
+
+
+def _variant(artifact: Artifact) -> Json:
+    return {
+        "runtime": artifact.runtime,
+        "precision": artifact.precision,
+        "size": artifact.size,
+        "signature": artifact.signature.model_dump(mode="json"),
+        "origin_coverage": artifact.origins.coverage(),
+        "operators": [
+            {**op.model_dump(mode="json"), "from": artifact.origins.describe(op)} for op in artifact.origins.ops
+        ],
+        "layers": [layer.model_dump(mode="json") for layer in artifact.layers],
+    }
+
+
+def inspect_text(found: Inspected) -> Group:
+    """A summary and a table of operators for every variant."""
+    from rich.console import Group
+
+    parts: list[str | Table] = []
+    for index, artifact in enumerate(found.artifacts):
+        parts += [_summary(artifact), _operators(artifact)]
+        if found.refused:
+            refused = found.refused[index]
+            parts.append("\n".join(f"not supported by the target: {line}" for line in refused) or "all supported")
+    return Group(*parts)
+
+
+def _summary(artifact: Artifact) -> str:
+    ports = [f"{side} {spec.name}: {spec.dtype} {list(spec.shape)} {spec.layout}".rstrip()
+             for side, specs in (("in ", artifact.signature.inputs), ("out", artifact.signature.outputs))
+             for spec in specs]  # fmt: skip
+    head = f"{artifact.runtime} {artifact.precision}, {format_quantity(artifact.size, Unit.BYTE)}, "
+    head += f"{len(artifact.origins.ops)} operators, origin known of {artifact.origins.coverage():.0%} that compute"
+    return "\n".join([head, *ports])
+
+
+def _operators(artifact: Artifact) -> Table:
+    from rich.table import Table
+
+    errors = {layer.op: layer for layer in artifact.layers}
+    table = Table("operator", "name", "from", "SQNR to float", "computes in")
+    for op in artifact.origins.ops:
+        if op.compute:
+            layer = errors.get(op.name)
+            table.add_row(op.kind, op.name, artifact.origins.describe(op), *_error(layer, artifact))
+    return table
+
+
+def _error(layer: LayerError | None, artifact: Artifact) -> tuple[str, str]:
+    if layer is None:
+        return "", "" if artifact.precision == "as-is" else artifact.precision
+    return f"{layer.sqnr_db:.1f} dB", "float32 (kept)" if layer.float_kept else "int8"

@@ -1,0 +1,117 @@
+"""How a release went, as values and as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgebuild.core.artifact import Manifest, Quality
+from edgebuild.core.digest import Json
+from edgebuild.core.metric import METRICS
+from edgebuild.core.units import Unit, format_quantity
+from edgebuild.release import SHOWN, Bounded, Released, ReleaseReport
+from edgebuild.report.build import short
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def release_outcomes(report: ReleaseReport) -> list[dict[str, object]]:
+    """One outcome a target."""
+    return [
+        {"subject": each.built.target.name, "exit_code": each.exit_code, "message": _message(each)}
+        for each in report.released
+    ]
+
+
+def _message(each: Released) -> str:
+    if each.error is not None:
+        return each.error.message
+    broken = [f"{check.name} {check.state}: {check.why}" for check in each.checks if check.state == "broken"]
+    if broken:
+        return "; ".join(broken)
+    assert each.verdict is not None
+    return f"{each.verdict.outcome.value} {each.verdict.reason}".rstrip()
+
+
+def release_result(report: ReleaseReport) -> dict[str, Json]:
+    """The ``result`` of ``edgebuild release --json``."""
+    return {"project": report.build.project.name, "targets": [_released(each) for each in report.released]}
+
+
+def _released(each: Released) -> Json:
+    bundle = each.built.bundle
+    return {
+        "target": each.built.target.name,
+        "bundle": str(bundle.path) if bundle else None,
+        "digest": bundle.digest if bundle else None,
+        "checks": [{"check": c.name, "state": c.state, "why": c.why} for c in each.checks],
+        "verdict": each.verdict.model_dump(mode="json") if each.verdict else None,
+        "error": each.error.message if each.error else None,
+    }
+
+
+def release_table(report: ReleaseReport) -> Table:
+    """One row a target: accuracy float and int8, size, latency and memory with their bounds, verdict."""
+    from rich.table import Table
+
+    table = Table(title=f"{report.build.project.name}: release", title_justify="left")
+    shown = _shown(report)
+    for heading in ("target", "built", "float", "int8", "size", *map(_heading, shown), "verify", "verdict"):
+        table.add_column(heading, overflow="fold")
+    for each in report.released:
+        if each.built.bundle is None:
+            table.add_row(each.built.target.name, "not built", *[""] * (len(shown) + 4), short(_message(each)))
+            continue
+        table.add_row(*_row(each, each.built.bundle.manifest, shown))
+    return table
+
+
+def _shown(report: ReleaseReport) -> tuple[str, ...]:
+    """The metrics with a column: instructions have one where some were counted."""
+    counted = any("instructions" in (each.measured or {}) for each in report.released)
+    return tuple(name for name in SHOWN if counted or name != "instructions")
+
+
+def _heading(metric: str) -> str:
+    return {"latency_p50": "p50", "latency_p90": "p90", "peak_memory": "memory above floor"}.get(metric, metric)
+
+
+def _row(each: Released, manifest: Manifest, shown: tuple[str, ...]) -> tuple[str, ...]:
+    variant = manifest.parts[0].variants[0]
+    found = each.measured or {}
+    checks = ", ".join(f"{check.name} {check.state}" for check in each.checks if check.state != "not checked")
+    return (
+        each.built.target.name,
+        variant.precision,
+        *_qualities(manifest),
+        format_quantity(variant.size, Unit.BYTE),
+        *(bounded_text(name, found.get(name)) for name in shown),
+        checks,
+        short(_message(each)),
+    )
+
+
+def _qualities(manifest: Manifest) -> tuple[str, str]:
+    """Of the float model and of int8, offered or not, on the evaluation set."""
+    variants = {variant.precision: variant.quality for variant in manifest.parts[0].variants}
+    scored = [one for one in manifest.rejected if one.quality is not None and one.reason]
+    for one in scored:
+        known = variants.get(one.precision)
+        if known is None or one.precision not in variants:
+            variants[one.precision] = one.quality
+    return _score(variants.get("float32")), _score(variants.get("int8"))
+
+
+def _score(quality: Quality | None) -> str:
+    if quality is None or quality.value is None:
+        return "–"
+    return f"{quality.value:.2f} %"
+
+
+def bounded_text(metric: str, value: Bounded | None) -> str:
+    """A median with its bounds and the number of runs."""
+    if value is None:
+        return "–"
+    unit = METRICS[metric].unit
+    low, high = ("–" if v is None else format_quantity(v, unit) for v in (value.low, value.high))
+    return f"{format_quantity(value.estimate, unit)} [{low}, {high}]"

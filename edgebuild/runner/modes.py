@@ -1,0 +1,177 @@
+"""What a run does, by the request's mode. Each mode returns the response's own fields."""
+
+# mypy: disable-error-code="import-not-found, no-any-return"
+from __future__ import annotations
+
+import gc
+import importlib
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from runner import arrays
+from runner.faults import Fault
+from runner.memory import Memory
+from runner.steadiness import BLOCK, is_steady, warmed_up
+from runner.watch import Watch
+
+Fields = dict[str, Any]
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+_MEMORY_RUNS = 10
+
+
+def selftest(request: Fields, folder: Path) -> Fields:  # noqa: ARG001
+    """Import the runtime, and say its version."""
+    return _versions(_runtime(request))
+
+
+def infer(request: Fields, folder: Path) -> Fields:
+    """Run every sample once and write all outputs."""
+    runtime = _runtime(request)
+    session = _load(runtime, request, folder)
+    rows = []
+    for sample in _samples(session, request, folder):
+        session.feed(sample)
+        session.run()
+        rows.append(session.read())
+    arrays.write_outputs(_path(request, "outputs", folder), session.outputs(), rows)
+    return _versions(runtime)
+
+
+def latency(request: Fields, folder: Path) -> Fields:
+    """Load, first inference, warm-up until steady, then timed inferences; raw nanoseconds of each."""
+    runtime = _runtime(request)
+    started = time.perf_counter_ns()
+    session = _load(runtime, request, folder)
+    load_ns = time.perf_counter_ns() - started
+    samples = _samples(session, request, folder)
+    gc.collect()
+    gc.disable()
+    try:
+        first = _timed(session, samples, 0, 1)[0]
+        warmup = _warm_up(session, samples, request)
+        with Watch(float(request.get("watch_seconds", 0))) as watch:
+            timed = _measure(session, samples, request)
+    finally:
+        gc.enable()
+    fields = {"load_ns": load_ns, "first_ns": first, "warmup_ns": warmup, "samples_ns": timed}
+    seen = {"during": watch.readings, "sampling_ns": watch.cost_ns}
+    return {**_versions(runtime), **fields, **seen, "steady": is_steady(timed)}
+
+
+def memory(request: Fields, folder: Path) -> Fields:
+    """Load and run a few times, and read what the kernel counts; without a model, the runtime's floor."""
+    runtime = _runtime(request)
+    if request.get("model") is None:
+        with Memory(None) as floor:
+            kept = runtime.empty()
+        del kept
+        return {**_versions(runtime), "memory": floor.found}
+    with Memory(_path(request, "model", folder).parent) as used:
+        session = _load(runtime, request, folder)
+        for sample in (_samples(session, request, folder) * _MEMORY_RUNS)[:_MEMORY_RUNS]:
+            session.feed(sample)
+            session.run()
+            session.read()
+    return {**_versions(runtime), "memory": used.found}
+
+
+def state(request: Fields, folder: Path) -> Fields:  # noqa: ARG001
+    """Nothing but the environment, which every response has; no runtime is imported."""
+    return {}
+
+
+def profile(request: Fields, folder: Path) -> Fields:  # noqa: ARG001
+    """Time per layer is for a later version; the wire format already names it."""
+    raise Fault("bad_request", "mode profile (time per layer) is not in this version of the runner")
+
+
+MODES: dict[str, Callable[[Fields, Path], Fields]] = {
+    "selftest": selftest,
+    "infer": infer,
+    "latency": latency,
+    "memory": memory,
+    "profile": profile,
+    "state": state,
+}
+
+
+def _runtime(request: Fields) -> Any:
+    """The session module of a runtime, its library imported."""
+    name = str(request.get("runtime"))
+    try:
+        if not _NAME.match(name):
+            raise ImportError(name)
+        module = importlib.import_module(f"runner.{name}_session")
+    except ImportError as error:
+        raise Fault("bad_request", f"no runtime {name!r} in this runner") from error
+    try:
+        module.version()
+    except ImportError as error:
+        raise Fault("runtime_missing", str(error)) from error
+    return module
+
+
+def _versions(runtime: Any) -> Fields:
+    import numpy  # noqa: ICN001
+
+    return {"numpy": numpy.__version__, "runtime": runtime.version()}
+
+
+def _path(request: Fields, field: str, folder: Path) -> Path:
+    name = request.get(field)
+    if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise Fault("bad_request", f"{field} is {name!r}; a file under the request's folder is expected")
+    return folder / name
+
+
+def _load(runtime: Any, request: Fields, folder: Path) -> Any:
+    path = _path(request, "model", folder)
+    if not path.is_file():
+        raise Fault("bad_request", f"no file {path.name}")
+    try:
+        return runtime.Session(str(path), request["threads"], request["delegate"], request["precision"])
+    except (Fault, MemoryError):
+        raise
+    except Exception as error:
+        raise Fault("model_rejected", f"{type(error).__name__}: {error}") from error
+
+
+def _samples(session: Any, request: Fields, folder: Path) -> list[list[Any]]:
+    if request.get("inputs") is None:
+        return arrays.zeros(session.inputs())
+    return arrays.read_inputs(_path(request, "inputs", folder), session.inputs())
+
+
+def _timed(session: Any, samples: list[list[Any]], start: int, count: int) -> list[int]:
+    """Nanoseconds of ``count`` inferences: the clock runs around the bare call only."""
+    clock, run, feed = time.perf_counter_ns, session.run, session.feed
+    taken = []
+    for number in range(start, start + count):
+        feed(samples[number % len(samples)])
+        before = clock()
+        run()
+        taken.append(clock() - before)
+    return taken
+
+
+def _warm_up(session: Any, samples: list[list[Any]], request: Fields) -> list[int]:
+    end = time.perf_counter_ns() + int(request["warmup_seconds"] * 1e9)
+    taken: list[int] = []
+    while time.perf_counter_ns() < end and not warmed_up(taken) and len(taken) < request["max_samples"]:
+        slow = bool(taken) and taken[-1] > 50_000_000
+        taken += _timed(session, samples, len(taken), 1 if slow else BLOCK)
+    return taken
+
+
+def _measure(session: Any, samples: list[list[Any]], request: Fields) -> list[int]:
+    start = time.perf_counter_ns()
+    enough, most = start + int(request["min_seconds"] * 1e9), start + int(request["max_seconds"] * 1e9)
+    taken: list[int] = []
+    while len(taken) < request["max_samples"] and time.perf_counter_ns() < most:
+        if len(taken) >= request["min_samples"] and time.perf_counter_ns() >= enough:
+            break
+        taken += _timed(session, samples, len(taken), 1)
+    return taken

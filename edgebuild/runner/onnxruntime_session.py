@@ -1,0 +1,74 @@
+"""ONNX Runtime on its CPU provider."""
+
+# mypy: disable-error-code="import-not-found"
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from runner.faults import Fault
+
+_DTYPES = {"float": "float32", "float16": "float16", "double": "float64", "bool": "bool"}
+
+
+def version() -> str:
+    """The runtime's name and version."""
+    import onnxruntime
+
+    return f"onnxruntime {onnxruntime.__version__}"
+
+
+def empty() -> Any:
+    """The runtime imported and its session options made, with no model: the floor of its memory."""
+    return _options(1)
+
+
+def _options(threads: int) -> Any:
+    """One inter-op thread, and idle threads do not spin: spinning buys little latency and burns the cores beside it."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+class Session:
+    """One loaded model; graph optimizations are the runtime's default."""
+
+    def __init__(self, path: str, threads: int, delegate: str, precision: str) -> None:
+        import onnxruntime
+
+        if delegate != "cpu" or precision != "f32":
+            raise Fault("bad_request", f"onnxruntime here runs on cpu in f32, not {delegate} in {precision}")
+        self._session = onnxruntime.InferenceSession(path, _options(threads), providers=["CPUExecutionProvider"])
+        self._feed: dict[str, Any] = {}
+        self._names = [value.name for value in self._session.get_inputs()]
+        self._answer: list[Any] = []
+
+    def inputs(self) -> list[tuple[str, Any, tuple[int, ...]]]:
+        """Name, dtype and shape of each input; an open dimension counts as 1."""
+        found = []
+        for value in self._session.get_inputs():
+            kind = value.type[len("tensor(") : -1]
+            shape = tuple(size if isinstance(size, int) else 1 for size in value.shape)
+            found.append((value.name, np.dtype(_DTYPES.get(kind, kind)), shape))
+        return found
+
+    def outputs(self) -> list[str]:
+        """The outputs' names in the model's order."""
+        return [value.name for value in self._session.get_outputs()]
+
+    def feed(self, sample: list[Any]) -> None:
+        """Put a sample's arrays in place."""
+        self._feed = dict(zip(self._names, sample))  # noqa: B905
+
+    def run(self) -> None:
+        """One inference."""
+        self._answer = self._session.run(None, self._feed)
+
+    def read(self) -> list[Any]:
+        """The last inference's outputs."""
+        return self._answer

@@ -1,0 +1,71 @@
+"""OpenVINO: one synchronous request on the device named by the delegate, with the latency hint."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+# Importing openvino imports its converter too, which takes a third of the time and is not used here, and reports to a
+# server, unasked, from threads of its own. It does without both.
+sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+
+def version() -> str:
+    """The runtime's name and version."""
+    import openvino
+
+    return "openvino {}".format(openvino.__version__.split("-")[0])
+
+
+def empty() -> Any:
+    """The runtime imported and a core made, with no model: the floor of its memory."""
+    import openvino
+
+    core = openvino.Core()
+    core.available_devices  # noqa: B018 (loads the plugins, as any model would)
+    return core
+
+
+class Session:
+    """One compiled model."""
+
+    def __init__(self, path: str, threads: int, delegate: str, precision: str) -> None:
+        import openvino
+
+        core = openvino.Core()
+        options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
+        if delegate == "cpu":
+            options["INFERENCE_NUM_THREADS"] = str(threads)
+        self._model = core.compile_model(path, delegate.upper(), options)
+        self._request = self._model.create_infer_request()
+        self._tensor = openvino.Tensor
+
+    def inputs(self) -> list[tuple[str, Any, tuple[int, ...]]]:
+        """Name, dtype and shape of each input; an open dimension counts as 1."""
+        found = []
+        for number, port in enumerate(self._model.inputs):
+            sizes = (dimension.get_length() if dimension.is_static else 1 for dimension in port.partial_shape)
+            found.append((_name(port, f"input_{number}"), port.element_type.to_dtype(), tuple(sizes)))
+        return found
+
+    def outputs(self) -> list[str]:
+        """The outputs' names in the model's order."""
+        return [_name(port, f"output_{number}") for number, port in enumerate(self._model.outputs)]
+
+    def feed(self, sample: list[Any]) -> None:
+        """Put a sample's arrays in place, without a copy."""
+        for number, array in enumerate(sample):
+            self._request.set_input_tensor(number, self._tensor(array, shared_memory=True))
+
+    def run(self) -> None:
+        """One inference."""
+        self._request.infer()
+
+    def read(self) -> list[Any]:
+        """Copies of the last inference's outputs."""
+        return [self._request.get_output_tensor(number).data.copy() for number in range(len(self._model.outputs))]
+
+
+def _name(port: Any, otherwise: str) -> str:
+    return next(iter(sorted(port.names)), otherwise)

@@ -1,0 +1,1 @@
+"""Everything on disk: project files, the cache, bundles, evidence, the lock."""

@@ -1,0 +1,89 @@
+"""Every runner session module, in a real process of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgebuild.bench.bench import Bench
+from edgebuild.core.device import DeviceEntry
+from edgebuild.core.errors import ConfigError, ModelRejected
+from edgebuild.core.profile import Measuring
+from edgebuild.core.target import RuntimeOptions
+from edgebuild.devices.ship import RUNNER
+from edgebuild.devices.transports.local import open_local
+
+RUNTIMES = sorted(path.stem.removesuffix("_session") for path in RUNNER.glob("*_session.py"))
+SHORT = Measuring(min_samples=20, min_seconds=0.0, warmup_seconds=0.1)
+OPTIONS = RuntimeOptions()
+
+
+def onnxruntime_model() -> dict[str, bytes]:
+    """Y = X + X."""
+    from onnx import TensorProto, helper
+
+    value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "double", value[:1], value[1:])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return {"model.onnx": made.SerializeToString()}
+
+
+def openvino_model() -> dict[str, bytes]:
+    return onnxruntime_model()  # OpenVINO reads ONNX
+
+
+def litert_model() -> dict[str, bytes]:
+    root = os.environ.get("EDGEBUILD_DATA")
+    if not root:
+        pytest.skip("EDGEBUILD_DATA names no data folder")
+    return {"model.tflite": (Path(root) / "foreign/tflite_micro/hello_world_float.tflite").read_bytes()}
+
+
+MODELS: dict[str, Callable[[], dict[str, bytes]]] = {
+    "onnxruntime": onnxruntime_model,
+    "openvino": openvino_model,
+    "litert": litert_model,
+}
+
+
+@pytest.fixture(params=[*RUNTIMES, "litert on tflite-runtime"])
+def ready(request: pytest.FixtureRequest) -> Iterator[tuple[Bench, str, dict[str, bytes], np.ndarray]]:
+    runtime, _, other = request.param.partition(" on ")
+    python = os.environ.get("EDGEBUILD_TFLITE_RUNTIME_PYTHON") if other else None
+    if other and not python:
+        pytest.skip("EDGEBUILD_TFLITE_RUNTIME_PYTHON names no interpreter (scripts/tflite_runtime_env makes one)")
+    width = 1 if runtime == "litert" else 4
+    inputs = np.linspace(0, 3, 3 * width, dtype=np.float32).reshape(3, width)
+    files = MODELS[runtime]()
+    entry = DeviceEntry(name="other", transport="local", python=python) if python else None
+    with Bench(open_local(entry)) as bench:
+        yield bench, runtime, files, inputs
+
+
+def test_every_mode(ready: tuple[Bench, str, dict[str, bytes], np.ndarray]) -> None:
+    bench, runtime, files, inputs = ready
+    assert bench.selftest(runtime)["runtime"]
+    (found,) = bench.infer(runtime, files, {"any_name": inputs}, OPTIONS)
+    expected, tolerance = (np.sin(inputs), 0.2) if runtime == "litert" else (inputs + inputs, 1e-6)
+    np.testing.assert_allclose(found, expected, atol=tolerance)
+    run = bench.latency_run(runtime, files, {"x": inputs}, OPTIONS, SHORT)
+    assert len(run.samples_ns) >= 20
+    assert all((run.load_ns, run.first_ns, run.warmup_ns))
+    memory = bench.memory_run(runtime, files, None, OPTIONS).memory
+    assert memory
+    assert memory.floor
+    assert memory.vm_hwm > 0.8 * memory.floor
+
+
+def test_a_broken_model_is_the_models_fault_and_a_wrong_dtype_the_callers(
+    ready: tuple[Bench, str, dict[str, bytes], np.ndarray],
+) -> None:
+    bench, runtime, files, inputs = ready
+    with pytest.raises(ModelRejected, match="twice"):
+        bench.infer(runtime, dict.fromkeys(files, b"no model"), {"x": inputs}, OPTIONS)
+    with pytest.raises(ConfigError, match="float64"):
+        bench.infer(runtime, files, {"x": inputs.astype(np.float64)}, OPTIONS)

@@ -1,0 +1,89 @@
+"""Ctrl-C at each stage of a build: exit code 130, nothing left behind, and the next build goes on from there."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from corpus_place import Place, contents
+
+from edgebuild.store.bundle import open_bundle
+
+SECONDS = 120
+_TRIAL = re.compile(r"scratch/(edgebuild-|tmp)?[a-z0-9_]{8}")
+"""Made by Python's tempfile and empty: a file with which it tries a folder on first use, or a folder of which it was
+just about to tell us when the signal came. Anything inside such a folder has a longer name and does count."""
+STAGES = {
+    "host-onnxruntime": {
+        "load", "data", "fold", "golden", "export to onnxruntime", "trace onnxruntime", "run onnxruntime",
+        "calibrate", "quantize for onnxruntime", "measure int8 against float", "package",
+    },
+    "host-litert": {"export to litert", "trace litert", "run litert", "quantize for litert"},
+    "host-openvino": {"export to openvino", "trace openvino", "run openvino", "quantize for openvino"},
+}  # fmt: skip
+"""Stages that take long enough to be interrupted for certain."""
+
+
+@pytest.fixture(scope="module")
+def module_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Targets share the stages that they have in common, so that each is interrupted in its own."""
+    return tmp_path_factory.mktemp("interrupted") / "cache"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    made = Place(tmp_path_factory.mktemp("shared"))
+    made.edit("profiles/exact.toml", '["float32"]', '["float32", "int8"]')
+    (made.root / "scratch").mkdir()
+    return made
+
+
+def interrupted_build(place: Place, cache: Path, target: str, seen: set[str]) -> tuple[int, str]:
+    """A build that gets SIGINT, as a terminal sends it, at the first stage not in ``seen``, which is added."""
+    environment = os.environ | {"EDGEBUILD_CACHE": str(cache), "TMPDIR": str(place.root / "scratch")}
+    argv = [sys.executable, "-m", "edgebuild.cli.main", "build", str(place.project), "-o", str(place.out), "-t", target]
+    said = []
+    with subprocess.Popen(
+        argv, env=environment, cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        too_long = threading.Timer(SECONDS, process.kill)
+        too_long.start()
+        assert process.stderr is not None
+        sent = False
+        for line in process.stderr:
+            said.append(line)
+            stage, colon, _ = line.partition(": ")
+            if colon and not sent and stage not in seen | {"edgebuild"}:
+                seen.add(stage)
+                os.killpg(process.pid, signal.SIGINT)
+                sent = True
+        process.wait()
+        too_long.cancel()
+    return process.returncode, "".join(said)
+
+
+@pytest.mark.serial
+@pytest.mark.parametrize("target", list(STAGES))
+def test_ctrl_c_at_each_stage(target: str, shared: Place, module_cache: Path) -> None:
+    before = {name for name in contents(shared.root) if not name.startswith("out")}
+    seen: set[str] = set()
+    code, said = 130, ""
+    while code == 130:
+        code, said = interrupted_build(shared, module_cache, target, seen)
+        assert "Traceback" not in said
+        left = {name for name in contents(shared.root) if not name.startswith("out") and not _TRIAL.fullmatch(name)}
+        assert left - before <= {"project/edgebuild.lock"}
+        assert not list(module_cache.glob("v1/work/*"))
+        if code == 130:
+            assert "interrupted" in said
+            assert not [name for name in contents(shared.out) if name.startswith(".")]
+    assert code == 0, said
+    assert seen >= STAGES[target]
+    assert open_bundle(shared.out / target).check() == ()

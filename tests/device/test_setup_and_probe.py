@@ -1,0 +1,82 @@
+"""Setting a board up without a network of its own, twice, and probing it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edgebuild.cli.main import main
+from edgebuild.core.device import DeviceEntry
+from edgebuild.core.errors import DeviceError
+from edgebuild.devices.board.disk import own_folder
+from edgebuild.devices.board.up import bring_up, take_down
+from edgebuild.devices.opening import open_entry
+from edgebuild.provisioning import set_up, take_away
+from edgebuild.store.devices import device_names, find_device
+
+pytestmark = [pytest.mark.device, pytest.mark.serial]
+Add = Callable[..., DeviceEntry]
+
+
+@pytest.mark.parametrize("transport", ["ssh", "adb"])
+def test_setup_twice_probe_and_remove(add: Add, home: Path, transport: str, capsys: pytest.CaptureFixture[str]) -> None:
+    add("pi", memory_mib=512, transport=transport)
+    with pytest.raises(DeviceError, match="wrong architecture"):
+        _on_another_target(add)
+    first = set_up("pi", ["litert"])
+    assert first.changed
+    assert first.python.endswith(f"/environments/{first.lock.digest[:16]}/bin/python")
+    assert {wheel.name for wheel in first.lock.wheels} >= {"ai_edge_litert", "numpy"}
+
+    bring_up(find_device("pi"))
+    before = _listing("pi")
+    assert first.lock.digest[:16] in before
+    second = set_up("pi", ["litert"])
+    assert (second.changed, second.python) == (False, first.python)
+    assert _listing("pi") == before, "nothing was changed"
+    with pytest.raises(DeviceError, match="devices down"):
+        set_up("pi", ["onnxruntime"])
+
+    assert main(["devices", "probe", "pi", "--write", "--project", str(home), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["result"]
+    assert found["hardware"]["clusters"] == ["1x Cortex-A76"]
+    assert found["hardware"]["isa"] == "aarch64"
+    assert "asimddp" in found["hardware"]["features"]
+    (floor,) = found["floors"]
+    assert (floor["runtime"], floor["wrong"]) == ("litert", "")
+    assert 10 * 2**20 < floor["memory"] < 200 * 2**20
+    assert main(["targets", "check", found["file"]]) == 0
+    generic = {"ssh": "arm64-generic", "adb": "android-arm64-cpu"}[transport]
+    assert found["target"] == generic, "one core is no Raspberry Pi 5"
+
+    take_down("pi")
+    assert take_away("pi")
+    assert device_names() == ()
+    assert not own_folder("pi").exists()
+
+
+def _on_another_target(add: Add) -> None:
+    from edgebuild.store.devices import forget_device, save_device
+
+    save_device(find_device("pi").model_copy(update={"name": "other", "target": "intel-n100"}))
+    try:
+        set_up("other")
+    finally:
+        forget_device("other")
+
+
+def _listing(name: str) -> str:
+    """Every file under edgebuild's folder there, but byte code."""
+    device = open_entry(find_device(name))
+    try:
+        where = "cd ~/.edgebuild 2>/dev/null || cd /data/local/tmp/edgebuild"
+        files = "find . -path '*__pycache__*' -prune -o -type f -printf '%p %s %T@\\n' | sort | tail -n 400"
+        script = f"{where}; {files}; ls environments"
+        done = device.transport.run(["sh", "-c", script], timeout_s=120)
+    finally:
+        device.close()
+    assert done.code == 0, done.stderr
+    return done.stdout

@@ -1,0 +1,43 @@
+"""What commands that make nothing import: a heavy library there would cost every user seconds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_project import HOSTS, edit, make_project
+
+HEAVY = ("torch", "onnx", "onnxruntime", "openvino", "nncf", "litert_torch", "ai_edge_litert", "ai_edge_quantizer")
+ASK = """
+import sys
+from edgebuild.cli.main import main
+code = main(sys.argv[2:])
+print("FOUND", code, *[name for name in sys.argv[1].split(",") if name in sys.modules])
+"""
+
+
+def imported(names: tuple[str, ...], cache: Path, *arguments: str) -> list[str]:
+    """The exit code of a command run in a fresh process, and which of some modules it imported."""
+    command = [sys.executable, "-c", ASK, ",".join(names), *arguments]
+    environment = {**os.environ, "EDGEBUILD_CACHE": str(cache)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return done.stderr.split("FOUND")[-1].split() if "FOUND" in done.stderr else done.stdout.split("FOUND")[-1].split()
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("targets", "list"), ("profiles", "list"), ("build", "--help")])
+def test_commands_that_only_tell_import_neither_numpy_nor_torch(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    assert imported((*HEAVY, "numpy"), tmp_path, *arguments) == ["0"]
+
+
+@pytest.mark.slow
+def test_an_unchanged_build_for_three_runtimes_imports_none_of_them(tmp_path: Path) -> None:
+    root = make_project(tmp_path / "project")
+    edit(root / "edgebuild.toml", '["board"]', str(list(HOSTS)).replace("'", '"'))
+    edit(root / "edgebuild.toml", "pure = false\n", "")
+    first = imported(HEAVY, tmp_path / "cache", "build", str(root))
+    assert first[0] == "0"
+    assert "torch" in first
+    assert imported(HEAVY, tmp_path / "cache", "build", str(root)) == ["0"]
