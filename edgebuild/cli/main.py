@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
@@ -37,6 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = console.emit_error(_command(args), *_foreseen(error), json="--json" in args)
     console.close_stdout()
     return code
+
+
+def program() -> NoReturn:
+    """The process of one command: run it, and end with its exit code."""
+    code = main()
+    gc.freeze()  # Python would look once more through all that torch made before it ends: a second, after a build
+    sys.exit(code)
 
 
 def _run(args: list[str]) -> int:
@@ -92,4 +100,4 @@ def _command(args: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

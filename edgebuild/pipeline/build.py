@@ -38,14 +38,15 @@ def build_target(shared: Material, target: Target, place: Path, archive: bool = 
     Raises:
         BuildError: nothing can be offered for this target; says why.
     """
+    samples = shared.sets.selection or shared.golden
     if shared.source.kind == "torch":
-        _calibrate_all(shared, target)
+        _run_torch(shared, target, samples)
     exact = export(shared.road, shared.folded, target.runtime)
     if exact.quantized:
         return package(shared, target, place, _as_is(shared, target, exact), [], archive)
-    if shared.sets.evaluation is not None:
-        shared.scorer.begin(exact, shared.sets.evaluation, here(target))
-    samples = shared.sets.selection or shared.golden
+    for wanted in (samples, shared.sets.evaluation):
+        if wanted is not None:
+            shared.scorer.begin(exact, wanted, here(target))
     origins, agreement = _check(shared, target, exact, samples)
     pick = _pick_int8(shared, target, exact, origins)
     offer_float = _offer_float(shared, target, exact, origins, agreement)
@@ -116,8 +117,14 @@ def _wants_int8(shared: Material, target: Target) -> bool:
     return wanted and shared.sets.calibration is not None
 
 
+def _run_torch(shared: Material, target: Target, samples: DataSet) -> None:
+    """All that torch has to run, before another library runs: OpenVINO's threads slow torch's down tenfold."""
+    _calibrate_all(shared, target)
+    shared.scorer.reference(samples)
+
+
 def _calibrate_all(shared: Material, target: Target) -> list[Calibration]:
-    """A torch model's calibrations, made before anything else runs: OpenVINO's threads slow torch's down tenfold."""
+    """A torch model's calibrations by the settings that change something."""
     samples, scheme = shared.sets.calibration, target.int8
     if not _wants_int8(shared, target) or samples is None or scheme is None:
         return []

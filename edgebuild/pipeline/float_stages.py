@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from edgebuild.core.signature import Signature
 from edgebuild.pipeline.sources import DataSet, Source
 from edgebuild.pipeline.stage import Road, Stage
 from edgebuild.store.entry import Entry
+
+if TYPE_CHECKING:
+    from edgebuild.models.graph import TorchModel
 
 _ORIGIN = ("backends/origins.py", "quant/program.py")
 FOLD = Stage("fold", ("quant/fold.py", "quant/program.py"), ("torch",))
@@ -95,19 +98,27 @@ def save_exported(exported: Exported, folder: Path, quantized: bool) -> None:
     (folder / "exported.json").write_text(json.dumps(info, sort_keys=True, indent=1), encoding="utf-8")
 
 
-def fold_source(road: Road, source: Source) -> Source:
+@dataclass(frozen=True)
+class Folded(Source):
+    """A torch program with batch normalization folded. It is made in memory: that takes less time than reading it."""
+
+    original: Source
+
+    @cached_property
+    def torch_model(self) -> TorchModel:
+        """The folded program."""
+        from edgebuild.quant.fold import fold
+
+        model = self.original.torch_model
+        return dataclasses.replace(model, program=fold(model.program))
+
+
+def folded(road: Road, source: Source) -> Source:
     """The source with batch normalization folded; a foreign model as it is."""
     if source.kind != "torch":
         return source
-
-    def make(folder: Path) -> None:
-        from edgebuild.quant.fold import fold
-
-        model = source.torch_model
-        dataclasses.replace(model, program=fold(model.program)).save(folder)
-
-    entry = road.step(FOLD, "model", {"model": source.digest}, make)
-    return Source(entry, "torch", source.signature, json.loads(entry.read("info.json"))["digest"])
+    digest = road.key(FOLD, {"model": source.digest})
+    return Folded(source.entry, source.kind, source.signature, digest, source)
 
 
 def export_stage(runtime: str) -> Stage:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,9 +24,35 @@ from edgebuild.core.target import Int8Scheme, Target
 from edgebuild.pipeline.float_stages import Converted, export, prepared, save_exported
 from edgebuild.pipeline.sources import DataSet, Source
 from edgebuild.pipeline.stage import Road, Stage
+from edgebuild.store.arrays import save_arrays
 from edgebuild.store.entry import Entry
 
+if TYPE_CHECKING:
+    from edgebuild.models.graph import TorchModel
+
 CALIBRATE = Stage("calibrate", ("quant",), ("torch", "numpy"), on_cpu=True)
+
+
+_WEIGHTS = "weights.npz"
+
+
+@dataclass(frozen=True)
+class Corrected(Source):
+    """A folded program with the weights that calibration changed, which are all that its entry holds of it."""
+
+    folded: Source
+
+    @cached_property
+    def torch_model(self) -> TorchModel:
+        """The corrected program."""
+        import torch
+
+        from edgebuild.quant.program import with_weights
+
+        model = self.folded.torch_model
+        with np.load(self.entry.file(_WEIGHTS), allow_pickle=False) as stored:
+            changes = {name: torch.from_numpy(stored[name]) for name in stored.files}
+        return dataclasses.replace(model, program=with_weights(model.program, changes))
 
 
 @dataclass(frozen=True)
@@ -88,8 +116,8 @@ def calibrate(
     )
     if "skipped" in entry.files:
         return None
-    digest = json.loads(entry.read("info.json"))["digest"]
-    return Calibration(Source(entry, "torch", source.signature, digest), entry)
+    digest = digest_json([source.digest, entry.files[_WEIGHTS]])
+    return Calibration(Corrected(entry, "torch", source.signature, digest, source), entry)
 
 
 def _arithmetic(scheme: Int8Scheme) -> Int8Scheme:
@@ -104,8 +132,6 @@ def _arithmetic(scheme: Int8Scheme) -> Int8Scheme:
 def _calibrate(
     folder: Path, source: Source, samples: DataSet, count: int, scheme: Int8Scheme, setting: QuantSetting
 ) -> None:
-    import dataclasses
-
     import torch
 
     from edgebuild.quant.calibrate import calibrate as run
@@ -119,7 +145,9 @@ def _calibrate(
     names = [spec.name for spec in model.signature.inputs]
     rows = prepared(samples.samples.inputs, model.signature, count)
     done = run(program, [[torch.from_numpy(row[name]) for name in names] for row in rows], names, scheme, setting)
-    dataclasses.replace(model, program=done.program).save(folder)
+    before = model.program.state_dict
+    changed = {name: value for name, value in done.program.state_dict.items() if value is not before[name]}
+    save_arrays(folder / _WEIGHTS, {name: value.detach().numpy() for name, value in sorted(changed.items())})
     sensitive = tuple(sorted(done.sqnr, key=lambda node: done.sqnr[node])[: setting.keep_float])
     plan = done.plan.model_copy(update={"keep_float": sensitive})
     (folder / "plan.json").write_text(plan.model_dump_json(indent=1), encoding="utf-8")

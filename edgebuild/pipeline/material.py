@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgebuild.core.lock import Lock
-from edgebuild.pipeline.float_stages import fold_source
+from edgebuild.pipeline.float_stages import folded
 from edgebuild.pipeline.golden import golden_inputs
 from edgebuild.pipeline.scoring import Scorer
 from edgebuild.pipeline.sources import DataSet, Sets, Source, load_sets, load_source
@@ -29,5 +29,5 @@ def gather(road: Road, lock: Lock) -> Material:
     """Load what every target needs."""
     source = load_source(road)
     sets = load_sets(road, source)
-    folded = fold_source(road, source)
-    return Material(road, source, folded, sets, golden_inputs(road, source, sets), Scorer(road, source), lock)
+    golden = golden_inputs(road, source, sets)
+    return Material(road, source, folded(road, source), sets, golden, Scorer(road, source), lock)

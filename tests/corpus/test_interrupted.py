@@ -21,7 +21,7 @@ _TRIAL = re.compile(r"scratch/(edgebuild-|tmp)?[a-z0-9_]{8}")
 just about to tell us when the signal came. Anything inside such a folder has a longer name and does count."""
 STAGES = {
     "host-onnxruntime": {
-        "load", "data", "fold", "golden", "export to onnxruntime", "trace onnxruntime", "run onnxruntime",
+        "load", "data", "golden", "export to onnxruntime", "trace onnxruntime", "run onnxruntime",
         "calibrate", "quantize for onnxruntime", "measure int8 against float", "package",
     },
     "host-litert": {"export to litert", "trace litert", "run litert", "quantize for litert"},
