@@ -3,9 +3,10 @@
 # mypy: disable-error-code="import-not-found"
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from runner.faults import Fault
@@ -13,24 +14,27 @@ from runner.faults import Fault
 Tensor = tuple[str, Any, tuple[int, ...]]
 """A model's input: name, numpy dtype, shape with the batch dimension, which is 1."""
 
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
-def read_inputs(path: Path, tensors: Sequence[Tensor]) -> list[list[Any]]:
+
+def read_inputs(path: Path, tensors: Sequence[Tensor]) -> Iterator[list[Any]]:
     """One list of arrays a sample, in the model's order, each of the model's own shape and dtype.
 
+    A sample is read when it is asked for: a data set may be larger than the device's memory.
     A model with one input takes it under any name.
     """
-    with np.load(str(path), allow_pickle=False) as file:
-        given = {name: file[name] for name in file.files}
-    if len(tensors) == 1 and len(given) == 1:
-        given = {tensors[0][0]: next(iter(given.values()))}
-    missing = [tensor[0] for tensor in tensors if tensor[0] not in given]
-    if missing:
-        raise Fault("bad_request", "no input {}; given: {}".format(", ".join(missing), ", ".join(given)))
-    columns = [_column(given[tensor[0]], tensor) for tensor in tensors]
-    counts = {len(column) for column in columns}
-    if len(counts) != 1 or 0 in counts:
-        raise Fault("bad_request", f"inputs have {sorted(counts)} samples")
-    return [list(row) for row in zip(*columns)]  # noqa: B905
+    with zipfile.ZipFile(str(path)) as archive:
+        given = [name[: -len(".npy")] for name in archive.namelist()]
+        names = given if len(tensors) == 1 == len(given) else [tensor[0] for tensor in tensors]
+        missing = [name for name in names if name not in given]
+        if missing:
+            raise Fault("bad_request", "no input {}; given: {}".format(", ".join(missing), ", ".join(given)))
+        columns = [_Column(archive.open(name + ".npy"), tensor) for name, tensor in zip(names, tensors)]  # noqa: B905
+        counts = {column.count for column in columns}
+        if len(counts) != 1 or 0 in counts:
+            raise Fault("bad_request", f"inputs have {sorted(counts)} samples")
+        for _ in range(counts.pop()):
+            yield [column.read() for column in columns]
 
 
 def zeros(tensors: Sequence[Tensor]) -> list[list[Any]]:
@@ -38,14 +42,25 @@ def zeros(tensors: Sequence[Tensor]) -> list[list[Any]]:
     return [[np.zeros(shape, dtype) for _, dtype, shape in tensors]]
 
 
-def _column(array: Any, tensor: Tensor) -> list[Any]:
-    name, dtype, shape = tensor
-    if array.dtype != np.dtype(dtype):
-        raise Fault("bad_request", f"input {name} is {array.dtype}; the model takes {np.dtype(dtype)}")
-    size = int(np.prod(shape))
-    if array.ndim < 1 or array[:1].size != size:
-        raise Fault("bad_request", f"input {name} has shape {array.shape}; the model takes {shape}")
-    return [np.ascontiguousarray(sample).reshape(shape) for sample in array]
+class _Column:
+    """One input's samples in their order, read from its member of the file."""
+
+    def __init__(self, file: IO[bytes], tensor: Tensor) -> None:
+        name, dtype, self._shape = tensor
+        read_header = _HEADERS[np.lib.format.read_magic(file)]
+        shape, by_column, self._dtype = read_header(file)
+        if self._dtype != np.dtype(dtype):
+            raise Fault("bad_request", f"input {name} is {self._dtype}; the model takes {np.dtype(dtype)}")
+        size = int(np.prod(self._shape))
+        if len(shape) < 1 or int(np.prod(shape[1:])) != size or (by_column and len(shape) > 1):
+            raise Fault("bad_request", f"input {name} has shape {shape}; the model takes {self._shape}")
+        self.count: int = shape[0]
+        self._file, self._bytes = file, size * self._dtype.itemsize
+
+    def read(self) -> Any:
+        """The next sample, of the model's shape."""
+        data = bytearray(self._file.read(self._bytes))  # to be written to: openvino takes nothing else
+        return np.frombuffer(data, self._dtype).reshape(self._shape)
 
 
 def write_outputs(path: Path, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -7,7 +7,7 @@ import gc
 import importlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ def infer(request: Fields, folder: Path) -> Fields:
     runtime = _runtime(request)
     session = _load(runtime, request, folder)
     rows = []
-    for sample in _samples(session, request, folder):
+    for sample in _each_sample(session, request, folder):
         session.feed(sample)
         session.run()
         rows.append(session.read())
@@ -140,6 +140,11 @@ def _load(runtime: Any, request: Fields, folder: Path) -> Any:
 
 
 def _samples(session: Any, request: Fields, folder: Path) -> list[list[Any]]:
+    """All samples, in memory."""
+    return list(_each_sample(session, request, folder))
+
+
+def _each_sample(session: Any, request: Fields, folder: Path) -> Iterable[list[Any]]:
     if request.get("inputs") is None:
         return arrays.zeros(session.inputs())
     return arrays.read_inputs(_path(request, "inputs", folder), session.inputs())
