@@ -35,7 +35,7 @@ _TAKEN = "could not set up host forwarding"
 
 
 class Running(Frozen):
-    """A board that runs. Its folder is held by its keeper, and by nobody once the board is off.
+    """A board that runs. Its folder is held by its processes, and by nobody once the last of them is gone.
 
     Attributes:
         versions: of what it stands on: QEMU, the image, the kernel, the processor, and what its clock follows.
@@ -106,8 +106,7 @@ def switch_off(running: Running) -> None:
         DeviceError: it did not write its disk out, or its processes don't end.
     """
     wrote = not (running.spec.keep and running.is_up()) or _shut_down(running)
-    if running.is_up():
-        _tell(running)
+    _await(lambda: not running.is_up() or _told(running), _OFF_SECONDS)
     if not _await(lambda: not running.is_up(), _OFF_SECONDS):
         raise DeviceError(running.name, "its processes do not end", fix=f"end those that use {running.folder}")
     remove(running.folder)
@@ -190,11 +189,13 @@ def _shut_down(running: Running) -> bool:
     return _await(lambda: not running.is_up(), _OFF_SECONDS)
 
 
-def _tell(running: Running) -> None:
+def _told(running: Running) -> bool:
+    """Whether the keeper could be told to end: one that is just starting can't yet."""
     try:
         os.kill(int((running.folder / "keeper.pid").read_text(encoding="ascii")), signal.SIGTERM)
     except (OSError, ValueError):
-        return  # it has ended, or ends before it began
+        return False
+    return True
 
 
 def _await(true: Callable[[], bool], seconds: float) -> bool:
