@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _thread
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
 _AGAIN_S = 0.02
+
+
+def _interrupt_main() -> None:
+    """As a signal of the system's, which wakes the main thread up from what it waits for."""
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 @contextmanager
@@ -26,7 +31,7 @@ def interrupts_heard() -> Iterator[None]:
 
     def hook(unraisable: UnraisableHookArgs) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            again = threading.Timer(_AGAIN_S, _thread.interrupt_main)
+            again = threading.Timer(_AGAIN_S, _interrupt_main)
             again.daemon = True
             again.start()
         else:

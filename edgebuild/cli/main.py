@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -34,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with interrupts_heard():
             code = _run(args)
+        _ignore_interrupts(argv)
     except BaseException as error:
+        _ignore_interrupts(argv)
         code = console.emit_error(_command(args), *_foreseen(error), json="--json" in args)
     console.close_stdout()
     return code
@@ -45,6 +48,12 @@ def program() -> NoReturn:
     code = main()
     gc.freeze()  # Python would look once more through all that torch made before it ends: a second, after a build
     sys.exit(code)
+
+
+def _ignore_interrupts(argv: Sequence[str] | None) -> None:
+    """Once a process's command is over, Ctrl-C comes too late: it must not break off what Python does at its end."""
+    if argv is None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _run(args: list[str]) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import TypeVar
 
 _Result = TypeVar("_Result")
@@ -30,11 +31,12 @@ class Background:
             finally:
                 ended.set()
 
-        future = asyncio.run_coroutine_threadsafe(tracked(), self._loop)
+        future: Future[_Result] | None = None
         try:
+            future = asyncio.run_coroutine_threadsafe(tracked(), self._loop)
             return future.result()
         except BaseException:
-            if future.cancel():
+            if future is not None and future.cancel():
                 ended.wait(_ENDING_S)
             raise
 

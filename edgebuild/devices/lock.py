@@ -43,7 +43,7 @@ def hold(name: str, say: Callable[[str], None] = lambda _: None, wait_s: float =
             say(f"waiting for {name}: another job has it")
             told = True
         time.sleep(_POLL)
-    return lambda: os.close(descriptor)
+    return lambda: _let_go(descriptor)
 
 
 def join(name: str, last: Callable[[], None]) -> Callable[[], None]:
@@ -59,7 +59,7 @@ def join(name: str, last: Callable[[], None]) -> Callable[[], None]:
             if _taken(descriptor):
                 last()
         finally:
-            os.close(descriptor)
+            _let_go(descriptor)
 
     return leave
 
@@ -90,6 +90,12 @@ def _open(name: str) -> int:
         raise DeviceError(
             name, f"no place for its lock: {folder}: {error.strerror}", fix="set EDGEBUILD_LOCKS"
         ) from error
+
+
+def _let_go(descriptor: int) -> None:
+    """Unlocked and not only closed: a child that another thread is starting has a copy until it runs its program."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 def _taken(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:

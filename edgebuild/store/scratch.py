@@ -73,13 +73,13 @@ def unfinished(parent: Path, prefix: str) -> tuple[Path, ...]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a running process (this one included) holds a claim on ``path``."""
+    """Whether a running process (this one included) holds a claim on ``path``; two that look don't see each other."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        return not _lock(descriptor, sure=True)
+        return not _lock(descriptor, fcntl.LOCK_SH, sure=True)
     finally:
         os.close(descriptor)
 
@@ -110,10 +110,10 @@ def _create(path: Path, folder: bool) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
 
 
-def _lock(descriptor: int, *, sure: bool = False) -> bool:
+def _lock(descriptor: int, how: int = fcntl.LOCK_EX, *, sure: bool = False) -> bool:
     """Whether the lock was had. A file system without locks counts as had, unless one must be ``sure``."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:

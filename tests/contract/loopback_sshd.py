@@ -9,18 +9,19 @@ import shutil
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from waiting import LIMIT_S, eventually
 
 SSHD = shutil.which("sshd") or ("/usr/sbin/sshd" if Path("/usr/sbin/sshd").exists() else None)
-needs_sshd = pytest.mark.skipif(SSHD is None or not shutil.which("ssh-keygen"), reason="no sshd on this machine")
+_TRIES = 5
 
 
 def free_port() -> int:
+    """A port that is free now; another program may take it at any time."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -38,7 +39,7 @@ class Sshd:
     """The server, with the client's home beside it."""
 
     root: Path
-    port: int = field(default_factory=free_port)
+    port: int = 0
     _process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -47,7 +48,7 @@ class Sshd:
         self.device.mkdir()
         public = make_key(self.home / ".ssh" / "id_ed25519")
         (self.root / "authorized_keys").write_text(public + "\n", encoding="utf-8")
-        self.trust(make_key(self.root / "host_key"), self.port)
+        self._public = make_key(self.root / "host_key")
 
     @property
     def known_hosts(self) -> Path:
@@ -61,6 +62,28 @@ class Sshd:
         self.known_hosts.write_text(f"[127.0.0.1]:{port} {public}\n", encoding="utf-8")
 
     def start(self) -> None:
+        """Listen on a port of its own. Skips where sshd does not start for another reason than that it was taken."""
+        for _ in range(_TRIES):
+            self.port = free_port()
+            self.trust(self._public, self.port)
+            self._launch()
+            eventually(lambda: self._listens() or self._has_ended(), "sshd listens, or says why not")
+            if self._listens():
+                return
+            if "already in use" not in self._said():
+                break
+        pytest.skip(f"sshd does not start here: {self._said()[-300:]}")
+
+    def _listens(self) -> bool:
+        return f"Server listening on 127.0.0.1 port {self.port}" in self._said()
+
+    def _has_ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    def _said(self) -> str:
+        return (self.root / "sshd.log").read_text(encoding="utf-8")
+
+    def _launch(self) -> None:
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)  # where a server of root's own insists on being able to go
         settings = [
@@ -73,16 +96,11 @@ class Sshd:
         config.write_text("\n".join(settings) + "\n", encoding="utf-8")
         with (self.root / "sshd.log").open("wb") as log:
             self._process = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(config)], stderr=log)
-        for _ in range(100):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return
-            time.sleep(0.05)
-        pytest.skip(f"sshd does not start here: {(self.root / 'sshd.log').read_text(encoding='utf-8')[-300:]}")
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(LIMIT_S)
             self._process = None
 
 
@@ -90,10 +108,12 @@ class Wire:
     """A way to a local port that can be cut in two, or fall silent, while it is in use."""
 
     def __init__(self, to: int) -> None:
-        self._to, self._pairs, self._silent = to, [], False
+        self._to, self._silent = to, False
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._begin(self._accept)
 
     @property
     def used(self) -> int:
@@ -111,8 +131,18 @@ class Wire:
         self._silent = True
 
     def close(self) -> None:
-        self._listener.close()
+        """Nothing of it goes on, and no socket is left open."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join()  # now there come no more
         self.cut()
+        for thread in self._threads:
+            thread.join()
+        for one in [self._listener, *(end for pair in self._pairs for end in pair)]:
+            one.close()
+
+    def _begin(self, target: Callable[..., None], *args: socket.socket) -> None:
+        self._threads.append(threading.Thread(target=target, args=args, daemon=True))
+        self._threads[-1].start()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -121,7 +151,7 @@ class Wire:
                 far = socket.create_connection(("127.0.0.1", self._to))
                 self._pairs.append((near, far))
                 for one, other in ((near, far), (far, near)):
-                    threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
+                    self._begin(self._copy, one, other)
 
     def _copy(self, one: socket.socket, other: socket.socket) -> None:
         with contextlib.suppress(OSError):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
-import time
+from functools import partial
 
 import pytest
+from processes import sleep_of_its_own
+from waiting import eventually, once
 
 from edgebuild.core.device import DeviceEntry
 from edgebuild.core.errors import ConfigError, DeviceError
@@ -27,19 +28,16 @@ def phone() -> Device:
 
 def processes(device: Device, mark: str) -> str:
     script = 'for d in /proc/[0-9]*; do tr "\\000" " " < $d/cmdline 2> /dev/null | grep "^sleep $1"; done; true'
-    return device.transport.run(["sh", "-c", script, "sh", mark], timeout_s=30).stdout
+    return device.transport.run(["sh", "-c", script, "sh", mark], timeout_s=60).stdout
 
 
 def wait_until_gone(folder: str, mark: str) -> None:
     """On a fresh link: neither the run's processes nor its work folder are there."""
-    device, ends = phone(), time.monotonic() + 10
+    device = phone()
     try:
-        while True:
-            there = device.transport.run(["ls", "-d", folder], timeout_s=30).code == 0
-            if not processes(device, mark) and not there:
-                return
-            assert time.monotonic() < ends, (there, processes(device, mark))
-            time.sleep(0.3)
+        eventually(lambda: not processes(device, mark), "the run has ended")
+        there = lambda: device.transport.run(["ls", "-d", folder], timeout_s=60).code == 0  # noqa: E731
+        eventually(lambda: not there(), "the work folder is gone")
     finally:
         device.close()
 
@@ -49,12 +47,15 @@ def wait_until_gone(folder: str, mark: str) -> None:
 def test_a_link_cut_in_a_run_leaves_nothing() -> None:
     from adbutils import AdbClient
 
-    device, mark = phone(), "3456789"
+    device, mark = phone(), sleep_of_its_own()
     folder = device.transport.folder  # type: ignore[attr-defined]
     client = AdbClient(host="127.0.0.1", port=server_port()[0])
-    threading.Timer(1, client.disconnect, (SERIAL,)).start()
-    with pytest.raises(DeviceError, match="the link was") as raised:
-        device.transport.run(["sh", "-c", f"sleep {mark} & sleep {mark}"], timeout_s=60)
+    cut = partial(client.disconnect, SERIAL)
+    with (
+        once(lambda: processes(device, mark), "it runs", cut),
+        pytest.raises(DeviceError, match="the link was") as raised,
+    ):
+        device.transport.run(["sh", "-c", f"sleep {mark} & sleep {mark}"], timeout_s=120)
     assert raised.value.transient
     device.close()
     wait_until_gone(folder, mark)
@@ -72,12 +73,16 @@ device.transport.run(["sleep", {mark!r}], timeout_s=600)
 @needs_device
 @pytest.mark.serial
 def test_a_killed_edgebuild_leaves_nothing() -> None:
-    mark = "4567890"
+    mark = sleep_of_its_own()
     code = HOLDING.format(serial=SERIAL, folder=FOLDER, mark=mark)
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         folder = process.stdout.readline().strip()
-        time.sleep(1)
+        device = phone()
+        try:
+            eventually(lambda: processes(device, mark), "it runs")
+        finally:
+            device.close()
         process.kill()
     wait_until_gone(folder, mark)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loopback_sshd import SSHD, Sshd, Wire, make_key, running
+from loopback_sshd import SSHD, Sshd, Wire, make_key
+from loopback_sshd import running as served
+from processes import running, sleep_of_its_own
+from waiting import eventually, once
 
 from edgebuild.core.device import DeviceEntry
 from edgebuild.core.errors import ConfigError, DeviceError
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.skipif(SSHD is None, reason="no sshd on this machine")
 @pytest.fixture
 def sshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    with running(tmp_path) as server:
+    with served(tmp_path) as server:
         monkeypatch.setenv("HOME", str(server.home))
         yield server
 
@@ -53,16 +54,9 @@ def folders(server: Sshd) -> list[str]:
     return sorted(path.name for path in server.device.iterdir() if path.name.startswith("edgebuild-run."))
 
 
-def wait_until(true: object, what: str) -> None:
-    ends = time.monotonic() + 10
-    while not true():  # type: ignore[operator]
-        assert time.monotonic() < ends, what
-        time.sleep(0.1)
-
-
-def processes(mark: str) -> str:
-    listed = subprocess.run(["ps", "ax", "-o", "args"], capture_output=True, text=True, check=True).stdout
-    return "\n".join(line for line in listed.splitlines() if line.startswith(f"sleep {mark}"))
+def sleeping(seconds: str) -> list[int]:
+    """The processes of ``sleep`` that were told to sleep so long; not the shells that were told to start them."""
+    return running(f"^sleep {seconds}")
 
 
 def test_an_unknown_host_key_is_refused_and_not_learnt(sshd: Sshd) -> None:
@@ -107,7 +101,7 @@ def test_an_alias_of_the_config_with_its_own_files(sshd: Sshd, tmp_path: Path) -
         f" UserKnownHostsFile {tmp_path}/known\n RemoteCommand false\n RequestTTY force\n",
     )
     device = connect(sshd, "shelf")
-    assert device.transport.run(["echo", "here"], timeout_s=20).stdout == "here\n"
+    assert device.transport.run(["echo", "here"], timeout_s=60).stdout == "here\n"
     device.close()
 
 
@@ -119,7 +113,7 @@ def test_by_way_of_a_jump_host_whose_key_is_checked_too(sshd: Sshd, wire: Wire) 
         f"Host far\n HostName 127.0.0.1\n Port {sshd.port}\n User {user}\n ProxyJump gate\n",
     )
     device = connect(sshd, "far")
-    assert device.transport.run(["echo", "here"], timeout_s=20).stdout == "here\n"
+    assert device.transport.run(["echo", "here"], timeout_s=60).stdout == "here\n"
     assert wire.used == 1
     device.close()
     known = sshd.known_hosts.read_text(encoding="utf-8").splitlines()
@@ -170,28 +164,26 @@ def test_addresses() -> None:
 
 @pytest.mark.serial
 def test_a_link_cut_in_a_run_leaves_nothing(sshd: Sshd, wire: Wire) -> None:
-    device, mark = connect(sshd, f"127.0.0.1:{wire.port}"), "1234567"
-    threading.Timer(1, wire.cut).start()
-    with pytest.raises(DeviceError, match="the link was lost") as raised:
-        device.transport.run(["sh", "-c", f"sleep {mark} & sleep {mark}"], timeout_s=60)
+    device, mark = connect(sshd, f"127.0.0.1:{wire.port}"), sleep_of_its_own()
+    both_sleep = lambda: len(sleeping(mark)) == 2  # noqa: E731
+    with once(both_sleep, "it runs", wire.cut), pytest.raises(DeviceError, match="the link was lost") as raised:
+        device.transport.run(["sh", "-c", f"sleep {mark} & sleep {mark}"], timeout_s=120)
     assert raised.value.transient
-    wait_until(lambda: not processes(mark), "the run goes on")
-    wait_until(lambda: not folders(sshd), "the work folder is still there")
+    eventually(lambda: not sleeping(mark), "the run has ended")
+    eventually(lambda: not folders(sshd), "the work folder is gone")
     with pytest.raises(DeviceError):
-        device.transport.run(["true"], timeout_s=20)
+        device.transport.run(["true"], timeout_s=60)
     device.close()
 
 
 @pytest.mark.serial
 def test_a_silent_link_is_noticed(sshd: Sshd, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh_link, "ALIVE_SECONDS", 0.3)
-    device = connect(sshd, f"127.0.0.1:{wire.port}")
-    threading.Timer(0.5, wire.silence).start()
-    started = time.monotonic()
-    with pytest.raises(DeviceError, match="the link was lost") as raised:
-        device.transport.run(["sleep", "60"], timeout_s=60)
+    monkeypatch.setattr(ssh_link, "ALIVE_SECONDS", 1.0)
+    device, mark = connect(sshd, f"127.0.0.1:{wire.port}"), sleep_of_its_own()
+    it_sleeps = lambda: sleeping(mark)  # noqa: E731
+    with once(it_sleeps, "it runs", wire.silence), pytest.raises(DeviceError, match="the link was lost") as raised:
+        device.transport.run(["sleep", mark], timeout_s=120)  # which would be another message
     assert raised.value.transient
-    assert time.monotonic() - started < 15
     device.close()
 
 
@@ -207,18 +199,18 @@ device.transport.run(["sleep", sys.argv[3]], timeout_s=600)
 
 @pytest.mark.serial
 def test_a_killed_edgebuild_leaves_nothing(sshd: Sshd) -> None:
-    mark = "2345678"
+    mark = sleep_of_its_own()
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDING, sshd.address, str(sshd.device), mark], stdout=subprocess.PIPE, env=os.environ
     )
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"open\n"
-        wait_until(lambda: processes(mark), "it does not run")
+        eventually(lambda: sleeping(mark), "it runs")
         assert len(folders(sshd)) == 1
         process.kill()
-    wait_until(lambda: not processes(mark), "the run goes on")
-    wait_until(lambda: not folders(sshd), "the work folder is still there")
+    eventually(lambda: not sleeping(mark), "the run has ended")
+    eventually(lambda: not folders(sshd), "the work folder is gone")
 
 
 def test_what_a_power_cut_left_goes_with_the_next_use(sshd: Sshd) -> None:
@@ -250,7 +242,7 @@ def test_a_full_disk_is_named(sshd: Sshd, tmp_path: Path) -> None:
         device.transport.push(tmp_path / "small", "small")
         device.close()
     finally:
-        subprocess.run(["umount", sshd.device], check=True)
+        subprocess.run(["umount", "-l", sshd.device], check=True)  # what the server has open there it closes later
 
 
 def test_a_model_runtime_answers_over_ssh(sshd: Sshd) -> None:

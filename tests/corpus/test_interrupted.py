@@ -15,7 +15,7 @@ from corpus_place import Place, contents
 
 from edgebuild.store.bundle import open_bundle
 
-SECONDS = 120
+SECONDS = 600
 _TRIAL = re.compile(r"scratch/(edgebuild-|tmp)?[a-z0-9_]{8}")
 """Made by Python's tempfile and empty: a file with which it tries a folder on first use, or a folder of which it was
 just about to tell us when the signal came. Anything inside such a folder has a longer name and does count."""

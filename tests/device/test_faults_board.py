@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from processes import running
+from waiting import LIMIT_S, eventually
 
 from edgebuild.bench.bench import Bench
 from edgebuild.core.device import DeviceEntry
@@ -33,27 +34,13 @@ def board(add: Add) -> Iterator[Device]:
     device = open_entry(add("pi"))
     yield device
     device.close()
-    assert _gone(), "a process of the board is left"
+    eventually(lambda: not _processes(), "no process of the board is left")
 
 
 def _processes(kind: str = "") -> list[int]:
     """The processes of this test's boots, or those whose program's name starts so."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().decode(errors="replace")
-        except OSError:
-            continue
-        mine = f"{boards_folder() / 'boots'}/pi-" in words
-        found += [int(process.name)] if mine and Path(words.split("\0")[0]).name.startswith(kind) else []
-    return found
-
-
-def _gone(seconds: float = 20) -> bool:
-    ends = time.monotonic() + seconds
-    while _processes() and time.monotonic() < ends:
-        time.sleep(0.2)
-    return not _processes()
+    program = rf"^([^ ]*/)?{kind}.*" if kind else ""
+    return running(program + re.escape(f"{boards_folder() / 'boots'}/pi-"))
 
 
 def _as(device: Device, script: str) -> Bench:
@@ -63,9 +50,9 @@ def _as(device: Device, script: str) -> Bench:
 
 def test_the_power_is_cut_in_a_run(board: Device) -> None:
     (qemu,) = _processes("qemu-system")
-    threading.Timer(3, os.kill, (qemu, signal.SIGKILL)).start()
+    cut = lambda _: os.kill(qemu, signal.SIGKILL)  # noqa: E731
     with pytest.raises(DeviceError) as caught:
-        board.transport.run(["sleep", "60"], timeout_s=90)
+        board.transport.run(["sh", "-c", "echo on; sleep 300"], timeout_s=120, hear=cut)
     assert caught.value.exit_code == EXIT_DEVICE
     assert caught.value.transient
 
@@ -92,8 +79,8 @@ def test_runs_that_go_wrong_on_a_board_that_goes_on(board: Device) -> None:
         _as(board, 'head -c 4096 /dev/urandom > "$2"').execute(STATE, {})
     with pytest.raises(DeviceError, match="longer than 10 s"):
         board.transport.run(["sh", "-c", "exec yes"], timeout_s=10)
-    left = board.transport.run(["sh", "-c", "grep -slx yes /proc/[0-9]*/comm"], timeout_s=60)
-    assert left.stdout == "", "the endless run was ended there"
+    left = lambda: board.transport.run(["sh", "-c", "grep -slx yes /proc/[0-9]*/comm"], timeout_s=60)  # noqa: E731
+    eventually(lambda: left().stdout == "", "the endless run was ended there")
     assert board.transport.run(["true"], timeout_s=60).code == 0
 
 
@@ -101,15 +88,12 @@ def test_runs_that_go_wrong_on_a_board_that_goes_on(board: Device) -> None:
 def test_a_command_ends_with_its_code(add: Add, home: Path, fault: str, code: int) -> None:
     add("pi")
     command = [sys.executable, "-m", "edgebuild.cli.main", "devices", "probe", "pi"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=home) as running:
-        ends = time.monotonic() + 60
-        while not _processes("qemu-system") and time.monotonic() < ends:
-            time.sleep(0.2)
-        time.sleep(1)
-        os.kill(_processes("qemu-system")[0] if fault == "qemu" else running.pid, {"qemu": 9, "interrupt": 2}[fault])
-        said, _ = running.communicate(timeout=120)
-    assert running.returncode == code, said
-    assert _gone(), said
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=home) as probe:
+        eventually(lambda: _processes("qemu-system"), "the board boots")
+        os.kill(_processes("qemu-system")[0] if fault == "qemu" else probe.pid, {"qemu": 9, "interrupt": 2}[fault])
+        said, _ = probe.communicate(timeout=5 * LIMIT_S)
+    assert probe.returncode == code, said
+    eventually(lambda: not _processes(), "no process of the board is left")
 
 
 def test_a_full_disk_is_said_and_room_made_is_used(board: Device, tmp_path: Path) -> None:

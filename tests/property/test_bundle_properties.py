@@ -52,7 +52,7 @@ def problems(place: Path, files: dict[str, bytes], digest: str) -> tuple[str, ..
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(contents)
 def test_folder_and_archive_are_the_same_bundle(files: dict[str, bytes]) -> None:
     manifest = manifest_for(files)
@@ -66,7 +66,7 @@ def test_folder_and_archive_are_the_same_bundle(files: dict[str, bytes]) -> None
         assert folder.check() == archive.check() == again.check() == ()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(contents, st.data())
 def test_any_edited_byte_of_a_folder_is_found(files: dict[str, bytes], data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as root:
@@ -78,7 +78,7 @@ def test_any_edited_byte_of_a_folder_is_found(files: dict[str, bytes], data: st.
         assert bundle.check()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(contents, st.data())
 def test_an_edited_archive_is_refused_or_reads_the_same(files: dict[str, bytes], data: st.DataObject) -> None:
     """A zip has bytes that say nothing of its contents, such as time stamps; any other edit is found."""
@@ -88,7 +88,7 @@ def test_an_edited_archive_is_refused_or_reads_the_same(files: dict[str, bytes],
         problems(bundle.path, files, bundle.digest)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_refused_in_words(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as root:

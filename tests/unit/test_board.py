@@ -9,14 +9,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from processes import running, sleep_of_its_own
+from waiting import LIMIT_S, eventually
 
 from edgebuild.core.device import DeviceEntry
 from edgebuild.core.errors import ConfigError, DeviceError
 from edgebuild.core.target import Target
+from edgebuild.devices.board import boot as boot_module
 from edgebuild.devices.board import disk as disk_module
 from edgebuild.devices.board import image as image_module
 from edgebuild.devices.board import tools
@@ -29,6 +31,7 @@ from edgebuild.devices.board.qemu import Disk, Ports, Spec, qemu_command
 from edgebuild.devices.board.sources import debian_sources
 from edgebuild.devices.board.up import board_up, spec_of
 from edgebuild.store.catalog import find_target, target_names
+from edgebuild.store.scratch import claim, is_held
 
 PI = Spec(cpu="cortex-a76", memory_mib=512)
 
@@ -269,7 +272,7 @@ image.board_image()
 
 
 def test_a_killed_builder_leaves_no_image_and_its_litter_goes(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED], check=False, timeout=60)
+    done = subprocess.run([sys.executable, "-c", KILLED], check=False, timeout=300)
     assert done.returncode == -signal.SIGKILL
     home = boards_folder() / "images"
     assert len(list(home.glob("*.partial"))) == 1
@@ -320,21 +323,21 @@ def test_a_state_that_is_garbage_or_stale_is_no_board(cache: Path) -> None:
 KEEPER = Path(image_module.__file__).with_name("keeper.py")
 
 
-def kept(folder: Path, how: str, *commands: list[str]) -> subprocess.Popen[bytes]:
-    folder.mkdir()
+def kept(folder: Path, how: str, *commands: list[str], passed: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
+    folder.mkdir(exist_ok=True)
     (folder / "commands.json").write_text(json.dumps(commands))
     argv = [sys.executable, "-I", "-S", str(KEEPER), str(folder), how]
-    return subprocess.Popen(argv, stdin=subprocess.PIPE)
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, pass_fds=passed)
 
 
 def test_the_keeper_ends_all_when_its_line_closes(tmp_path: Path) -> None:
     keeper = kept(tmp_path / "b", "while-read", ["sleep", "60"], ["sleep", "61"])
-    _until((tmp_path / "b/keeper.pid").exists)
+    eventually((tmp_path / "b/keeper.pid").exists, "it has begun")
     children = _children(keeper.pid)
     assert len(children) == 2
     assert keeper.stdin is not None
     keeper.stdin.close()
-    assert keeper.wait(10) == 0
+    assert keeper.wait(LIMIT_S) == 0
     assert not any(Path(f"/proc/{child}").exists() for child in children)
     assert not (tmp_path / "b").exists()
 
@@ -342,16 +345,41 @@ def test_the_keeper_ends_all_when_its_line_closes(tmp_path: Path) -> None:
 def test_what_a_board_said_stays_when_it_ends_by_itself(tmp_path: Path) -> None:
     keeper = kept(tmp_path / "b", "while-read", ["sh", "-c", "echo why >&2"], ["sleep", "61"])
     with keeper:
-        assert keeper.wait(10) == 0
+        assert keeper.wait(LIMIT_S) == 0
     assert (tmp_path / "b/sh.log").read_text() == "why\n"
+
+
+def test_a_boards_folder_is_held_until_its_last_process_is_gone(tmp_path: Path) -> None:
+    """A board whose keeper was killed is not off while QEMU still ends; a grandchild stands for it, and ends later."""
+    held, seconds = claim(tmp_path, "b-", folder=True), sleep_of_its_own()
+    keeper = kept(held.path, "while-read", ["sh", "-c", f"sleep {seconds} & wait"], passed=(held.descriptor,))
+    held.let_go()
+    with keeper:
+        eventually(lambda: running(f"^sleep {seconds}"), "the grandchild runs")
+        keeper.kill()
+    eventually(lambda: len(running(seconds)) == 1, "the child went with the keeper")
+    assert is_held(held.path)
+    os.kill(*running(seconds), signal.SIGKILL)
+    eventually(lambda: not is_held(held.path), "nobody holds it")
+
+
+def test_a_board_is_switched_off_while_it_is_just_being_started(cache: Path) -> None:
+    held, seconds = claim(cache, "b-", folder=True), sleep_of_its_own()
+    (held.path / "commands.json").write_text(json.dumps([["sleep", seconds]]))
+    line = boot_module._launch(held, stay=False)
+    held.let_go()
+    board = boot_module.Running(folder=held.path, name="pi", spec=PI, ports=Ports(ssh=4022), versions={})
+    boot_module.Booted(board, line).off()
+    assert not board.is_up()
+    assert not held.path.exists()
+    assert running(seconds) == []
+
+
+def test_a_child_whose_keeper_is_gone_already_ends(tmp_path: Path) -> None:
+    code = f"import runpy; runpy.run_path({str(KEEPER)!r})['die_with'](1 << 30); print('lives on')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=300)
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL, b"")
 
 
 def _children(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-
-
-def _until(true: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < ends
-        time.sleep(0.05)

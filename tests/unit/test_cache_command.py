@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,9 @@ def answer(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
 
 def test_stats_then_gc(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(place)
+    (index,) = place.rglob("index.json")
+    hour_ago = time.time() - 3600
+    os.utime(index, (hour_ago, hour_ago))  # within one tick of the clock it would still count as in use
     assert main(["cache", "stats", "--json"]) == 0
     found = answer(capsys)
     assert (found["root"], found["entries"], found["records"]) == (str(place), 1, 0)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from waiting import LIMIT_S
 
 from edgebuild.cli import app, console
 from edgebuild.cli.main import main
@@ -181,9 +182,25 @@ def test_an_interrupt_in_a_finalizer_still_ends_the_command(
 
     def reply(_json: bool) -> int:
         Finalized()
-        time.sleep(10)
+        time.sleep(LIMIT_S)
         return 0
 
-    answer.reply = reply  # type: ignore[attr-defined]
+    answer.reply, begun = reply, time.monotonic()  # type: ignore[attr-defined]
     assert main(["doctor"]) == 130
+    assert time.monotonic() - begun < LIMIT_S, "its sleep was not broken off"
     assert "Traceback" not in capsys.readouterr().err
+
+
+TOO_LATE = """
+import os, signal, sys
+from edgebuild.cli.main import main
+sys.argv = ["edgebuild", "profiles", "list"]
+code = main()
+os.kill(os.getpid(), signal.SIGINT)
+sys.exit(code)
+"""
+
+
+def test_an_interrupt_once_the_command_is_over_changes_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", TOO_LATE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,14 +41,18 @@ def test_a_second_job_gives_up_after_its_time(other: subprocess.Popen[bytes]) ->
     with pytest.raises(DeviceError, match=r"another job has it, still after 0\.5 s") as raised:
         hold("pi", said.append, wait_s=0.5)
     assert raised.value.transient
-    assert 0.5 <= time.monotonic() - started < 5
+    assert time.monotonic() - started >= 0.5
     assert said == ["waiting for pi: another job has it"]
 
 
 def test_a_second_job_goes_on_when_the_first_ends(other: subprocess.Popen[bytes]) -> None:
     said: list[str] = []
-    threading.Timer(0.7, lambda: other.communicate(b"\n")).start()
-    let_go = hold("pi", said.append, wait_s=20)
+
+    def say(text: str) -> None:
+        said.append(text)
+        other.communicate(b"\n")
+
+    let_go = hold("pi", say, wait_s=60)
     assert len(said) == 1
     let_go()
 
@@ -81,7 +85,30 @@ def test_users_share_the_folder_but_not_each_others_files(folder: Path) -> None:
     assert (folder / "pi").stat().st_mode & 0o777 == 0o644, "all may open it for reading, which a lock needs"
 
 
+def test_what_was_let_go_is_free_though_a_forked_child_still_has_it() -> None:
+    let_go, (read, write) = hold("pi"), os.pipe()
+    if (child := os.fork()) == 0:  # as a subprocess is, until it runs its program
+        os.close(write)
+        os.read(read, 1)
+        os._exit(0)
+    let_go()
+    assert not is_held("pi")
+    os.close(write)
+    os.waitpid(child, 0)
+    os.close(read)
+
+
+@pytest.fixture
+def open_to_all(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder for locks that other users reach: pytest closes its own to them, at any time that another one starts."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        monkeypatch.setenv("EDGEBUILD_LOCKS", str(Path(folder) / "locks"))
+        yield
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.usefixtures("open_to_all")
 def test_another_user_waits_too() -> None:
     let_go = hold("pi")
     script = (
@@ -90,10 +117,6 @@ def test_another_user_waits_too() -> None:
         "except Exception as error: print(error.found)\n"
         "hold('theirs', wait_s=0)"
     )
-    opened = os.environ["EDGEBUILD_LOCKS"]
-    for parent in Path(opened).parents:
-        if parent.stat().st_mode & 0o001 == 0:
-            parent.chmod(0o755)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     let_go()
     assert (done.stdout, done.returncode) == ("another job has it, still after 0.3 s\n", 0), done.stderr

@@ -66,6 +66,21 @@ def test_write_sweeps_litter_of_dead_writers_only(tmp_path: Path) -> None:
     assert sweep(tmp_path, ".a.txt.") == 0
 
 
+def test_two_that_look_who_holds_it_do_not_see_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, found, real = claim(tmp_path, "a", folder=True), list[bool](), os.close
+
+    def look_too(descriptor: int) -> None:
+        """The first one is about to be done; another one looks now."""
+        monkeypatch.setattr(os, "close", real)
+        found.append(is_held(place.path))
+        real(descriptor)
+
+    place.let_go()
+    monkeypatch.setattr(os, "close", look_too)
+    found.append(is_held(place.path))
+    assert found == [False, False]
+
+
 def test_missing_file_names_its_neighbours(tmp_path: Path) -> None:
     (tmp_path / "model.py").touch()
     with pytest.raises(ConfigError, match=r"no such file\n.*did you mean model.py\?"):
@@ -127,7 +142,8 @@ def test_edit_with_restored_mtime_and_size_is_seen(tmp_path: Path, monkeypatch: 
     assert digests.of(place) == digest_bytes(b"two")
 
 
-def test_digest_of_a_file_just_written_is_not_trusted(tmp_path: Path) -> None:
+def test_digest_of_a_file_just_written_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgebuild.store.digests._RACY_NS", AGO)  # however long this test takes
     place = tmp_path / "w.bin"
     digests = FileDigests(tmp_path / "memo.json")
     for data in (b"aaa", b"bbb", b"ccc"):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgebuild.core.artifact import Quality
@@ -39,7 +39,6 @@ def test_seven_runs_are_the_least_at_99_percent() -> None:
     assert median_bounds([7, 1, 2, 3, 4, 5, 6], 0.99) == (1, 7)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(0, 60))
 def test_the_binomial_tail_agrees_with_scipy(n: int, k: int) -> None:
     from scipy.stats import binom

@@ -184,7 +184,7 @@ def test_a_thread_that_the_user_starts_is_watched_and_one_that_was_there_is_not(
     begin = threading.Event()
 
     def read_when_told() -> None:
-        begin.wait(10)
+        begin.wait(60)
         (tmp_path / "librarys").read_text(encoding="utf-8")
 
     library = threading.Thread(target=read_when_told)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
+from processes import running, sleep_of_its_own
+from waiting import LIMIT_S, eventually
 
 from edgebuild.core.errors import DeviceError
 from edgebuild.devices.remote import Tail, identity, keep_command, kept_folder, not_started, place_in, run_command
@@ -20,47 +21,41 @@ def start(command: str, *, leads: bool) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def living(mark: str) -> list[str]:
-    listed = subprocess.run(["ps", "ax", "-o", "stat,args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if f"sleep {mark}" in line and not line.startswith("Z")]
-
-
 def assert_ends(mark: str) -> None:
-    ends = time.monotonic() + 8
-    while living(mark):
-        assert time.monotonic() < ends, living(mark)
-        time.sleep(0.1)
+    """Nothing is left that was told this number, neither ``sleep`` nor a shell."""
+    eventually(lambda: not running(mark), "the run has ended")
 
 
 @pytest.mark.parametrize("leads", [True, False])
 @pytest.mark.parametrize("tended", [True, False])
 def test_the_end_of_the_input_ends_the_run(tmp_path: Path, tended: bool, leads: bool) -> None:
-    mark = f"56789{int(tended)}{int(leads)}"
+    mark = sleep_of_its_own()
     argv = ["sh", "-c", f"sleep {mark} & echo on; sleep {mark}"]
     with start(run_command(str(tmp_path), "m", 100, argv, tended=tended), leads=leads) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == "on\n"
-        assert len(living(mark)) >= 2
+        eventually(lambda: len(running(f"^sleep {mark}")) == 2, "both sleep")
         process.stdin.close()
-        assert process.wait(8) in (-9, 137)
+        assert process.wait(LIMIT_S) in (-9, 137)
     assert_ends(mark)
 
 
 @pytest.mark.parametrize("leads", [True, False])
 @pytest.mark.parametrize("tended", [True, False])
 def test_a_silent_link_ends_the_run_at_its_limit(tmp_path: Path, tended: bool, leads: bool) -> None:
-    mark = f"67890{int(tended)}{int(leads)}"
+    mark = sleep_of_its_own()
     argv = ["sh", "-c", f"sleep {mark} & sleep {mark}"]
     with start(run_command(str(tmp_path), "m", 1, argv, tended=tended), leads=leads) as process:
-        assert process.wait(8) in (-9, 137)
+        assert process.wait(LIMIT_S) in (-9, 137)
     assert_ends(mark)
 
 
 def test_a_tended_run_leaves_no_clock_ticking(tmp_path: Path) -> None:
-    with start(run_command(str(tmp_path), "m", 78901, ["true"], tended=True), leads=True) as process:
-        assert process.wait(8) == 0
-    assert_ends("78901")
+    mark = sleep_of_its_own()
+    with start(run_command(str(tmp_path), "m", int(mark), ["true"], tended=True), leads=True) as process:
+        assert process.wait(LIMIT_S) == 0
+    assert_ends(mark)
 
 
 @pytest.mark.parametrize(("folder", "program", "words"), [("no", "true", "folder is gone"), ("", "no-such", "no-such")])
@@ -68,7 +63,7 @@ def test_a_program_that_can_not_start_is_told_from_one_that_failed(
     tmp_path: Path, folder: str, program: str, words: str
 ) -> None:
     done = subprocess.run(
-        ["sh", "-c", run_command(str(tmp_path / folder), "mark", 9, [program])],
+        ["sh", "-c", run_command(str(tmp_path / folder), "mark", 90, [program])],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
     error = not_started("pi", program, "mark", done.stderr)
@@ -87,14 +82,14 @@ def test_the_work_folder_goes_with_the_input(tmp_path: Path) -> None:
         assert folder.stat().st_mode & 0o777 == 0o700
         (folder / "a").mkdir()
         process.stdin.close()
-        assert process.wait(8) == 0
+        assert process.wait(LIMIT_S) == 0
     assert list(base.iterdir()) == []
 
 
 def test_no_place_for_a_work_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with start(keep_command(str(tmp_path / "file"), "/nowhere"), leads=True) as process:
-        assert process.communicate("", 8)[0] == ""
+        assert process.communicate("", LIMIT_S)[0] == ""
     assert process.returncode == 3
 
 

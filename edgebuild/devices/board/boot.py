@@ -24,9 +24,10 @@ from edgebuild.devices.board.tools import BOARD, TO_BOOT, call, need
 from edgebuild.store.files import writing
 from edgebuild.store.scratch import Claim, claim, is_held, remove, sweep
 
-BOOT_SECONDS = 180.0
+BOOT_SECONDS = 300.0
 """How long a board may take until its ssh daemon answers; 3 to 5 s are usual, on an idle machine."""
 
+_GREETING_SECONDS = 2.0
 _OFF_SECONDS = 30.0
 _TRIES = 3
 _POLL = 0.1
@@ -35,7 +36,7 @@ _TAKEN = "could not set up host forwarding"
 
 
 class Running(Frozen):
-    """A board that runs. Its folder is held by its keeper, and by nobody once the board is off.
+    """A board that runs. Its folder is held by its processes, and by nobody once the last of them is gone.
 
     Attributes:
         versions: of what it stands on: QEMU, the image, the kernel, the processor, and what its clock follows.
@@ -106,8 +107,7 @@ def switch_off(running: Running) -> None:
         DeviceError: it did not write its disk out, or its processes don't end.
     """
     wrote = not (running.spec.keep and running.is_up()) or _shut_down(running)
-    if running.is_up():
-        _tell(running)
+    _await(lambda: not running.is_up() or _told(running), _OFF_SECONDS)
     if not _await(lambda: not running.is_up(), _OFF_SECONDS):
         raise DeviceError(running.name, "its processes do not end", fix=f"end those that use {running.folder}")
     remove(running.folder)
@@ -163,18 +163,23 @@ def _launch(held: Claim, *, stay: bool) -> subprocess.Popen[bytes] | None:
 
 def _await_answer(running: Running) -> str:
     """Wait until the ssh daemon greets; returns what is wrong, if it does not."""
-    if _await(lambda: not running.is_up() or _greets(running.ports.ssh), BOOT_SECONDS) and running.is_up():
+    began = time.monotonic()
+
+    def answers() -> bool:
+        patience = max(_GREETING_SECONDS, (time.monotonic() - began) / 5)  # a slow board is asked less often
+        return not running.is_up() or _greets(running.ports.ssh, patience)
+
+    if _await(answers, BOOT_SECONDS) and running.is_up():
         return ""
     logs = [running.folder / "console", running.folder / "qemu-system-aarch64.log"]
     said = "\n".join(_tail(log) for log in logs).strip() or "it said nothing"
     return f"it ended: {said}" if not running.is_up() else f"no answer after {BOOT_SECONDS:g} s: {said}"
 
 
-def _greets(port: int) -> bool:
+def _greets(port: int, seconds: float) -> bool:
     """QEMU takes the connection at once; only the greeting shows that the board is there."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=2) as line:
-            line.settimeout(2)
+        with socket.create_connection(("127.0.0.1", port), timeout=seconds) as line:
             return line.recv(8).startswith(b"SSH-2.0")
     except OSError:
         return False
@@ -190,11 +195,13 @@ def _shut_down(running: Running) -> bool:
     return _await(lambda: not running.is_up(), _OFF_SECONDS)
 
 
-def _tell(running: Running) -> None:
+def _told(running: Running) -> bool:
+    """Whether the keeper could be told to end: one that is just starting can't yet."""
     try:
         os.kill(int((running.folder / "keeper.pid").read_text(encoding="ascii")), signal.SIGTERM)
     except (OSError, ValueError):
-        return  # it has ended, or ends before it began
+        return False
+    return True
 
 
 def _await(true: Callable[[], bool], seconds: float) -> bool:

@@ -2,14 +2,16 @@
 
 ``keeper.py FOLDER while-read|until-told``. FOLDER has ``commands.json``, a list of commands. All end when the first
 one ends, or this gets SIGTERM, or (``while-read``) its standard input closes, which the kernel does for a process
-that is killed too. If this is killed itself, the kernel ends what it started. The folder goes with the board, unless
-the board ended by itself: then what it said is left to be read.
+that is killed too. If this is killed itself, the kernel ends what it started. Whoever started this may have passed on
+a lock on the folder: every process of the board holds it, so it is free only when the last of them is gone. The folder
+goes with the board, unless the board ended by itself: then what it said is left to be read.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import select
@@ -44,13 +46,17 @@ def _start(argv: list[str], folder: Path) -> subprocess.Popen[bytes]:
     with (folder / f"{Path(argv[0]).name}.log").open("wb") as log:
         return subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder,
-            env={**os.environ, "HOME": str(folder), "TMPDIR": str(folder)}, preexec_fn=_die_with_parent,  # noqa: PLW1509 - it has no threads
+            env={**os.environ, "HOME": str(folder), "TMPDIR": str(folder)},
+            close_fds=False,  # for the lock; all else here is closed on exec
+            preexec_fn=functools.partial(die_with, os.getpid()),  # noqa: PLW1509 - it has no threads
         )  # fmt: skip
 
 
-def _die_with_parent() -> None:
+def die_with(parent: int) -> None:
     """In the child: SIGKILL when the keeper ends, however it ends; it has one thread, whose end is its own."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it ended before it could be told so
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _wait(first: subprocess.Popen[bytes], woken: int, read: bool) -> bool:

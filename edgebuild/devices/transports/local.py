@@ -39,10 +39,10 @@ class LocalTransport:
 
     def run(self, argv: Sequence[str], *, timeout_s: float, hear: Hear = deaf) -> Completed:
         process = self._start(argv)
-        assert process.stdout is not None
-        assert process.stderr is not None
-        tails = (_Tail(process.stdout, hear), _Tail(process.stderr, hear))
         try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            tails = (_Tail(process.stdout, hear), _Tail(process.stderr, hear))
             _wait(process, timeout_s)
         except subprocess.TimeoutExpired as error:
             raise DeviceError(LOCAL, f"a run took longer than {timeout_s:g} s and was ended", transient=True) from error
