@@ -31,6 +31,7 @@ def main(runtime: str, folder: Path) -> None:
     from edgebuild.core.profile import QuantSetting
     from edgebuild.core.project import InputSpec
     from edgebuild.models.graph import TorchModel, export_module
+    from edgebuild.pipeline.host import int8_scheme
     from edgebuild.quant.calibrate import calibrate
     from edgebuild.quant.fold import fold
     from edgebuild.quant.runtime_plan import observed_ranges
@@ -42,7 +43,7 @@ def main(runtime: str, folder: Path) -> None:
     spec = InputSpec(shape=(1, 3, 224, 224), layout="NCHW")
     exported = export_module(model.mobilenet(), {"image": spec})
     program = fold(exported.program)
-    backend, scheme = find_backend(runtime), find_target(f"host-{runtime}").int8
+    backend, scheme = find_backend(runtime), int8_scheme(find_target(f"host-{runtime}"))
     assert scheme is not None
     exact = backend.export(TorchModel(program, exported.signature, exported.nodes))
     rows = [(torch.from_numpy(row[None]),) for row in sets["calibration"][0][:SAMPLES]]

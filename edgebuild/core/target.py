@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -26,6 +27,16 @@ class Hardware(Frozen):
     accelerator: str | None = None
 
 
+DotProduct = Literal["vnni", "dotprod", "saturating", "none"]
+
+
+def dot_product(isa: str, features: Collection[str]) -> DotProduct:
+    """How a processor sums 8-bit products, by its instruction set and the features that the kernel lists."""
+    if isa == "x86_64":
+        return "vnni" if {"avx512_vnni", "avx_vnni"} & set(features) else "saturating"
+    return "dotprod" if "asimddp" in features else "none"
+
+
 class Int8Scheme(Frozen):
     """The int8 arithmetic that the device runs fast.
 
@@ -45,7 +56,7 @@ class Int8Scheme(Frozen):
     activation_symmetric: bool = False
     io: Literal["float", "int8", "uint8"] = "float"
     full_integer: bool = False
-    dot_product: Literal["vnni", "dotprod", "saturating", "none"] | None = None
+    dot_product: DotProduct | None = None
 
 
 class RuntimeOptions(Frozen):

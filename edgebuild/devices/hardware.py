@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from edgebuild.core.base import Frozen
 from edgebuild.core.errors import DeviceError
-from edgebuild.core.target import Hardware
+from edgebuild.core.target import DotProduct, Hardware, dot_product
 from edgebuild.devices.arm_cores import core_name
 from edgebuild.devices.base import Device
 from edgebuild.devices.onboarding import run_onboard
@@ -74,11 +74,9 @@ class Seen(Frozen):
         return self.cores[-1] if self.cores else "unknown"
 
     @property
-    def dot_product(self) -> str:
+    def dot_product(self) -> DotProduct:
         """How 8-bit products are summed here, in a target's words."""
-        if self.isa == "x86_64":
-            return "vnni" if {"avx512_vnni", "avx_vnni"} & set(self.features) else "saturating"
-        return "dotprod" if "asimddp" in self.features else "none"
+        return dot_product(self.isa, self.features)
 
     def as_hardware(self) -> Hardware:
         """The facts that a target's file states."""

@@ -11,6 +11,7 @@ from edgebuild.core.origin import OriginMap
 from edgebuild.core.target import Int8Scheme, Target
 from edgebuild.pipeline import choose
 from edgebuild.pipeline.float_stages import Converted, check, export, trace
+from edgebuild.pipeline.host import int8_scheme
 from edgebuild.pipeline.int8_stages import Calibration, Candidate, calibrate, quantize, quantize_foreign, settings_for
 from edgebuild.pipeline.material import Material
 from edgebuild.pipeline.package import Offer, package
@@ -87,7 +88,7 @@ def _report(shared: Material, target: Target, converted: Converted, twin: Conver
 
 def _pick_int8(shared: Material, target: Target, exact: Converted, origins: OriginMap) -> _Pick | None:
     """Make the candidates of the profile and keep the one that the selection set prefers."""
-    sets, scheme = shared.sets, target.int8
+    sets, scheme = shared.sets, int8_scheme(target)
     if not _wants_int8(shared, target) or scheme is None or sets.calibration is None or sets.selection is None:
         return None
     candidates = _candidates(shared, target, exact, origins, sets.calibration, scheme)
@@ -125,7 +126,7 @@ def _run_torch(shared: Material, target: Target, samples: DataSet) -> None:
 
 def _calibrate_all(shared: Material, target: Target) -> list[Calibration]:
     """A torch model's calibrations by the settings that change something."""
-    samples, scheme = shared.sets.calibration, target.int8
+    samples, scheme = shared.sets.calibration, int8_scheme(target)
     if not _wants_int8(shared, target) or samples is None or scheme is None:
         return []
     settings = settings_for(shared.source, shared.road.profile.quantization.settings)

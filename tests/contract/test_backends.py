@@ -33,7 +33,9 @@ from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Dequantize, Transpose
 from edgebuild.core.target import Int8Scheme
 from edgebuild.models.graph import export_module
+from edgebuild.pipeline.host import int8_scheme
 from edgebuild.quant.numerics import sqnr_db
+from edgebuild.store.catalog import find_target
 
 RUNTIMES = backend_names()
 ACTIVATIONS = {"litert": "s8"}
@@ -43,7 +45,11 @@ LAYERS = frozenset(["Conv", "Gemm", "MatMul", "CONV_2D", "FULLY_CONNECTED", "Con
 
 
 def scheme_for(runtime: str, **facts: object) -> Int8Scheme:
-    return Int8Scheme.model_validate({"activation_dtype": ACTIVATIONS.get(runtime, "u8"), **facts})
+    """A scheme for this machine."""
+    value = {"activation_dtype": ACTIVATIONS.get(runtime, "u8"), **facts}
+    scheme = int8_scheme(find_target(f"host-{runtime}").model_copy(update={"int8": Int8Scheme.model_validate(value)}))
+    assert scheme is not None
+    return scheme
 
 
 def int8_of(walked: Walked, case: str, keep: tuple[str, ...] = (), **facts: object) -> tuple[Exported, OriginMap]:
@@ -150,8 +156,8 @@ def test_a_layer_that_is_kept_float_is_named_and_the_others_are_not(runtime: str
 @every_runtime
 def test_weights_have_the_schemes_granularity(runtime: str) -> None:
     walked = walk_case("plain", runtime)
-    channels, _ = int8_of(walked, "plain")
-    tensors, _ = int8_of(walked, "plain", weight_granularity="per_tensor")
+    channels, _ = int8_of(walked, "plain", dot_product="vnni")
+    tensors, _ = int8_of(walked, "plain", weight_granularity="per_tensor", dot_product="vnni")
     assert sorted(scales for _, scales in integer_weights(runtime, channels)) == [5, 8, 8]
     assert sorted(scales for _, scales in integer_weights(runtime, tensors)) == [1, 1, 1]
     assert max(int(np.abs(w.astype(int)).max()) for w, _ in integer_weights(runtime, channels)) == 127
