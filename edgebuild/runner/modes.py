@@ -132,7 +132,8 @@ def _load(runtime: Any, request: Fields, folder: Path) -> Any:
     if not path.is_file():
         raise Fault("bad_request", f"no file {path.name}")
     try:
-        return runtime.Session(str(path), request["threads"], request["delegate"], request["precision"])
+        options = {name: request[name] for name in ("threads", "delegate", "precision", "exact_sums")}
+        return runtime.Session(str(path), **options)
     except (Fault, MemoryError):
         raise
     except Exception as error:

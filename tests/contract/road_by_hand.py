@@ -125,7 +125,7 @@ def tensors(row: Arrays, signature: Signature) -> list[torch.Tensor]:
     return [torch.from_numpy(np.ascontiguousarray(row[spec.name])) for spec in signature.inputs]
 
 
-def run_really(runtime: str, exported: Exported, samples: Arrays, folder: Path) -> Arrays:
+def run_really(runtime: str, exported: Exported, samples: Arrays, folder: Path, *, exact_sums: bool = False) -> Arrays:
     """Outputs by name through the very session that devices run, with the signature's steps around it."""
     home = str(Path(edgebuild.__file__).parent)
     if home not in sys.path:
@@ -133,7 +133,7 @@ def run_really(runtime: str, exported: Exported, samples: Arrays, folder: Path) 
     for name, data in exported.files.items():
         (folder / name).write_bytes(data)
     session = importlib.import_module(f"runner.{runtime}_session").Session(
-        str(folder / next(iter(exported.files))), 1, "cpu", "f32"
+        str(folder / next(iter(exported.files))), 1, "cpu", "f32", exact_sums=exact_sums
     )
     gathered: dict[str, list[np.ndarray]] = {name: [] for name in session.outputs()}
     takes = [(name, dtype) for name, dtype, _ in session.inputs()]

@@ -174,6 +174,15 @@ def test_weights_are_7_bit_where_products_saturate(runtime: str, tmp_path: Path)
     assert sqnr_db(torch_outputs(walked.model, walked.samples)["scores"], given) > 25
 
 
+def test_another_devices_int8_is_not_clipped_here(tmp_path: Path) -> None:
+    """Also where this processor's own way of summing would: without VNNI, the default gives 6 dB here."""
+    walked = walk_case("attention", "onnxruntime")
+    made, _ = int8_of(walked, "attention", activation_dtype="s8", dot_product="dotprod")
+    wanted = torch_outputs(walked.model, walked.samples)["scores"]
+    given = run_really("onnxruntime", made, walked.samples, tmp_path, exact_sums=True)["scores"]
+    assert sqnr_db(wanted, given) > 15
+
+
 def test_litert_refuses_7_bit_weights() -> None:
     walked = walk_case("plain", "litert")
     with pytest.raises(BuildError, match="saturating"):
