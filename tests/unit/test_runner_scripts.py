@@ -88,11 +88,12 @@ def test_it_is_decided_at_a_look_only() -> None:
 def test_with_all_looks_the_interval_misses_the_true_ratio_in_at_most_one_of_twenty_cases() -> None:
     from runner_ratio import LOOKS, interval_of
 
-    draw, missed, cases = random.Random(1), 0, 400
+    draw, missed, cases = random.Random(1), 0, 2000
+    places = {count: interval_of(range(count)) for count in LOOKS}  # of its bounds among sorted ratios
     for _ in range(cases):
         ratios = [exp(draw.gauss(0, 0.01) * (10 if draw.random() < 0.1 else 1)) for _ in range(LOOKS[-1])]
-        looks = [interval_of(ratios[:count]) for count in LOOKS]
-        missed += any(not each.low <= 1.0 <= each.high for each in looks)
+        looks = [(sorted(ratios[:count]), places[count]) for count in LOOKS]
+        missed += any(not each[int(at.low)] <= 1.0 <= each[int(at.high)] for each, at in looks)
     assert 0 < missed <= 0.05 * cases
 
 
