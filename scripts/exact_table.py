@@ -1,14 +1,16 @@
-"""The table of instructions, and the model with one layer more that has to be told apart."""
+"""The tables of instructions, and what has to hold of the counts in them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+from edgebuild.core.verdict import Line
+from edgebuild.judge.exact import REPEATS
 
 Counts = Mapping[tuple[str, str, str], Sequence[int]]
 """(processor, model, precision) to the count of each boot."""
 
-SHARE = 0.01
+PRECISIONS = ("float32", "int8")
 
 
 def spread(counts: Sequence[int]) -> float:
@@ -22,7 +24,7 @@ def table(counts: Counts, cpus: Sequence[str]) -> str:
     heads = ["model", "precision", *(f"{cpu}, spread" for cpu in cpus), f"{second} / {first}", "float / int8"]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for model in sorted({model for _, model, _ in counts}):
-        for precision in ("float32", "int8"):
+        for precision in PRECISIONS:
             cells = [_cell(counts.get((cpu, model, precision))) for cpu in cpus]
             ratios = [
                 _ratio(counts.get((second, model, precision)), counts.get((first, model, precision))),
@@ -45,57 +47,54 @@ def _ratio(above: Sequence[int] | None, below: Sequence[int] | None) -> str:
     return f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.3f} to {high:.3f}"
 
 
-def with_one_layer_more(data: bytes, share: float = SHARE) -> tuple[bytes, float]:
-    """An ONNX model with one more convolution of about that share of its products, and the share.
-
-    It is a 1 x 1 convolution in groups, behind the last feature map; of what it computes nothing is asked.
-    """
-    import numpy as np
-    import onnx
-    from onnx import helper, numpy_helper, shape_inference
-
-    model = shape_inference.infer_shapes(onnx.load_from_string(data))
-    shapes = {value.name: _shape(value) for value in (*model.graph.value_info, *model.graph.input)}
-    shapes |= {value.name: _shape(value) for value in model.graph.output}
-    shapes |= {weight.name: tuple(weight.dims) for weight in model.graph.initializer}
-    total = sum(_products(node, shapes) for node in model.graph.node)
-    pools = ("GlobalAveragePool", "AveragePool", "ReduceMean")
-    at, pool = next((n, node) for n, node in enumerate(model.graph.node) if node.op_type in pools)
-    _, channels, height, width = shapes[pool.input[0]]
-    full = channels * channels * height * width
-    groups = min((g for g in range(1, channels + 1) if channels % g == 0), key=lambda g: abs(full / g - share * total))
-    weight = np.full((channels, channels // groups, 1, 1), groups / channels, np.float32)
-    model.graph.initializer.append(numpy_helper.from_array(weight, "one_more.weight"))
-    added = helper.make_node("Conv", [pool.input[0], "one_more.weight"], ["one_more"], "one_more", group=groups)
-    pool.input[0] = "one_more"
-    model.graph.node.insert(at, added)
-    return model.SerializeToString(), full / groups / total
+def edits_table(edits: Mapping[tuple[str, str], Line]) -> str:
+    """A line for each edit and processor: its share of the instructions, and what was judged of it."""
+    lines = ["| edit | processor | instructions more | verdict |", "|---|---|---|---|"]
+    for (edit, cpu), line in edits.items():
+        change = "–" if line.low is None or line.high is None else f"{line.low:+.3f} % to {line.high:+.3f} %"
+        verdict = f"{line.outcome.value}: {line.reason}" if line.reason else line.outcome.value
+        lines.append(f"| {edit} | {cpu} | {change} | {verdict} |")
+    return "\n".join(lines)
 
 
-def renamed(data: bytes) -> bytes:
-    """The same ONNX model under another name: other bytes, nothing else to compute."""
-    import onnx
-
-    model = onnx.load_from_string(data)
-    model.graph.name = "the_same_again"
-    renamed_model: bytes = model.SerializeToString()
-    return renamed_model
-
-
-def _shape(value: Any) -> tuple[int, ...]:
-    return tuple(dimension.dim_value or 1 for dimension in value.type.tensor_type.shape.dim)
+def lacking(counts: Counts, cpus: Sequence[str], models: Sequence[str], boots: int) -> list[str]:
+    """What was counted in fewer boots than wanted, or not at all."""
+    wanted = [(cpu, model, precision) for cpu in cpus for model in models for precision in PRECISIONS]
+    return [
+        f"{_named(key)}: counted in {len(counts.get(key, ()))} boots of {boots}"
+        for key in dict.fromkeys((*wanted, *counts))
+        if len(counts.get(key, ())) < boots
+    ]
 
 
-def _products(node: Any, shapes: Mapping[str, tuple[int, ...]]) -> int:
-    """Multiplications of a convolution or a matrix product; 0 for other nodes."""
-    if node.op_type not in {"Conv", "Gemm", "MatMul"}:
-        return 0
-    each = _size(shapes[node.output[0]][2:]) if node.op_type == "Conv" else 1
-    return _size(shapes[node.input[1]]) * each
+def unsteady(counts: Counts) -> list[str]:
+    """What does not repeat."""
+    return [
+        f"{_named(key)}: does not repeat, its counts differ by {100 * spread(each):.3f} %"
+        for key, each in counts.items()
+        if each and spread(each) > REPEATS
+    ]
 
 
-def _size(shape: Sequence[int]) -> int:
-    product = 1
-    for length in shape:
-        product *= length
-    return product
+def mixed(counts: Counts, cpus: Sequence[str]) -> list[str]:
+    """Where int8 and float do not lie apart on a processor, or int8 on the two processors does not."""
+    models = sorted({model for _, model, _ in counts})
+    pairs = [((cpu, model, "float32"), (cpu, model, "int8")) for model in models for cpu in cpus]
+    pairs += [((cpus[0], model, "int8"), (cpus[1], model, "int8")) for model in models]
+    return [
+        f"{_named(one)} and {_named(other)} do not lie apart"
+        for one, other in pairs
+        if not apart(counts.get(one, ()), counts.get(other, ()))
+    ]
+
+
+def apart(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether all counts of one are above all of the other by more than what repeats may differ; not if one lacks."""
+    if not one or not other:
+        return False
+    return any(min(above) > max(below) * (1 + REPEATS) for above, below in ((one, other), (other, one)))
+
+
+def _named(key: tuple[str, str, str]) -> str:
+    cpu, model, precision = key
+    return f"{model} {precision} on {cpu}"

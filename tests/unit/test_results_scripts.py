@@ -20,6 +20,8 @@ from edgebuild.core.artifact import (
     Variant,
 )
 from edgebuild.core.signature import Signature
+from edgebuild.store.catalog import find_profile
+from edgebuild.store.toml import load_project
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 DIGEST = "0" * 64
@@ -31,7 +33,7 @@ SLOWER = Speed(
 @pytest.fixture(autouse=True)
 def _scripts_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    for name in ("results_table", "results_file"):
+    for name in ("results_table", "results_file", "example_copy"):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
 
@@ -118,3 +120,15 @@ def test_a_section_is_replaced_and_the_others_stay(tmp_path: Path) -> None:
     assert "old" not in text
     assert text.index("new \\1") < text.index("stays")
     assert text.count("<!-- begin one -->") == 1
+
+
+def test_a_copy_of_an_example_has_the_profile_and_nothing_that_was_there_before(tmp_path: Path) -> None:
+    from example_copy import copy_with_profile
+
+    place = tmp_path / "project"
+    (place / "build").mkdir(parents=True)
+    assert copy_with_profile("digits", place, "few", 'precisions = ["float32"]\nmax_drop = 100.0') == place
+    profile = find_profile("few", place)
+    assert (profile.quantization.precisions, profile.quantization.max_drop) == (("float32",), 100.0)
+    assert not (place / "build").exists()
+    assert load_project(place)[0].name == "digits"

@@ -1,0 +1,73 @@
+"""A bare loop around one runtime, as its user would write it: load, warm up, time inferences; the times to stdout.
+
+It shares nothing with edgebuild's runner, which it is held against.
+
+    python runner_bare.py RUNTIME MODEL INPUT.npy WARM_UP SAMPLES
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Sample = NDArray[np.generic]
+
+
+def onnxruntime(model: str, sample: Sample) -> Callable[[], object]:
+    """One inference on one thread."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    inputs = {session.get_inputs()[0].name: sample}
+    return lambda: session.run(None, inputs)
+
+
+def litert(model: str, sample: Sample) -> Callable[[], object]:
+    """One inference on one thread."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=model, num_threads=1)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], sample)
+    invoke: Callable[[], object] = interpreter.invoke
+    return invoke
+
+
+def openvino(model: str, sample: Sample) -> Callable[[], object]:
+    """One inference on one thread, with the latency hint, in float32."""
+    import openvino as ov
+
+    options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    request = ov.Core().compile_model(model, "CPU", options).create_infer_request()
+    request.set_input_tensor(ov.Tensor(sample))
+    infer: Callable[[], object] = request.infer
+    return infer
+
+
+LOADERS = {"onnxruntime": onnxruntime, "litert": litert, "openvino": openvino}
+
+
+def main() -> None:
+    """Nanoseconds of each timed inference, as a JSON list."""
+    runtime, model, sample, warm_up, samples = sys.argv[1:]
+    infer = LOADERS[runtime](model, np.load(sample))
+    for _ in range(int(warm_up)):
+        infer()
+    taken = []
+    for _ in range(int(samples)):
+        before = time.perf_counter_ns()
+        infer()
+        taken.append(time.perf_counter_ns() - before)
+    print(json.dumps(taken))
+
+
+if __name__ == "__main__":
+    main()
