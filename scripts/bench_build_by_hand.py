@@ -47,7 +47,7 @@ def main(runtime: str, folder: Path) -> None:
     assert scheme is not None
     exact = backend.export(TorchModel(program, exported.signature, exported.nodes))
     rows = [(torch.from_numpy(row[None]),) for row in sets["calibration"][0][:SAMPLES]]
-    done = calibrate(program, rows, ["image"], scheme, QuantSetting())
+    done = calibrate(program, rows, ["image"], scheme, QuantSetting(), backend.weight_grid(scheme))
     corrected = backend.export(TorchModel(done.program, exported.signature, exported.nodes))
     samples = [{"image": _laid_out(row[None], corrected.signature.inputs[0].layout)} for (row,) in _arrays(rows)]
     names = [
@@ -88,6 +88,7 @@ def _onnxruntime(path: Path, _: object) -> Run:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    options.add_session_config_entry("session.x64quantprecision", "1")
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return lambda image: session.run(None, {"image": image})[0]
 

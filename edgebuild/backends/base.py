@@ -17,7 +17,7 @@ import numpy as np
 
 from edgebuild.core.errors import BuildError
 from edgebuild.core.origin import RuntimeOp
-from edgebuild.core.plan import Range
+from edgebuild.core.plan import Range, WeightGrid
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Int8Scheme
 
@@ -45,10 +45,12 @@ class Backend(Protocol):
     Attributes:
         DISTRIBUTIONS: the packages whose versions can change what this backend writes.
         FOREIGN: the kinds of foreign files ("onnx", "tflite") it can take in.
+        CLIPS: whether its sums of u8 x s8 products clip, as edgebuild runs it, on x86 without VNNI.
     """
 
     DISTRIBUTIONS: tuple[str, ...]
     FOREIGN: tuple[str, ...]
+    CLIPS: bool
 
     def export(self, model: TorchModel) -> Exported:
         """Convert a torch program to the runtime's float format."""
@@ -78,6 +80,10 @@ class Backend(Protocol):
         Returns:
             The model and its signature, with the boundary's steps where the scheme wants integers there.
         """
+        ...
+
+    def weight_grid(self, scheme: Int8Scheme) -> WeightGrid:
+        """The grid that `quantize` rounds weights to."""
         ...
 
     def is_quantized(self, files: Files) -> bool:

@@ -235,9 +235,8 @@ def _reason(answer: Response | Crash) -> str:
 
 def _request(mode: Mode, runtime: str, options: RuntimeOptions) -> Request:
     return Request(
-        mode=mode, runtime=runtime, threads=options.threads, delegate=options.delegate, precision=options.precision,
-        exact_sums=options.exact_sums,
-    )  # fmt: skip
+        mode=mode, runtime=runtime, threads=options.threads, delegate=options.delegate, precision=options.precision
+    )
 
 
 def _read_outputs(device: str, place: Path) -> list[tuple[str, Array]]:

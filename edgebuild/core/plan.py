@@ -22,6 +22,20 @@ class Range(Frozen):
         return self
 
 
+class WeightGrid(Frozen):
+    """How finely a runtime's quantizer rounds weights: steps from zero to a channel's (or tensor's) extreme.
+
+    Biases are corrected for the errors of this very grid. With another one, a step apart, they are wrong for all.
+
+    Attributes:
+        steps: of every layer but those of ``depthwise``.
+        depthwise: of depthwise convolutions.
+    """
+
+    steps: float = 127
+    depthwise: float = 127
+
+
 class QuantPlan(Frozen):
     """How a model becomes int8, by source node.
 

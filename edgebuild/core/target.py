@@ -63,13 +63,11 @@ class RuntimeOptions(Frozen):
     """How the runtime is asked to run the model.
 
     ``precision`` is what float models compute in ("f32" pins runtimes that would pick bf16).
-    ``exact_sums``: sums of 8-bit products don't clip, though the processor's fast way may; where the runtime can do so.
     """
 
     threads: Annotated[int, Field(gt=0)] = 1
     delegate: str = "cpu"
     precision: Literal["f32", "bf16", "f16"] = "f32"
-    exact_sums: bool = False
 
 
 class Operators(Frozen):

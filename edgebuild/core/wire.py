@@ -31,7 +31,6 @@ class Request(Frozen):
     threads: int = 1
     delegate: str = "cpu"
     precision: str = "f32"
-    exact_sums: bool = False
     min_samples: int = 100
     min_seconds: float = 0.2
     max_samples: int = 100_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgebuild.backends import find_backend
 from edgebuild.core.artifact import Artifact, Parity, Quality, Rejected, Speed
 from edgebuild.core.errors import BuildError
 from edgebuild.core.origin import OriginMap
@@ -130,7 +131,8 @@ def _calibrate_all(shared: Material, target: Target) -> list[Calibration]:
     if not _wants_int8(shared, target) or samples is None or scheme is None:
         return []
     settings = settings_for(shared.source, shared.road.profile.quantization.settings)
-    made = [calibrate(shared.road, shared.folded, samples, scheme, setting) for setting in settings]
+    grid = find_backend(target.runtime).weight_grid(scheme)
+    made = [calibrate(shared.road, shared.folded, samples, scheme, setting, grid) for setting in settings]
     return [one for one in made if one is not None]
 
 

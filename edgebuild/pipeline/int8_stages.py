@@ -17,7 +17,7 @@ from edgebuild.core.artifact import LayerError
 from edgebuild.core.digest import Json, digest_json
 from edgebuild.core.errors import BuildError
 from edgebuild.core.origin import OriginMap, RuntimeOp
-from edgebuild.core.plan import QuantPlan, Range
+from edgebuild.core.plan import QuantPlan, Range, WeightGrid
 from edgebuild.core.profile import QuantSetting
 from edgebuild.core.signature import Quantize, Signature
 from edgebuild.core.target import Int8Scheme, Target
@@ -95,7 +95,7 @@ def settings_for(source: Source, settings: Iterable[QuantSetting]) -> tuple[Quan
 
 
 def calibrate(
-    road: Road, source: Source, samples: DataSet, scheme: Int8Scheme, setting: QuantSetting
+    road: Road, source: Source, samples: DataSet, scheme: Int8Scheme, setting: QuantSetting, grid: WeightGrid
 ) -> Calibration | None:
     """Ranges and corrected biases of a folded torch model; None where the setting changes nothing.
 
@@ -109,11 +109,13 @@ def calibrate(
         "samples": samples.digest,
         "count": count,
         "scheme": shared.model_dump(mode="json"),
+        "grid": grid.model_dump(mode="json"),
         "setting": setting.model_dump(mode="json"),
     }
     entry = road.step(
-        CALIBRATE, setting.label, inputs, lambda folder: _calibrate(folder, source, samples, count, shared, setting)
-    )
+        CALIBRATE, setting.label, inputs,
+        lambda folder: _calibrate(folder, source, samples, count, shared, setting, grid),
+    )  # fmt: skip
     if "skipped" in entry.files:
         return None
     digest = digest_json([source.digest, entry.files[_WEIGHTS]])
@@ -125,13 +127,13 @@ def _arithmetic(scheme: Int8Scheme) -> Int8Scheme:
         weight_granularity=scheme.weight_granularity,
         weight_symmetric=scheme.weight_symmetric,
         activation_symmetric=scheme.activation_symmetric,
-        dot_product="saturating" if scheme.dot_product == "saturating" else None,
     )
 
 
 def _calibrate(
-    folder: Path, source: Source, samples: DataSet, count: int, scheme: Int8Scheme, setting: QuantSetting
-) -> None:
+    folder: Path, source: Source, samples: DataSet, count: int, scheme: Int8Scheme, setting: QuantSetting,
+    grid: WeightGrid,
+) -> None:  # fmt: skip
     import torch
 
     from edgebuild.quant.calibrate import calibrate as run
@@ -144,7 +146,7 @@ def _calibrate(
         return
     names = [spec.name for spec in model.signature.inputs]
     rows = prepared(samples.samples.inputs, model.signature, count)
-    done = run(program, [[torch.from_numpy(row[name]) for name in names] for row in rows], names, scheme, setting)
+    done = run(program, [[torch.from_numpy(row[name]) for name in names] for row in rows], names, scheme, setting, grid)
     before = model.program.state_dict
     changed = {name: value for name, value in done.program.state_dict.items() if value is not before[name]}
     save_arrays(folder / _WEIGHTS, {name: value.detach().numpy() for name, value in sorted(changed.items())})

@@ -205,11 +205,8 @@ def _rows(samples: DataSet, signature: Signature) -> dict[str, np.ndarray]:
 
 
 def here(target: Target) -> RuntimeOptions:
-    """How a target's model is run on this machine while it is built: on the CPU, where this is not its device.
-
-    Another device's model must not answer as this machine's processor would clip it.
-    """
-    return target.runtime_options if target.is_host else RuntimeOptions(exact_sums=True)
+    """How a target's model is run on this machine while it is built: on the CPU, where this is not its device."""
+    return target.runtime_options if target.is_host else RuntimeOptions()
 
 
 def after(outputs: list[np.ndarray], signature: Signature) -> list[np.ndarray]:

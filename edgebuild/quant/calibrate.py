@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgebuild.core.errors import BuildError
-from edgebuild.core.plan import QuantPlan, Range
+from edgebuild.core.plan import QuantPlan, Range, WeightGrid
 from edgebuild.core.profile import QuantSetting
 from edgebuild.core.target import Int8Scheme
 from edgebuild.quant.numerics import pick_range, quantize_activation, quantize_weight, sqnr_db
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 _DRAWN = 2048
 """Values a sample that a range is estimated from; the extremes are taken from all values."""
 
+_WHOLE = WeightGrid()
+
 
 @dataclass(frozen=True)
 class Calibrated:
@@ -53,6 +55,7 @@ class _State:
     program: ExportedProgram
     scheme: Int8Scheme
     setting: QuantSetting
+    grid: WeightGrid
     layers: dict[str, Layer]
     simulated: dict[str, list[Any]] = field(default_factory=dict)
     ranges: dict[str, Range] = field(default_factory=dict)
@@ -66,6 +69,7 @@ def calibrate(
     input_names: Sequence[str],
     scheme: Int8Scheme,
     setting: QuantSetting,
+    grid: WeightGrid = _WHOLE,
 ) -> Calibrated:
     """Ranges, and corrected biases if the setting asks for them.
 
@@ -73,13 +77,14 @@ def calibrate(
         program: folded, so that every layer has a bias.
         samples: one sequence of input tensors (batch 1) a sample, in the order of the signature.
         input_names: names of the inputs in the signature; the plan keys their ranges by them.
+        grid: that the weights will be rounded to.
 
     Raises:
         BuildError: for an empty calibration set, or a tensor that becomes NaN or infinite on it.
     """
     if not samples:
         raise BuildError("calibrate", "the calibration set is empty", fix="give [data.calibration] samples")
-    state = _State(program, scheme, setting, {layer.node: layer for layer in layers(program)})
+    state = _State(program, scheme, setting, grid, {layer.node: layer for layer in layers(program)})
     walk(program, samples, _visitor(state))
     renamed = dict(zip(user_inputs(program), input_names, strict=True))
     ranges = {renamed.get(name, name): limits for name, limits in state.ranges.items()}
@@ -114,7 +119,10 @@ def _simulate(state: _State, node: Node, look_up: LookUp, count: int) -> list[An
     layer = state.layers.get(node.name)
     weight: Any = None
     if layer is not None:
-        weight = quantize_weight(state.program.state_dict[layer.weight].detach(), state.scheme)
+        weight = state.program.state_dict[layer.weight].detach()
+        depthwise = layer.groups > 1 and weight.shape[1] == 1
+        steps = state.grid.depthwise if depthwise else state.grid.steps
+        weight = quantize_weight(weight, state.scheme, steps)
 
     def replaced(argument: Node, sample: int) -> Any:
         if argument.name in state.simulated:

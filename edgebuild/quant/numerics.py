@@ -38,12 +38,15 @@ def grid(limits: Range, symmetric: bool) -> tuple[float, int]:
     return scale, round(-limits.low / scale)
 
 
-def quantize_weight(weight: torch.Tensor, scheme: Int8Scheme) -> torch.Tensor:
-    """Round a weight to symmetric s8, one scale an output channel (axis 0) or one in all, and back."""
-    levels = 63 if scheme.dot_product == "saturating" else 127
+def quantize_weight(weight: torch.Tensor, scheme: Int8Scheme, steps: float) -> torch.Tensor:
+    """Round a weight to symmetric s8, one scale an output channel (axis 0) or one in all, and back.
+
+    Args:
+        steps: from zero to the extreme, as in a ``WeightGrid``.
+    """
     axes = tuple(range(1, weight.ndim)) if scheme.weight_granularity == "per_channel" else tuple(range(weight.ndim))
-    scale = weight.abs().amax(dim=axes, keepdim=True).clamp_min(1e-12) / levels
-    return (weight / scale).round().clamp(-levels, levels) * scale
+    scale = weight.abs().amax(dim=axes, keepdim=True).clamp_min(1e-12) / steps
+    return (weight / scale).round() * scale
 
 
 def pick_range(sample: np.ndarray, low: float, high: float, setting: QuantSetting, symmetric: bool) -> Range:

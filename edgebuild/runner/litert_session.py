@@ -38,7 +38,7 @@ def empty() -> Any:
 class Session:
     """One loaded model, in XNNPACK as the interpreter applies it by default."""
 
-    def __init__(self, path: str, threads: int, delegate: str, precision: str, exact_sums: bool) -> None:  # noqa: ARG002 - it has no such choice
+    def __init__(self, path: str, threads: int, delegate: str, precision: str) -> None:
         if delegate != "cpu" or precision != "f32":
             raise Fault("bad_request", f"litert here runs on cpu in f32, not {delegate} in {precision}")
         self._interpreter = _library()[0].Interpreter(model_path=path, num_threads=threads)

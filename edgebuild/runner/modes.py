@@ -132,8 +132,7 @@ def _load(runtime: Any, request: Fields, folder: Path) -> Any:
     if not path.is_file():
         raise Fault("bad_request", f"no file {path.name}")
     try:
-        options = {name: request[name] for name in ("threads", "delegate", "precision", "exact_sums")}
-        return runtime.Session(str(path), **options)
+        return runtime.Session(str(path), request["threads"], request["delegate"], request["precision"])
     except (Fault, MemoryError):
         raise
     except Exception as error:

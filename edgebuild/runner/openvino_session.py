@@ -30,7 +30,7 @@ def empty() -> Any:
 class Session:
     """One compiled model."""
 
-    def __init__(self, path: str, threads: int, delegate: str, precision: str, exact_sums: bool) -> None:  # noqa: ARG002 - it has no such choice
+    def __init__(self, path: str, threads: int, delegate: str, precision: str) -> None:
         import openvino
 
         core = openvino.Core()

@@ -19,7 +19,7 @@ from edgebuild.backends import find_backend
 from edgebuild.backends.base import Exported
 from edgebuild.backends.origins import SourceGraph, carry_origins, trace_origins
 from edgebuild.core.origin import OriginMap
-from edgebuild.core.plan import QuantPlan, Range
+from edgebuild.core.plan import QuantPlan, Range, WeightGrid
 from edgebuild.core.profile import QuantSetting
 from edgebuild.core.signature import Quantize, Signature
 from edgebuild.core.target import Int8Scheme
@@ -33,6 +33,7 @@ from edgebuild.quant.runtime_plan import observed_ranges, runtime_ranges
 
 Arrays = dict[str, np.ndarray]
 DEFAULT = QuantSetting()
+WHOLE = WeightGrid()
 
 
 @dataclass(frozen=True)
@@ -84,16 +85,18 @@ def origins_of(model: TorchModel, runtime: str, exported: Exported, samples: Arr
 
 
 @functools.cache
-def plan_of(name: str, scheme: Int8Scheme, setting: QuantSetting = DEFAULT) -> tuple[TorchModel, QuantPlan]:
+def plan_of(
+    name: str, scheme: Int8Scheme, setting: QuantSetting = DEFAULT, grid: WeightGrid = WHOLE
+) -> tuple[TorchModel, QuantPlan]:
     model = folded(name)
-    return calibrated(model, CASES[name].samples(6), scheme, setting)
+    return calibrated(model, CASES[name].samples(6), scheme, setting, grid)
 
 
 def calibrated(
-    model: TorchModel, samples: Arrays, scheme: Int8Scheme, setting: QuantSetting
+    model: TorchModel, samples: Arrays, scheme: Int8Scheme, setting: QuantSetting, grid: WeightGrid = WHOLE
 ) -> tuple[TorchModel, QuantPlan]:
     taken = [tensors(row, model.signature) for row in rows(samples, model.signature)]
-    done = calibrate(model.program, taken, [spec.name for spec in model.signature.inputs], scheme, setting)
+    done = calibrate(model.program, taken, [spec.name for spec in model.signature.inputs], scheme, setting, grid)
     return dataclasses.replace(model, program=done.program), done.plan
 
 
@@ -125,7 +128,7 @@ def tensors(row: Arrays, signature: Signature) -> list[torch.Tensor]:
     return [torch.from_numpy(np.ascontiguousarray(row[spec.name])) for spec in signature.inputs]
 
 
-def run_really(runtime: str, exported: Exported, samples: Arrays, folder: Path, *, exact_sums: bool = False) -> Arrays:
+def run_really(runtime: str, exported: Exported, samples: Arrays, folder: Path) -> Arrays:
     """Outputs by name through the very session that devices run, with the signature's steps around it."""
     home = str(Path(edgebuild.__file__).parent)
     if home not in sys.path:
@@ -133,7 +136,7 @@ def run_really(runtime: str, exported: Exported, samples: Arrays, folder: Path, 
     for name, data in exported.files.items():
         (folder / name).write_bytes(data)
     session = importlib.import_module(f"runner.{runtime}_session").Session(
-        str(folder / next(iter(exported.files))), 1, "cpu", "f32", exact_sums=exact_sums
+        str(folder / next(iter(exported.files))), 1, "cpu", "f32"
     )
     gathered: dict[str, list[np.ndarray]] = {name: [] for name in session.outputs()}
     takes = [(name, dtype) for name, dtype, _ in session.inputs()]

@@ -29,7 +29,7 @@ def test_features_tell_how_products_are_summed(isa: str, features: str, expected
 @pytest.mark.parametrize(
     ("target", "features", "expected"),
     [
-        ("host-onnxruntime", "avx2", "saturating"),
+        ("host-onnxruntime", "avx2", None),  # it is run so that it does not clip
         ("host-openvino", "avx2", "saturating"),
         ("host-onnxruntime", "avx2 avx_vnni", None),
         ("host-litert", "avx2", None),  # s8 by s8

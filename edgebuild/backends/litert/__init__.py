@@ -2,12 +2,14 @@
 
 from edgebuild.backends.litert.export import adopt, export
 from edgebuild.backends.litert.graph import float_operators, is_quantized, observe, operators
-from edgebuild.backends.litert.quantize import quantize
+from edgebuild.backends.litert.quantize import quantize, weight_grid
 
 DISTRIBUTIONS = ("torch", "litert-torch", "litert-converter", "ai-edge-litert", "ai-edge-quantizer")
 FOREIGN = ("tflite",)
+CLIPS = False
 
 __all__ = [
+    "CLIPS",
     "DISTRIBUTIONS",
     "FOREIGN",
     "adopt",
@@ -17,4 +19,5 @@ __all__ = [
     "observe",
     "operators",
     "quantize",
+    "weight_grid",
 ]

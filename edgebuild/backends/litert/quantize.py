@@ -11,7 +11,7 @@ from edgebuild.backends.base import Exported, quiet
 from edgebuild.backends.litert.export import FILE, boundary_steps
 from edgebuild.backends.litert.graph import first
 from edgebuild.core.errors import BuildError
-from edgebuild.core.plan import Range
+from edgebuild.core.plan import Range, WeightGrid
 from edgebuild.core.target import Int8Scheme
 
 
@@ -68,6 +68,11 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
         )
         data = bytes(result.quantized_model)
     return Exported({FILE: data}, boundary_steps(model.signature, data))
+
+
+def weight_grid(_: Int8Scheme) -> WeightGrid:
+    """Always 8 bits."""
+    return WeightGrid()
 
 
 def _limits(limits: Range) -> dict[str, np.ndarray]:

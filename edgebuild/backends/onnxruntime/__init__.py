@@ -2,12 +2,14 @@
 
 from edgebuild.backends.onnxruntime.export import adopt, export
 from edgebuild.backends.onnxruntime.graph import float_operators, is_quantized, observe, operators
-from edgebuild.backends.onnxruntime.quantize import quantize
+from edgebuild.backends.onnxruntime.quantize import quantize, weight_grid
 
 DISTRIBUTIONS = ("torch", "onnx", "onnxscript", "onnxruntime", "onnx-ir")
 FOREIGN = ("onnx",)
+CLIPS = False
 
 __all__ = [
+    "CLIPS",
     "DISTRIBUTIONS",
     "FOREIGN",
     "adopt",
@@ -17,4 +19,5 @@ __all__ = [
     "observe",
     "operators",
     "quantize",
+    "weight_grid",
 ]

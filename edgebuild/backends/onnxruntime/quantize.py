@@ -9,7 +9,7 @@ import numpy as np
 from edgebuild.backends.base import Exported, float_boundary, quiet
 from edgebuild.backends.onnxruntime.export import FILE, canonical_bytes
 from edgebuild.backends.onnxruntime.graph import first
-from edgebuild.core.plan import Range
+from edgebuild.core.plan import Range, WeightGrid
 from edgebuild.core.target import Int8Scheme
 
 
@@ -47,3 +47,8 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
         )
         quantizer.quantize_model()
         return Exported({FILE: canonical_bytes(quantizer.model.model)}, model.signature)
+
+
+def weight_grid(scheme: Int8Scheme) -> WeightGrid:
+    """What ``reduce_range`` means where products saturate."""
+    return WeightGrid(steps=64, depthwise=64) if scheme.dot_product == "saturating" else WeightGrid()

@@ -4,15 +4,17 @@ import sys
 
 from edgebuild.backends.openvino.export import adopt, export
 from edgebuild.backends.openvino.graph import float_operators, is_quantized, observe, operators
-from edgebuild.backends.openvino.quantize import quantize
+from edgebuild.backends.openvino.quantize import quantize, weight_grid
 
 # Unasked, both report every conversion to a server, from processes that they fork. Both do without this package.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 DISTRIBUTIONS = ("torch", "openvino", "nncf")
 FOREIGN = ("onnx", "tflite")
+CLIPS = True
 
 __all__ = [
+    "CLIPS",
     "DISTRIBUTIONS",
     "FOREIGN",
     "adopt",
@@ -22,4 +24,5 @@ __all__ = [
     "observe",
     "operators",
     "quantize",
+    "weight_grid",
 ]

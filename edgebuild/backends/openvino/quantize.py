@@ -10,7 +10,7 @@ import numpy as np
 from edgebuild.backends.base import Exported, float_boundary, quiet
 from edgebuild.backends.openvino.export import from_files, to_files
 from edgebuild.backends.openvino.graph import tensor_name
-from edgebuild.core.plan import Range
+from edgebuild.core.plan import Range, WeightGrid
 from edgebuild.core.target import Int8Scheme
 
 _LEVELS = 256
@@ -47,6 +47,11 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
         )
         _write_ranges(quantized, ranges, scheme.activation_symmetric)
         return Exported(to_files(quantized), model.signature)
+
+
+def weight_grid(scheme: Int8Scheme) -> WeightGrid:
+    """NNCF halves the range of 255 levels where products saturate, but not of depthwise convolutions."""
+    return WeightGrid(steps=63.5) if scheme.dot_product == "saturating" else WeightGrid()
 
 
 def _zeros(model: Any) -> dict[str, np.ndarray]:
