@@ -91,6 +91,14 @@ def up(desk: Desk) -> Iterator[Desk]:
 
 
 @pytest.fixture
+def spoiled(up: Desk) -> Iterator[Desk]:
+    """The desk, with a board that is up and is booted anew after this test, which does to it what it likes."""
+    yield up
+    assert main(["devices", "down", NAME]) == 0
+    assert main(["devices", "up", NAME]) == 0
+
+
+@pytest.fixture
 def off(desk: Desk) -> Desk:
     """The desk, with a board that boots for each command."""
     assert main(["devices", "down", NAME]) == 0

@@ -152,8 +152,8 @@ class Desk:
     def restart(self) -> None:
         """Restart the board, as its reset button would, and wait until it answers again."""
         identity = "cat /proc/sys/kernel/random/boot_id"
-        before = self.shell(f"sync; {identity}")
-        subprocess.run([*self._ssh(), "echo b > /proc/sysrq-trigger"], timeout=300, check=False, capture_output=True)
+        soon = "(sleep 1; echo b > /proc/sysrq-trigger) < /dev/null > /dev/null 2>&1 &"
+        before = self.shell(f"{identity}; sync; {soon}")
 
         def anew() -> bool:
             done = subprocess.run([*self._ssh(), identity], capture_output=True, text=True, check=False, timeout=300)

@@ -6,14 +6,13 @@ import dataclasses
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from desk import Desk
 
-from edgebuild.cli.main import main
 from edgebuild.core.artifact import ModelFile
 from edgebuild.core.digest import digest_bytes
 from edgebuild.store.bundle import open_bundle, write_bundle
@@ -101,16 +100,9 @@ def test_another_architecture(up: Desk, tmp_path: Path) -> None:
     up.goes_on(kept)
 
 
-@pytest.fixture
-def packages(up: Desk) -> Iterator[str]:
-    """Where the runtime lies on the board, which forgets what a test does to it."""
-    yield up.shell("echo /root/.edgebuild/environments/*/lib/python3.*/site-packages").strip()
-    assert main(["devices", "down", "pi"]) == 0
-    assert main(["devices", "up", "pi"]) == 0
-
-
-def test_the_runtime_is_missing_or_of_the_wrong_version(up: Desk, packages: str, tmp_path: Path) -> None:
-    kept = up.evidence()
+def test_the_runtime_is_missing_or_of_the_wrong_version(spoiled: Desk, tmp_path: Path) -> None:
+    up, kept = spoiled, spoiled.evidence()
+    packages = up.shell("echo /root/.edgebuild/environments/*/lib/python3.*/site-packages").strip()
     up.shell(f"cd {packages} && mkdir /root/away && mv onnxruntime* /root/away")
     up.bench().blames_the_device(
         "onnxruntime is not installed: No module named 'onnxruntime'", "devices setup pi --runtime onnxruntime"
