@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from desk import Desk
 
+from edgebuild.bench import session
 from edgebuild.core.artifact import ModelFile
 from edgebuild.core.digest import digest_bytes
 from edgebuild.store.bundle import open_bundle, write_bundle
