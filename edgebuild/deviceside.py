@@ -167,7 +167,7 @@ def run_samples(
         for spec in signature.inputs
     }
     names = tuple(spec.name for spec in signature.outputs)
-    with Bench(open_device(target, device)) as bench:
+    with Bench(open_device(target, device), bundle.manifest.lineage.tools) as bench:
         found = bench.infer(part.runtime, model_files(bundle, variant), inputs, target.runtime_options, names)
     outputs = {n: apply_steps(v, signature.post.get(n, ())) for n, v in zip(names, found, strict=True)}
     if dest is not None:

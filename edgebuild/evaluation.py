@@ -58,7 +58,7 @@ def evaluate(
     cache, part = default_cache(), bundle.manifest.parts[0]
     samples = load_samples(project.data.evaluation, input_specs(part.signature), root, cache, "evaluation")
     opened = open_device(target, device)
-    with Bench(opened) as bench:
+    with Bench(opened, bundle.manifest.lineage.tools) as bench:
         outputs = {v.precision: _outputs(bundle, part, v, samples, bench, target) for v in part.variants}
     if keep is not None:
         names = [spec.name for spec in part.signature.outputs]

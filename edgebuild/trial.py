@@ -51,7 +51,8 @@ def run_trial(  # noqa: PLR0913 - what, where, against what, how
         ModelRejected, DeviceError: as ``Bench.execute``; runs already made stay evidence.
     """
     chosen, variant = choose(bundle, part, precision)
-    bench = Bench(with_fixed_seed(device) if counts_instructions(device) else device)
+    tools = bundle.manifest.lineage.tools
+    bench = Bench(with_fixed_seed(device) if counts_instructions(device) else device, tools)
     key = _key(bundle, chosen, variant, bench, target) if _modes(budgets) else None
     patience = _PATIENCE if device.basis is Basis.VIRTUAL else 1
     ends = time.monotonic() + patience * profile.measuring.max_seconds

@@ -92,7 +92,7 @@ def _golden(bundle: Bundle, target: Target | None, name: str | None) -> Check:
     if target is None:
         return Check("golden", "not checked", f"target {bundle.manifest.target} is not known here")
     try:
-        with Bench(open_device(target, name)) as bench:
+        with Bench(open_device(target, name), bundle.manifest.lineage.tools) as bench:
             found = [
                 _compare(bundle, part, variant, bench, target)
                 for part in bundle.manifest.parts

@@ -14,8 +14,9 @@ from typing import Self, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from edgebuild.bench.blame import refuse, refuse_other_version
 from edgebuild.bench.runners.base import Crash
-from edgebuild.bench.session import Session, refuse, runner_for
+from edgebuild.bench.session import Session, runner_for
 from edgebuild.core.errors import DeviceError, ModelRejected
 from edgebuild.core.measurement import Environment, Memory, Run
 from edgebuild.core.metric import Mode
@@ -33,8 +34,6 @@ Inputs = Mapping[str, Array]
 
 INFER_SECONDS = 3600.0
 _RUN_SECONDS = 120.0
-_NO_NUMPY = "No module named 'numpy'"
-"""How Python ends what it says on a device where nothing was set up."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,13 @@ class Placed:
 class Bench:
     """Runs models on one device. Close it, or use it as a context, to leave nothing there.
 
-    ``empties`` is what an empty model takes on a device that counts instructions, by runtime: counted once a boot.
+    Attributes:
+        made_with: the versions of the tools that its models were made and checked with, by package; empty: not known.
+        empties: what an empty model takes on a device that counts instructions, by runtime: counted once a boot.
     """
 
     device: Device
+    made_with: Mapping[str, str] = field(default_factory=dict)
     empties: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
     _session: Session = field(init=False, repr=False)
     _toolchains: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
@@ -81,19 +83,21 @@ class Bench:
 
         Raises:
             ModelRejected: twice refused or crashed, where the runtime's self-test passes.
-            DeviceError: the device, the link or the runtime failed. ConfigError: inputs do not fit the model.
+            DeviceError: the device, the link or the runtime failed, or it is another version of the runtime that can't
+            run the model. ConfigError: inputs do not fit the model.
         """
         ready = self._ready(request, files, inputs)
         first = self._session.run(ready, timeout_s, outputs)
         if _worked(first):
             return first
-        self._judge(request.runtime, first)
+        refuse(self.device.name, request.runtime, first)
         second = self._session.run(ready, timeout_s, outputs)
         if _worked(second):
             return second
-        self._judge(request.runtime, second)
+        refuse(self.device.name, request.runtime, second)
         if request.mode is not Mode.SELFTEST:
-            self.selftest(request.runtime)
+            there = self.selftest(request.runtime)["runtime"]
+            refuse_other_version(self.device.name, request.runtime, there, self.made_with)
         raise ModelRejected(
             f"{request.runtime} on {self.device.name}", f"the model failed twice: {_reason(second)}",
             expected="a model that this runtime loads and runs; its self-test passes there",
@@ -107,8 +111,11 @@ class Bench:
         """
         answer = self._session.run(Request(mode=Mode.SELFTEST, runtime=runtime), _RUN_SECONDS)
         if not _worked(answer):
-            self._judge(runtime, answer)
-            raise DeviceError(self.device.name, f"the self-test of {runtime} failed: {_reason(answer)}")
+            refuse(self.device.name, runtime, answer)
+            raise DeviceError(
+                self.device.name, f"the self-test of {runtime} failed: {_reason(answer)}",
+                fix=f"see that the device is well, then edgebuild devices setup {self.device.name}",
+            )  # fmt: skip
         return {"runtime": answer.runtime, "python": answer.python, "numpy": answer.numpy, "machine": answer.machine}
 
     def memory_floor(self, runtime: str) -> int:
@@ -127,7 +134,7 @@ class Bench:
         """
         answer = self._session.run(Request(mode=Mode.STATE, runtime="none"), _RUN_SECONDS)
         if not _worked(answer):
-            self._judge("none", answer)
+            refuse(self.device.name, "none", answer)
             raise DeviceError(self.device.name, f"its state can't be read: {_reason(answer)}")
         return answer.after
 
@@ -206,21 +213,6 @@ class Bench:
             data = stored_npz(dict(sorted(inputs.items())))  # the same for the same arrays: a device is given them once
             names["inputs"] = f"{self._session.place({'inputs.npz': data})}/inputs.npz"
         return request.model_copy(update=names)
-
-    def _judge(self, runtime: str, answer: Response | Crash) -> None:
-        """Raise if a failure is not the model's."""
-        if isinstance(answer, Response) and answer.failure is not None:
-            refuse(self.device.name, runtime, answer.failure)
-        if isinstance(answer, Crash) and answer.how.rstrip().endswith(_NO_NUMPY):
-            raise DeviceError(
-                self.device.name, "numpy is not installed, and the runner can't start without it",
-                fix=f"edgebuild devices setup {self.device.name}, or install numpy there",
-            )  # fmt: skip
-        if isinstance(answer, Crash) and answer.killed:
-            raise DeviceError(
-                self.device.name, f"a run was {answer.how}", expected="a run that ends by itself",
-                fix="look for a lack of memory on the device", transient=True,
-            )  # fmt: skip
 
 
 def _worked(answer: Response | Crash) -> TypeGuard[Response]:

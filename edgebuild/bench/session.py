@@ -13,8 +13,8 @@ from edgebuild.bench.runners.base import Crash, Runner, answer_name
 from edgebuild.bench.runners.native import NativeRunner
 from edgebuild.bench.runners.python import PythonRunner
 from edgebuild.core.digest import digest_bytes, digest_json
-from edgebuild.core.errors import ConfigError, DeviceError
-from edgebuild.core.wire import SIZE_LIMIT, Failure, Request, Response
+from edgebuild.core.errors import DeviceError
+from edgebuild.core.wire import SIZE_LIMIT, Request, Response
 from edgebuild.devices.base import Device
 
 OUTPUTS_LIMIT = 8 * 2**30
@@ -90,17 +90,3 @@ class Session:
 def runner_for(device: Device) -> Runner:
     """What makes the runs of a device: its vendor's program where it names one, else ours."""
     return PythonRunner(device) if device.native is None else NativeRunner(device)
-
-
-def refuse(device: str, runtime: str, failure: Failure) -> None:
-    """Raise for the failures that trying again does not mend and that say nothing about the model."""
-    if failure.kind == "runtime_missing":
-        raise DeviceError(
-            device, f"{runtime} is not installed: {failure.message}", fix=f"install {runtime} on the device"
-        )
-    if failure.kind == "bad_request":
-        raise ConfigError(f"run {runtime}", failure.message)
-    if failure.kind == "out_of_memory":
-        raise DeviceError(
-            device, f"out of memory: {failure.message}", fix="use a smaller model or a device with more memory"
-        )

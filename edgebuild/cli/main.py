@@ -78,7 +78,7 @@ def _foreseen(error: BaseException) -> tuple[EdgebuildError, str]:
     if isinstance(error, typer.TyperException):
         return _usage(error), "UsageError"
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        fix = "run it again: what was finished is in the cache"
+        fix = "run it again: what was finished is kept, and is not done again"
         return Interrupted("edgebuild", "interrupted", fix=fix), "Interrupted"
     try:
         found = f"internal error: {type(error).__name__}: {error}"

@@ -43,7 +43,7 @@ class Request(Frozen):
 
 
 class Failure(Frozen):
-    """Why a run gave nothing: ``runtime_missing``, ``model_rejected``, ``bad_request``, ``inference_failed``."""
+    """Why a run gave nothing. Only ``model_rejected`` and ``inference_failed`` speak of the model."""
 
     kind: Literal["runtime_missing", "model_rejected", "bad_request", "inference_failed", "out_of_memory"]
     message: Annotated[str, Field(max_length=10_000)]

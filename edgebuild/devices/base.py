@@ -13,6 +13,12 @@ from edgebuild.core.measurement import Basis
 OUTPUT_KEPT = 64 * 1024
 """Bytes: of what a process says, so much of the end is kept."""
 
+SAID_LIMIT = 16 * 2**20
+"""Bytes: a process on a board or phone that says more will never end, and is ended."""
+
+FULL = 28
+"""The exit code by which what edgebuild runs on a device says that the disk there is full: the number of ENOSPC."""
+
 COPY_SECONDS = 600.0
 """How long one file may take to or from a device."""
 

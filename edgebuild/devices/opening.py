@@ -15,10 +15,13 @@ from edgebuild.devices import transports
 from edgebuild.devices.base import Device
 from edgebuild.devices.board.opening import open_board
 from edgebuild.devices.lock import hold
+from edgebuild.devices.remote import SHORT_S
 from edgebuild.devices.transports.local import open_local
 from edgebuild.store.devices import find_device
 
 Say = Callable[[str], None]
+_MACHINES = {"aarch64": ("aarch64",), "armv7": ("armv7l", "armv8l", "aarch64"), "x86_64": ("x86_64",)}
+"""What ``uname -m`` says where programs of an instruction set run; a 64-bit kernel may have a 32-bit system on it."""
 
 
 def transport_names() -> tuple[str, ...]:
@@ -36,7 +39,7 @@ def open_device(target: Target, device: str | None = None, say: Say = lambda _: 
 
     Raises:
         ConfigError: for a device that does not exist, or is not the target's kind.
-        DeviceError: the target's own device is not at hand, or it can't be reached.
+        DeviceError: the target's own device is not at hand, it can't be reached, or it is of another architecture.
     """
     if device is None and not target.is_host:
         raise DeviceError(
@@ -51,7 +54,13 @@ def open_device(target: Target, device: str | None = None, say: Say = lambda _: 
         return open_local()
     entry = find_device(device)
     _refuse_unlike(target, device, entry.target or "no host", fits=entry.target in (None, target.name))
-    return open_entry(entry, say, exact=exact)
+    opened = open_entry(entry, say, exact=exact)
+    try:
+        _refuse_other_machine(target, opened)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 def open_entry(entry: DeviceEntry, say: Say = lambda _: None, *, exact: bool = False, keep: bool = False) -> Device:
@@ -92,3 +101,14 @@ def _refuse_unlike(target: Target, device: str, is_: str, *, fits: bool) -> None
             f"{device!r} is {is_}, not a {target.title}",
             fix=f"bench target {target.name} on its own device",
         )
+
+
+def _refuse_other_machine(target: Target, opened: Device) -> None:
+    """What is measured on another architecture says nothing about the target, even where the model runs."""
+    isa = target.hardware.isa
+    machine = opened.transport.run(["uname", "-m"], timeout_s=SHORT_S).stdout.strip() if isa else ""
+    if isa is not None and machine not in _MACHINES[isa]:
+        raise DeviceError(
+            opened.name, f"wrong architecture: it is {machine[:40]!r}", expected=f"{isa}, as {target.name} is",
+            fix=f"edgebuild devices probe {opened.name} says which target it is; build for that one",
+        )  # fmt: skip

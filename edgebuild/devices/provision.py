@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from edgebuild.core.errors import DeviceError
-from edgebuild.devices.base import ISOLATED, Device
+from edgebuild.devices.base import FULL, ISOLATED, Device
 from edgebuild.devices.facts import PythonFacts
 from edgebuild.devices.onboarding import run_onboard
 from edgebuild.devices.wheels import Lock
 
-_FULL = 28
 _SECONDS = 900.0
 _NAME = 16
 
@@ -113,7 +112,7 @@ def unpacked_size(wheel: Path) -> int:
 
 def _ask(device: Device, arguments: Sequence[str]) -> str:
     done = run_onboard(device, "environments", arguments, timeout_s=_SECONDS)
-    if done.code == _FULL:
+    if done.code == FULL:
         raise DeviceError(device.name, "disk full", fix="free some space there, or add it with another --folder")
     if done.code:
         raise DeviceError(device.name, f"{arguments[0]} failed: {(done.stderr or done.stdout).strip()[-300:]}")

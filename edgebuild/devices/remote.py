@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from edgebuild.core.device import DeviceEntry
 from edgebuild.core.errors import DeviceError
-from edgebuild.devices.base import ISOLATED, OUTPUT_KEPT, Device, Hear, Transport, deaf
+from edgebuild.devices.base import ISOLATED, OUTPUT_KEPT, SAID_LIMIT, Device, Hear, Transport, deaf
 
 SHORT_S = 30.0
 """For what a device answers at once."""
@@ -117,6 +117,20 @@ def not_started(device: str, program: str, mark: str, stderr: str) -> DeviceErro
     return DeviceError(device, f"{program} does not start: there is no such program", fix="name a Python that runs")
 
 
+def too_slow(device: str, what: str, timeout_s: float) -> DeviceError:
+    """The error for what was not over in its time."""
+    found = f"{what} took longer than {timeout_s:g} s and was ended"
+    return DeviceError(device, found, fix="see what keeps it busy or stands in its way, then try again", transient=True)
+
+
+def endless(device: str) -> DeviceError:
+    """The error for a program that says more than any of ours."""
+    return DeviceError(
+        device, f"a run said more than {SAID_LIMIT >> 20} MiB and was ended", expected="output that ends",
+        fix=f"see that its Python is the one of edgebuild devices setup {device}",
+    )  # fmt: skip
+
+
 def kept_folder(device: str, said: str) -> str:
     """The work folder, from what its keeper said first.
 
@@ -147,14 +161,21 @@ class Tail:
 
     hear: Hear = deaf
     _kept: bytes = b""
+    _said: int = 0
     _decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
     )
 
     def add(self, part: bytes) -> None:
         """Take the next bytes."""
+        self._said += len(part)
         self._kept = (self._kept + part)[-OUTPUT_KEPT:]
         self.hear(self._decoder.decode(part))
+
+    @property
+    def endless(self) -> bool:
+        """Whether it was more than any run of ours says."""
+        return self._said > SAID_LIMIT
 
     def text(self) -> str:
         """What was kept."""

@@ -73,18 +73,25 @@ class HostKeys:
             found[2] += [key for name in (host, addr) for key in self.trusted.match(f"[{name}]:{port}", "", None)[2]]
         return found
 
-    def refusal(self, device: str, error: Exception) -> DeviceError:
-        """The error for a host key that is unknown, changed or revoked."""
+    def refusal(self, device: str, error: Exception, *, own: bool) -> DeviceError:
+        """The error for a host key that is unknown, changed or revoked.
+
+        Args:
+            own: the known keys are edgebuild's, made for one boot of a board, and not the user's.
+        """
         shown = f" ({self.fingerprint})" if self.fingerprint else ""
         if "revoked" in str(error):
             return DeviceError(
                 device, f"the host key of {self.place} is revoked{shown}", fix="ask who revoked it, and why"
             )
         if self.known:
+            again = f"ssh-keygen -R '{self.place}', then connect once with ssh"
+            if own:
+                again = f"edgebuild devices down {device}, then try again: it boots with new keys"
             return DeviceError(
                 device, f"the host key of {self.place} has changed{shown}; it is refused",
-                expected="the key in your known_hosts",
-                fix=f"find out why; if that is right: ssh-keygen -R '{self.place}', then connect once with ssh",
+                expected=f"the key {'that the board booted with' if own else 'in your known_hosts'}",
+                fix=f"find out why; if that is right: {again}",
             )  # fmt: skip
         scan = re.sub(r"^\[(.*)\]:(\d+)$", r"-p \2 \1", self.place)
         return DeviceError(
@@ -160,7 +167,7 @@ class Linking:
 
         host, keys = self.address.host, self.keys
         if keys and isinstance(error, asyncssh.HostKeyNotVerifiable):
-            return keys.refusal(self.device, error)
+            return keys.refusal(self.device, error, own=self.config is not None)
         if isinstance(error, asyncssh.PermissionDenied):
             fix = f"ssh-copy-id {host} gives it a key of yours; ssh-add unlocks one. Passwords are not asked for"
             return DeviceError(self.device, f"{host} accepts none of your keys", fix=fix)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import arrays
-from runner.faults import Fault
+from runner.faults import Fault, kind_of
 from runner.memory import Memory
 from runner.steadiness import BLOCK, is_steady, warmed_up
 from runner.watch import Watch
@@ -133,10 +133,10 @@ def _load(runtime: Any, request: Fields, folder: Path) -> Any:
         raise Fault("bad_request", f"no file {path.name}")
     try:
         return runtime.Session(str(path), request["threads"], request["delegate"], request["precision"])
-    except (Fault, MemoryError):
+    except Fault:
         raise
     except Exception as error:
-        raise Fault("model_rejected", f"{type(error).__name__}: {error}") from error
+        raise Fault(kind_of(error, "model_rejected"), f"{type(error).__name__}: {error}") from error
 
 
 def _samples(session: Any, request: Fields, folder: Path) -> list[list[Any]]:

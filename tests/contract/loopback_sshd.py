@@ -130,6 +130,11 @@ class Wire:
         """Nobody is told: what is sent is lost."""
         self._silent = True
 
+    def mend(self) -> None:
+        """New connections get through; those that were silent stay lost."""
+        self.cut()
+        self._silent = False
+
     def close(self) -> None:
         """Nothing of it goes on, and no socket is left open."""
         self._listener.shutdown(socket.SHUT_RDWR)

@@ -11,14 +11,21 @@ from edgebuild.core.wire import Request, Response
 from edgebuild.devices.base import Completed
 
 _SAID = 1500
+_SENT = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that are sent by the kernel or by somebody; a program that goes wrong by itself gets others."""
 
 
 @dataclass(frozen=True)
 class Crash:
-    """The run's process ended without an answer."""
+    """The run's process ended without an answer.
+
+    Attributes:
+        how: in words. killed: it was ended from outside. full: the device's disk had no room for the answer.
+    """
 
     how: str
     killed: bool
+    full: bool = False
 
 
 class Runner(Protocol):
@@ -55,4 +62,4 @@ def crash(done: Completed) -> Crash:
             how = f"killed by {signal.Signals(-done.code).name}"
         except ValueError:
             how = f"killed by signal {-done.code}"
-    return Crash(f"{how}{': ' + said if said else ''}", done.code == -signal.SIGKILL)
+    return Crash(f"{how}{': ' + said if said else ''}", -done.code in _SENT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 from edgebuild.bench.runners.base import Crash, answer_name, crash
 from edgebuild.core.errors import DeviceError
 from edgebuild.core.wire import Request, Response
-from edgebuild.devices.base import Completed, Device
+from edgebuild.devices.base import FULL, Completed, Device
 from edgebuild.devices.ship import runner_digest, runner_zipapp
 
 
@@ -27,7 +28,9 @@ class PythonRunner:
         return [*self.device.python, _zipapp(), _asked(stem), answer_name(stem)]
 
     def parse(self, done: Completed, answer: bytes | None) -> Response | Crash:
-        return crash(done) if done.code != 0 or answer is None else parse_response(self.device.name, answer)
+        if done.code != 0 or answer is None:
+            return dataclasses.replace(crash(done), full=done.code == FULL)
+        return parse_response(self.device.name, answer)
 
 
 def parse_response(device: str, data: bytes) -> Response:
@@ -42,8 +45,9 @@ def parse_response(device: str, data: bytes) -> Response:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][:4])
         raise DeviceError(
-            device, f"the answer is not one of the runner's: {where or 'JSON'}: {first['msg']:.200}"
-        ) from error
+            device, f"the answer is not one of the runner's: {where or 'JSON'}: {first['msg']:.200}",
+            fix=f"try again; if it stays so, see that its Python is the one of edgebuild devices setup {device}",
+        ) from error  # fmt: skip
     if response.ok == (response.failure is not None):
         raise DeviceError(
             device, "the answer contradicts itself: it says both that it worked and that it failed, or neither"

@@ -27,12 +27,14 @@ from edgebuild.devices.base import COPY_SECONDS, Completed, Device, Hear, deaf
 from edgebuild.devices.remote import (
     SHORT_S,
     Tail,
+    endless,
     keep_command,
     kept_folder,
     not_started,
     opened,
     place_in,
     run_command,
+    too_slow,
 )
 
 _SESSION_S = 30 * 24 * 3600.0
@@ -74,6 +76,8 @@ class AdbTransport:
             for kind, data in line.packets():
                 if kind in tails:
                     tails[kind].add(data)
+                    if tails[kind].endless:
+                        raise endless(self.name)
                 elif kind == 3:
                     code = _code(data)
         done = Completed(code, tails[1].text(), tails[2].text())
@@ -145,8 +149,7 @@ class AdbTransport:
         try:
             yield time.monotonic() + timeout_s
         except TimeoutError as error:
-            found = f"{what} took longer than {timeout_s:g} s and was ended"
-            raise DeviceError(self.name, found, transient=True) from error
+            raise too_slow(self.name, what, timeout_s) from error
         except EOFError as error:
             raise lost(self.name, f"the link was lost while {what} went on") from error
 

@@ -19,12 +19,14 @@ from edgebuild.devices.base import COPY_SECONDS, Completed, Device, Hear, deaf
 from edgebuild.devices.remote import (
     SHORT_S,
     Tail,
+    endless,
     keep_command,
     kept_folder,
     not_started,
     opened,
     place_in,
     run_command,
+    too_slow,
 )
 from edgebuild.devices.ssh_link import Address, Linking, lost
 
@@ -118,9 +120,7 @@ class SshTransport:
         except EdgebuildError:
             raise
         except TimeoutError as error:
-            raise DeviceError(
-                self.name, f"{what} took longer than {timeout_s:g} s and was ended", transient=True
-            ) from error
+            raise too_slow(self.name, what, timeout_s) from error
         except (
             asyncssh.ChannelOpenError,
             asyncssh.DisconnectError,
@@ -154,6 +154,8 @@ class SshTransport:
         channel, _ = await self._link.create_session(lambda: session, command, encoding=None)  # type: ignore[arg-type, return-value]
         try:
             await session.ended.wait()
+            if any(tail.endless for tail in session.tails):
+                raise endless(self.name)
             if session.code is None:
                 raise lost(self.name, f"the link was lost in the middle of a run: {session.lost or 'it was closed'}")
             with contextlib.suppress(TimeoutError):
@@ -246,7 +248,10 @@ class _Session:
     def session_started(self) -> None: ...
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
-        self.tails[1 if datatype else 0].add(data)
+        tail = self.tails[1 if datatype else 0]
+        tail.add(data)
+        if tail.endless:
+            self.ended.set()
 
     def eof_received(self) -> bool:
         self.silent.set()

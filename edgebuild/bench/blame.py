@@ -1,0 +1,79 @@
+"""Whose fault it is that a run gave nothing: what is said here is never the model's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edgebuild.bench.runners.base import Crash
+from edgebuild.core.device import LOCAL
+from edgebuild.core.errors import ConfigError, DeviceError
+from edgebuild.core.wire import Failure, Response
+from edgebuild.devices.wheels import PINNED
+
+_NO_NUMPY = "No module named 'numpy'"
+"""How Python ends what it says on a device where nothing was set up."""
+
+
+def refuse(device: str, runtime: str, answer: Response | Crash) -> None:
+    """Raise for what trying again at once does not mend, and for what says nothing about the model.
+
+    Raises:
+        DeviceError: the device or its runtime is at fault. ConfigError: the inputs do not fit the model.
+    """
+    if isinstance(answer, Crash):
+        _refuse_crash(device, answer)
+    elif answer.failure is not None:
+        _refuse_failure(device, runtime, answer.failure)
+
+
+def refuse_other_version(device: str, runtime: str, there: str, made_with: Mapping[str, str]) -> None:
+    """Raise if a model fails in another version of the runtime than the one it was made and checked with.
+
+    Args:
+        there: the runtime's package and version on the device.
+        made_with: versions by package; empty: not known.
+    """
+    package = PINNED[runtime][0].partition("==")[0] if runtime in PINNED else runtime
+    wanted = made_with.get(package)
+    if wanted is None or there == f"{package} {wanted}":
+        return
+    raise DeviceError(
+        device, f"its {there} does not run the model, which was made with {package} {wanted}",
+        expected=f"{package} {wanted}", fix=_installing(device, runtime, f"=={wanted}"),
+    )  # fmt: skip
+
+
+def _refuse_failure(device: str, runtime: str, failure: Failure) -> None:
+    if failure.kind == "runtime_missing":
+        raise DeviceError(device, f"{runtime} is not installed: {failure.message}", fix=_installing(device, runtime))
+    if failure.kind == "bad_request":
+        raise ConfigError(f"run {runtime}", failure.message)
+    if failure.kind == "out_of_memory":
+        raise DeviceError(
+            device, f"out of memory: {failure.message}",
+            fix="end other programs there, or use a smaller model or a device with more memory",
+        )  # fmt: skip
+
+
+def _refuse_crash(device: str, crash: Crash) -> None:
+    if crash.how.rstrip().endswith(_NO_NUMPY):
+        raise DeviceError(
+            device, "numpy is not installed, and the runner can't start without it",
+            fix=f"edgebuild devices setup {device}, or install numpy there",
+        )  # fmt: skip
+    if crash.full:
+        raise DeviceError(
+            device, f"its disk is full: {crash.how}", fix="free some space there, or give it another folder"
+        )
+    if crash.killed:
+        raise DeviceError(
+            device, f"a run was {crash.how}", expected="a run that ends by itself",
+            fix="if nobody ended it, the device lacks memory: end other programs there or use a smaller model. "
+            "Then try again", transient=True,
+        )  # fmt: skip
+
+
+def _installing(device: str, runtime: str, version: str = "") -> str:
+    if device == LOCAL:
+        return f'pip install "edgebuild[{runtime}]"'
+    return f"edgebuild devices setup {device} --runtime {runtime}{version}"
