@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,9 @@ EDGEBUILD = str(Path(sys.executable).with_name("edgebuild"))
 TASKS = ("keyword_spotting", "image_classification", "visual_wake_words", "anomaly_detection")
 SCORED = ("keyword_spotting", "image_classification")
 """The classifiers whose predictions on the board are held against this machine's."""
+
+_SAMPLES = threading.Lock()
+"""A project's own code is run by one thread at a time: what it opens and prints is watched for the whole process."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,8 @@ def score(board: Board, task: str, bundle: Path, folder: Path, report: Report) -
     project = ROOT / "examples/mlperf_tiny" / f"{task}.toml"
     words = ("eval", str(bundle), "--project", str(project), "--device", board.name, "--output", str(answers))
     code = call(*words).code
-    shares = agreement(bundle, project, answers) if code == 0 else {}
+    with _SAMPLES:
+        shares = agreement(bundle, project, answers) if code == 0 else {}
     report.add(f"{board.name}: eval {task}", started, scored(code, shares))
 
 

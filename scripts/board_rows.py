@@ -1,4 +1,4 @@
-"""What is expected of each thing that ``board_release.py`` tries, and how it is told: pure functions of what was seen."""
+"""What is expected of each thing that ``board_release.py`` tries, and how it is told: pure, but for the clock."""
 
 from __future__ import annotations
 
