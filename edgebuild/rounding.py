@@ -155,7 +155,7 @@ def _difference(name: str, there: Array, other: Array, vector: int) -> _Apart:
     if there.shape != other.shape:
         return _Apart(name, other[vector].size, other[vector].size, float("inf"), float("inf"), integer)
     a, b = there[vector].astype(np.float64), other[vector].astype(np.float64)
-    far = np.where(np.isfinite(a) & np.isfinite(b), np.abs(a - b), np.where(a == b, 0.0, np.inf))
+    far = np.nan_to_num(np.abs(np.subtract(a, b, out=np.zeros_like(a), where=a != b)), nan=np.inf, posinf=np.inf)
     width = 1.0 if integer else float(np.ptp(other.astype(np.float64))) or 1.0
     most = float(far.max(initial=0.0)) / width
     return _Apart(name, int((far > 0).sum()), far.size, most, most if integer else most / SAME, integer)
