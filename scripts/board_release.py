@@ -14,10 +14,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from board_rows import (
@@ -33,6 +34,7 @@ from board_rows import (
 )
 
 from edgebuild.bench.bench import Bench
+from edgebuild.core.errors import EXIT_INTERRUPTED
 from edgebuild.devices.transports.local import open_local
 from edgebuild.models.data import load_samples
 from edgebuild.models.preprocess import apply_steps
@@ -48,6 +50,8 @@ EDGEBUILD = str(Path(sys.executable).with_name("edgebuild"))
 TASKS = ("keyword_spotting", "image_classification", "visual_wake_words", "anomaly_detection")
 SCORED = ("keyword_spotting", "image_classification")
 """The classifiers whose predictions on the board are held against this machine's."""
+
+Did = TypeVar("Did")
 
 _SAMPLES = threading.Lock()
 """A project's own code is run by one thread at a time: what it opens and prints is watched for the whole process."""
@@ -93,9 +97,10 @@ def main() -> int:
         folder = Path(temporary)
         os.environ["EDGEBUILD_DEVICES"] = str(folder / "devices")
         try:
-            prepare(boards, folder, report)
-            with ThreadPoolExecutor(options.jobs) as pool:
-                list(pool.map(lambda board: try_tasks(board, options.tasks, folder, report), boards))
+            firsts = side_by_side(options.jobs, lambda board: set_up(board, report), boards)
+            for board, first in zip(boards, firsts, strict=True):  # one after another: it is timed
+                look_again(board, first, folder, report)
+            side_by_side(options.jobs, lambda board: try_tasks(board, options.tasks, folder, report), boards)
         finally:
             for board in boards:
                 call("devices", "remove", board.name)
@@ -103,12 +108,13 @@ def main() -> int:
     return 1 if report.wrong else 0
 
 
-def prepare(boards: Sequence[Board], folder: Path, report: Report) -> None:
-    """Add each, set it up twice and probe it; one after another, for these are timed."""
-    for board in boards:
-        call("devices", "add", board.name, "--virtual", board.cpu, "--transport", board.transport)
-        set_up(board, report)
-        probe(board, folder, report)
+def side_by_side(jobs: int, do: Callable[[Board], Did], boards: Sequence[Board]) -> list[Did]:
+    """What it gives for each board; counted instructions don't depend on what else the machine does."""
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        return list(pool.map(do, boards))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def try_tasks(board: Board, tasks: Sequence[str], folder: Path, report: Report) -> None:
@@ -120,33 +126,45 @@ def try_tasks(board: Board, tasks: Sequence[str], folder: Path, report: Report) 
 
 
 def call(*words: str) -> Answer:
-    """One of edgebuild's own commands. What it says meanwhile goes to stderr."""
+    """One of edgebuild's own commands. What it says meanwhile goes to stderr.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
     done = subprocess.run([EDGEBUILD, *words, "--json"], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode == EXIT_INTERRUPTED:
+        raise KeyboardInterrupt
     return answer_of(done.returncode, json.loads(done.stdout) if done.stdout else {})
 
 
-def set_up(board: Board, report: Report) -> None:
-    """Once, and again on the board that stays up: that is quick, and changes nothing. The board has no network."""
-    words = ("devices", "setup", board.name, "--runtime", board.runtime)
+def set_up(board: Board, report: Report) -> Answer:
+    """Add it and set it up. It has no network."""
     started = time.monotonic()
-    first = call(*words)
+    call("devices", "add", board.name, "--virtual", board.cpu, "--transport", board.transport)
+    first = call("devices", "setup", board.name, "--runtime", board.runtime)
     report.add(f"{board.name}: setup", started, first_setup(board.cpu, first))
+    return first
+
+
+def look_again(board: Board, first: Answer, folder: Path, report: Report) -> None:
+    """While it stays up: set it up again, which is quick and changes nothing, and probe it."""
     call("devices", "up", board.name)
     again = []
     started = time.monotonic()
     for _ in range(2):
         began = time.monotonic()
-        again.append((call(*words), time.monotonic() - began))
+        again.append((call("devices", "setup", board.name, "--runtime", board.runtime), time.monotonic() - began))
     report.add(f"{board.name}: setup again", started, repeated_setup(first, again))
+    probe(board, folder, report)
+    call("devices", "down", board.name)
 
 
 def probe(board: Board, folder: Path, report: Report) -> None:
-    """What it is, by its own word, and a target file that passes the check. The board is up, and down afterwards."""
+    """What it is, by its own word, and a target file that passes the check."""
     started = time.monotonic()
     found = call("devices", "probe", board.name, "--write", "--project", str(folder / board.name))
     checked = call("targets", "check", str(found.result.get("file")))
     report.add(f"{board.name}: probe", started, probed(board.cpu, found, checked))
-    call("devices", "down", board.name)
 
 
 def release(board: Board, task: str, folder: Path, report: Report) -> Path | None:
