@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
-from edgebuild.bench.bench import Array, Bench
-from edgebuild.core.artifact import Part, Variant
+from edgebuild.bench.bench import Bench
 from edgebuild.core.digest import digest_json
 from edgebuild.core.errors import (
     EXIT_FAIL,
@@ -24,15 +20,14 @@ from edgebuild.core.errors import (
 from edgebuild.core.evidence import Payload
 from edgebuild.core.metric import Mode
 from edgebuild.core.profile import Judging, Profile
-from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.core.verdict import Verdict
 from edgebuild.devices.opening import open_device
+from edgebuild.golden import compare
 from edgebuild.judge.verdict import judge
-from edgebuild.models.preprocess import apply_steps
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.evidence import read_evidence
-from edgebuild.trial import choose, facts_of, model_files
+from edgebuild.trial import choose, facts_of
 
 State = Literal["ok", "broken", "not checked"]
 
@@ -94,7 +89,7 @@ def _golden(bundle: Bundle, target: Target | None, name: str | None) -> Check:
     try:
         with Bench(open_device(target, name), bundle.manifest.lineage.tools) as bench:
             found = [
-                _compare(bundle, part, variant, bench, target)
+                compare(bundle, part, variant, bench, target)
                 for part in bundle.manifest.parts
                 for variant in part.variants
             ]
@@ -104,66 +99,6 @@ def _golden(bundle: Bundle, target: Target | None, name: str | None) -> Check:
         return Check("golden", "broken", error.message)
     broken = any(not right for right, _ in found)
     return Check("golden", "broken" if broken else "ok", "; ".join(why for right, why in found if right is not broken))
-
-
-def _compare(bundle: Bundle, part: Part, variant: Variant, bench: Bench, target: Target) -> tuple[bool, str]:
-    """Whether a variant's answers to the golden inputs are right, and how far the farthest, or each wrong one, is."""
-    vectors, signature = golden_vectors(bundle), variant.signature or part.signature
-    inputs = _inputs(vectors, part.signature, signature)
-    names = tuple(spec.name for spec in signature.outputs)
-    outputs = bench.infer(part.runtime, model_files(bundle, variant), inputs, target.runtime_options, names)
-    allowed = bundle.manifest.golden.tolerance.get(variant.precision, 0.0)
-    farthest = []
-    for spec, output in zip(signature.outputs, outputs, strict=True):
-        wanted = vectors.get(f"expected/{variant.precision}/{spec.name}")
-        if wanted is None:
-            return False, f"{variant.precision}: no expected {spec.name}"
-        shares = _differences(apply_steps(output, signature.post.get(spec.name, ())), wanted)
-        wrong = [f"vector {n} by {share:.2g}" for n, share in enumerate(shares) if not share <= allowed]
-        if wrong:
-            of = f"of its range, where {allowed:.2g} is allowed"
-            return False, f"{variant.precision} {spec.name}: differs in {', '.join(wrong)} {of}"
-        farthest.append(max(shares, default=0.0))
-    most = max(farthest, default=0.0)
-    return True, f"{variant.precision} differs by {most:.2g} of its range at most, {allowed:.2g} is allowed"
-
-
-def _inputs(vectors: dict[str, Array], shared: Signature, own: Signature) -> dict[str, Array]:
-    """The golden inputs as a variant takes them: they are stored as the part's signature does."""
-    made = {}
-    for spec in own.inputs:
-        done, steps = shared.pre.get(spec.name, ()), own.pre.get(spec.name, ())
-        further = steps[len(done) :] if steps[: len(done)] == done else ()
-        made[spec.name] = apply_steps(vectors[f"input/{spec.name}"], further).astype(spec.dtype)
-    return made
-
-
-def _differences(found: Array, wanted: Array) -> list[float]:
-    """Of each vector, the largest absolute difference as a share of the expected range of all of them.
-
-    Infinite where there is no number, and in one entry for another shape.
-    """
-    if found.shape != wanted.shape:
-        return [float("inf")]
-    a, b = found.astype(np.float64), wanted.astype(np.float64)
-    width = float(np.ptp(b)) if b.size else 0.0
-    width = width or float(np.abs(b).max(initial=0.0)) or 1.0
-    far = np.where(np.isfinite(a), np.abs(a - b), np.inf)
-    rows = far.reshape(len(far), -1) if far.ndim and far.size else far.reshape(1, -1)
-    return [float(row.max(initial=0.0)) / width for row in rows]
-
-
-def golden_vectors(bundle: Bundle) -> dict[str, Array]:
-    """The arrays of the bundle's golden file by name.
-
-    Raises:
-        BundleError: it is no file of arrays.
-    """
-    try:
-        with np.load(io.BytesIO(bundle.read(bundle.manifest.golden.file)), allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError) as error:
-        raise BundleError(str(bundle.path), f"golden vectors can't be read: {error}") from error
 
 
 def _verdict(bundle: Bundle, profile: Profile | None) -> Check:

@@ -12,14 +12,29 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
+from board_rows import (
+    Answer,
+    Report,
+    answer_of,
+    first_setup,
+    probed,
+    released,
+    repeated_setup,
+    same_class,
+    scored,
+)
 
 from edgebuild.bench.bench import Bench
+from edgebuild.core.errors import EXIT_INTERRUPTED
 from edgebuild.devices.transports.local import open_local
 from edgebuild.models.data import load_samples
 from edgebuild.models.preprocess import apply_steps
@@ -36,9 +51,10 @@ TASKS = ("keyword_spotting", "image_classification", "visual_wake_words", "anoma
 SCORED = ("keyword_spotting", "image_classification")
 """The classifiers whose predictions on the board are held against this machine's."""
 
-AGREE = 0.99
-QUICK_S = 5.0
-NAMES = {"cortex-a76": "Cortex-A76", "cortex-a72": "Cortex-A72"}
+Did = TypeVar("Did")
+
+_SAMPLES = threading.Lock()
+"""A project's own code is run by one thread at a time: what it opens and prints is watched for the whole process."""
 
 
 @dataclass(frozen=True)
@@ -57,132 +73,108 @@ class Board:
         return f"{self.runtime}-{self.transport}"
 
 
+# Neighbours have other targets: tried side by side, they seldom wait for the same build.
 BOARDS = (
     Board("cortex-a76", "ssh", "onnxruntime", "raspberry-pi-5", scored=True),
-    Board("cortex-a76", "adb", "onnxruntime", "raspberry-pi-5"),
     Board("cortex-a72", "ssh", "litert", "arm64-litert"),
+    Board("cortex-a76", "adb", "onnxruntime", "raspberry-pi-5"),
     Board("cortex-a76", "adb", "litert", "arm64-litert", scored=True),
     Board("cortex-a76", "ssh", "tflite-runtime", "arm64-litert"),
     Board("cortex-a72", "adb", "tflite-runtime", "arm64-litert"),
 )
 
 
-@dataclass
-class Report:
-    """What was seen, a row each."""
-
-    rows: list[tuple[str, str, str, str]] = field(default_factory=list)
-    wrong: int = 0
-
-    def add(self, what: str, started: float, seen: str, *, right: bool) -> None:
-        """Keep a row and print it."""
-        row = ("ok" if right else "WRONG", what, seen, f"{time.monotonic() - started:.1f} s")
-        self.wrong += not right
-        self.rows.append(row)
-        print("  ".join(row), flush=True)
-
-    def table(self) -> str:
-        """All rows, in columns."""
-        widths = [max(len(row[column]) for row in self.rows) for column in (0, 1, 2)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + f"  {row[3]}"
-            for row in self.rows
-        )
-
-
 def main() -> int:
-    """Every board in turn; 1 if something does not hold."""
+    """Every board; 1 if something does not hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--boards", nargs="+", choices=[board.name for board in BOARDS])
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="boards tried side by side")
     options = parser.parse_args()
+    boards = [board for board in BOARDS if options.boards is None or board.name in options.boards]
     report = Report()
     with tempfile.TemporaryDirectory(prefix="edgebuild-") as temporary:
         folder = Path(temporary)
         os.environ["EDGEBUILD_DEVICES"] = str(folder / "devices")
-        for board in BOARDS:
-            if options.boards is None or board.name in options.boards:
-                try_board(board, options.tasks, folder, report)
+        try:
+            firsts = side_by_side(options.jobs, lambda board: set_up(board, report), boards)
+            for board, first in zip(boards, firsts, strict=True):  # one after another: it is timed
+                look_again(board, first, folder, report)
+            side_by_side(options.jobs, lambda board: try_tasks(board, options.tasks, folder, report), boards)
+        finally:
+            for board in boards:
+                call("devices", "remove", board.name)
     print(f"\n{report.table()}\n\n{len(report.rows)} checked, {report.wrong} wrong")
-    return 1 if report.wrong or not report.rows else 0
+    return 1 if report.wrong else 0
 
 
-def try_board(board: Board, tasks: list[str], folder: Path, report: Report) -> None:
-    """Add it, set it up twice, probe it, release every task on it, and remove it."""
-    call("devices", "add", board.name, "--virtual", board.cpu, "--transport", board.transport)
+def side_by_side(jobs: int, do: Callable[[Board], Did], boards: Sequence[Board]) -> list[Did]:
+    """What it gives for each board; counted instructions don't depend on what else the machine does."""
+    pool = ThreadPoolExecutor(jobs)
     try:
-        set_up(board, report)
-        probe(board, folder, report)
-        for task in tasks:
-            bundle = release(board, task, folder, report)
-            if board.scored and task in SCORED and bundle is not None:
-                score(board, task, bundle, folder, report)
+        return list(pool.map(do, boards))
     finally:
-        call("devices", "remove", board.name)
+        pool.shutdown(cancel_futures=True)
 
 
-def call(*words: str) -> tuple[int, dict[str, Any]]:
-    """One of edgebuild's own commands: its exit code and its document. What it says meanwhile goes to stderr."""
+def try_tasks(board: Board, tasks: Sequence[str], folder: Path, report: Report) -> None:
+    """Release every task on a board that is set up, and score it there."""
+    for task in tasks:
+        bundle = release(board, task, folder, report)
+        if board.scored and task in SCORED and bundle is not None:
+            score(board, task, bundle, folder, report)
+
+
+def call(*words: str) -> Answer:
+    """One of edgebuild's own commands. What it says meanwhile goes to stderr.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
     done = subprocess.run([EDGEBUILD, *words, "--json"], stdout=subprocess.PIPE, text=True, check=False)
-    document = json.loads(done.stdout) if done.stdout else {}
-    return done.returncode, document.get("result") or {}
+    if done.returncode == EXIT_INTERRUPTED:
+        raise KeyboardInterrupt
+    return answer_of(done.returncode, json.loads(done.stdout) if done.stdout else {})
 
 
-def set_up(board: Board, report: Report) -> None:
-    """Once, and again on the board that stays up: that is quick, and changes nothing. The board has no network."""
-    words = ("devices", "setup", board.name, "--runtime", board.runtime)
+def set_up(board: Board, report: Report) -> Answer:
+    """Add it and set it up. It has no network."""
     started = time.monotonic()
-    code, first = call(*words)
-    right = code == 0 and first["changed"] is True
-    report.add(f"{board.name}: setup", started, f"{board.cpu}, exit {code}, {_packages(first)}", right=right)
+    call("devices", "add", board.name, "--virtual", board.cpu, "--transport", board.transport)
+    first = call("devices", "setup", board.name, "--runtime", board.runtime)
+    report.add(f"{board.name}: setup", started, first_setup(board.cpu, first))
+    return first
+
+
+def look_again(board: Board, first: Answer, folder: Path, report: Report) -> None:
+    """While it stays up: set it up again, which is quick and changes nothing, and probe it."""
     call("devices", "up", board.name)
-    times = []
+    again = []
+    started = time.monotonic()
     for _ in range(2):
-        started = time.monotonic()
-        code, again = call(*words)
-        times.append(time.monotonic() - started)
-        right = right and code == 0 and again["changed"] is False and again["environment"] == first["environment"]
-    right = right and min(times) < QUICK_S
-    seen = f"exit {code}, changed {again.get('changed')}, {min(times):.1f} s (under {QUICK_S:g} s)"
-    report.add(f"{board.name}: setup again", started, seen, right=right)
-
-
-def _packages(result: dict[str, Any]) -> str:
-    wheels = result.get("wheels", [])
-    return ", ".join(f"{wheel['name']} {wheel['version']}" for wheel in wheels[:6])
+        began = time.monotonic()
+        again.append((call("devices", "setup", board.name, "--runtime", board.runtime), time.monotonic() - began))
+    report.add(f"{board.name}: setup again", started, repeated_setup(first, again))
+    probe(board, folder, report)
+    call("devices", "down", board.name)
 
 
 def probe(board: Board, folder: Path, report: Report) -> None:
-    """What it is, by its own word, and a target file that passes the check. The board is up, and down afterwards."""
+    """What it is, by its own word, and a target file that passes the check."""
     started = time.monotonic()
-    code, found = call("devices", "probe", board.name, "--write", "--project", str(folder / board.name))
-    cores = found.get("hardware", {}).get("clusters")
-    checked, _ = call("targets", "check", str(found.get("file"))) if code == 0 else (code, {})
-    seen = f"exit {code}, {cores}, target {found.get('target')}, targets check exits {checked}"
-    report.add(f"{board.name}: probe", started, seen, right=(checked, cores) == (0, [f"1x {NAMES[board.cpu]}"]))
-    call("devices", "down", board.name)
+    found = call("devices", "probe", board.name, "--write", "--project", str(folder / board.name))
+    checked = call("targets", "check", str(found.result.get("file")))
+    report.add(f"{board.name}: probe", started, probed(board.cpu, found, checked))
 
 
 def release(board: Board, task: str, folder: Path, report: Report) -> Path | None:
     """Build, verify and gate on the board by the project's own budgets; the bundle if there is one."""
     started, out = time.monotonic(), folder / f"{board.name}-{task}"
     project = f"{ROOT}/examples/mlperf_tiny/{task}.toml"
-    code, found = call("release", project, "-t", board.target, "-o", str(out), "--device", board.name)
-    each = (found.get("targets") or [{}])[0]
-    golden = next((check for check in each.get("checks", []) if check["check"] == "golden"), {})
-    lines = {line["budget"]["metric"]: line for line in (each.get("verdict") or {}).get("lines", [])}
-    counted = lines.get("instructions", {})
-    right = (code, golden.get("state"), counted.get("outcome"), counted.get("decides")) == (0, "ok", "PASS", True)
-    seen = f"exit {code}, golden {golden.get('state')}: {golden.get('why')}; instructions {_counts(counted)}"
-    seen += f" {each['error']}" if each.get("error") else ""
-    report.add(f"{board.name}: release {task} for {board.target}", started, seen, right=right)
-    return Path(each["bundle"]) if each.get("bundle") else None
-
-
-def _counts(line: dict[str, Any]) -> str:
-    if line.get("low") is None:
-        return "not counted"
-    return f"{line['low']:,.0f} to {line['high']:,.0f}, at most {line['budget']['limit']:,.0f}"
+    found = call("release", project, "-t", board.target, "-o", str(out), "--device", board.name)
+    report.add(f"{board.name}: release {task} for {board.target}", started, released(found))
+    bundle = (found.result.get("targets") or [{}])[0].get("bundle")
+    return Path(bundle) if bundle else None
 
 
 def score(board: Board, task: str, bundle: Path, folder: Path, report: Report) -> None:
@@ -190,11 +182,10 @@ def score(board: Board, task: str, bundle: Path, folder: Path, report: Report) -
     started, answers = time.monotonic(), folder / f"{board.name}-{task}.npz"
     project = ROOT / "examples/mlperf_tiny" / f"{task}.toml"
     words = ("eval", str(bundle), "--project", str(project), "--device", board.name, "--output", str(answers))
-    code, _ = call(*words)
-    shares = agreement(bundle, project, answers) if code == 0 else {}
-    seen = ", ".join(f"{name} {same} of {count} as here" for name, (same, count) in shares.items())
-    right = bool(shares) and all(same >= AGREE * count and count >= 100 for same, count in shares.values())
-    report.add(f"{board.name}: eval {task}", started, f"exit {code}, {seen}", right=right)
+    code = call(*words).code
+    with _SAMPLES:
+        shares = agreement(bundle, project, answers) if code == 0 else {}
+    report.add(f"{board.name}: eval {task}", started, scored(code, shares))
 
 
 def agreement(bundle_path: Path, project_path: Path, answers: Path) -> dict[str, tuple[int, int]]:
@@ -210,9 +201,8 @@ def agreement(bundle_path: Path, project_path: Path, answers: Path) -> dict[str,
             signature = variant.signature or part.signature
             inputs, name = prepare_inputs(samples, signature), signature.outputs[0].name
             here = bench.infer(part.runtime, model_files(bundle, variant), inputs, target.runtime_options, [name])[0]
-            mine = apply_steps(here, signature.post.get(name, ())).reshape(len(samples), -1).argmax(1)
-            theirs = there[f"{variant.precision}/{name}"].reshape(len(samples), -1).argmax(1)
-            same[variant.precision] = (int((mine == theirs).sum()), len(samples))
+            mine = apply_steps(here, signature.post.get(name, ()))
+            same[variant.precision] = same_class(mine, there[f"{variant.precision}/{name}"])
     return same
 
 

@@ -12,11 +12,11 @@ LIMIT_S = 60.0
 _POLL_S = 0.05
 
 
-def eventually(holds: Callable[[], object], what: str) -> None:
-    """Wait until something holds; fail if it does not in ``LIMIT_S`` seconds."""
-    ends = time.monotonic() + LIMIT_S
+def eventually(holds: Callable[[], object], what: str, seconds: float = LIMIT_S) -> None:
+    """Wait until something holds; fail if it does not in that time."""
+    ends = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < ends, f"not so after {LIMIT_S:g} s: {what}"
+        assert time.monotonic() < ends, f"not so after {seconds:g} s: {what}"
         time.sleep(_POLL_S)
 
 

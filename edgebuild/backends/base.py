@@ -39,6 +39,32 @@ class Exported:
     signature: Signature
 
 
+@dataclass(frozen=True)
+class Cut:
+    """A quantized model taken apart at the integer tensors between its layers.
+
+    Attributes:
+        whole: the model, with tensor N as a further output ``Cut.shown(N)``.
+        apart: the same outputs, each computed from the integer tensors nearest before it, which are further inputs
+            ``Cut.given(N)``: given what ``whole`` computes, it computes the same.
+        names: what the tensors are called in the model.
+    """
+
+    whole: Files
+    apart: Files
+    names: tuple[str, ...]
+
+    @staticmethod
+    def shown(number: int) -> str:
+        """The output that shows a tensor."""
+        return f"cut_{number}"
+
+    @staticmethod
+    def given(number: int) -> str:
+        """The input that stands for a tensor."""
+        return f"given_{number}"
+
+
 class Backend(Protocol):
     """What a runtime's module offers.
 
@@ -92,6 +118,10 @@ class Backend(Protocol):
 
     def float_operators(self, files: Files) -> tuple[RuntimeOp, ...]:
         """The compute operators of a quantized model that still run in float."""
+        ...
+
+    def cut(self, files: Files) -> Cut | None:
+        """A model taken apart at its integer tensors; None where this runtime's files don't tell them."""
         ...
 
 

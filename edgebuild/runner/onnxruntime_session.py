@@ -39,8 +39,9 @@ def _options(threads: int) -> Any:
 def _opened(path: str, threads: int) -> Any:
     """A session whose sums of 8-bit products don't clip, as those of u8 and s8 do at 16 bits on x86 without VNNI.
 
-    There it multiplies u8 by u8 instead. Where it can't (1.32 fails if two layers share a weight), it computes the
-    integers in float, each operator by itself. On other processors the setting changes nothing.
+    There it multiplies u8 by u8 instead (``kOrtSessionOptionsAvx2PrecisionMode`` in
+    onnxruntime_session_options_config_keys.h): right answers come first. Where it can't (1.32 fails if two layers
+    share a weight), it computes the integers in float, each operator by itself. Other processors don't heed it.
     """
     import onnxruntime
 

@@ -1,5 +1,6 @@
 """LiteRT (TensorFlow Lite): litert-torch's converter, ai-edge-quantizer."""
 
+from edgebuild.backends.litert.cut import cut
 from edgebuild.backends.litert.export import adopt, export
 from edgebuild.backends.litert.graph import float_operators, is_quantized, observe, operators
 from edgebuild.backends.litert.quantize import quantize, weight_grid
@@ -13,6 +14,7 @@ __all__ = [
     "DISTRIBUTIONS",
     "FOREIGN",
     "adopt",
+    "cut",
     "export",
     "float_operators",
     "is_quantized",

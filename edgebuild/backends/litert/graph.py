@@ -21,7 +21,7 @@ def operators(files: Files) -> tuple[RuntimeOp, ...]:
     computed = {index for operator in graph.operators for index in operator.outputs} | set(graph.inputs)
 
     def names(indices: Iterable[int]) -> tuple[str, ...]:
-        return tuple(_tensor_name(graph, index) for index in indices if index in computed)
+        return tuple(tensor_name(graph, index) for index in indices if index in computed)
 
     return tuple(
         RuntimeOp(
@@ -39,7 +39,7 @@ def operators(files: Files) -> tuple[RuntimeOp, ...]:
 def is_quantized(files: Files) -> bool:
     """Whether any tensor is stored or computed in scaled integers."""
     graph = read(first(files)).subgraphs[0]
-    return any(_scaled(tensor) for tensor in graph.tensors)
+    return any(scaled(tensor) for tensor in graph.tensors)
 
 
 def float_operators(files: Files) -> tuple[RuntimeOp, ...]:
@@ -47,11 +47,12 @@ def float_operators(files: Files) -> tuple[RuntimeOp, ...]:
     from ai_edge_litert import schema_py_generated as schema
 
     graph = read(first(files)).subgraphs[0]
-    floats = {_tensor_name(graph, i) for i, t in enumerate(graph.tensors) if t.type == schema.TensorType.FLOAT32}
+    floats = {tensor_name(graph, i) for i, t in enumerate(graph.tensors) if t.type == schema.TensorType.FLOAT32}
     return tuple(op for op in operators(files) if op.compute and op.outputs[0] in floats)
 
 
-def _scaled(tensor: Any) -> bool:
+def scaled(tensor: Any) -> bool:
+    """Whether a tensor of the object form holds integers with a scale."""
     return (
         tensor.quantization is not None and tensor.quantization.scale is not None and len(tensor.quantization.scale) > 0
     )
@@ -77,13 +78,13 @@ def observe(files: Files, samples: Iterable[Tensors]) -> Iterator[dict[str, np.n
         for name, value in sample.items():
             interpreter.set_tensor(slots[name], value)
         interpreter.invoke()
-        yield {_tensor_name(graph, index): _real(interpreter, graph, index) for index in sorted(wanted)}
+        yield {tensor_name(graph, index): _real(interpreter, graph, index) for index in sorted(wanted)}
 
 
 def _real(interpreter: Any, graph: Any, index: int) -> np.ndarray:
     value: np.ndarray = interpreter.get_tensor(index).copy()
     quantization = graph.tensors[index].quantization
-    if not _scaled(graph.tensors[index]) or len(quantization.scale) != 1:
+    if not scaled(graph.tensors[index]) or len(quantization.scale) != 1:
         return value
     real: np.ndarray = (value.astype(np.float32) - quantization.zeroPoint[0]) * np.float32(quantization.scale[0])
     return real
@@ -99,7 +100,8 @@ def _input_slots(interpreter: Any) -> dict[str, int]:
     return slots
 
 
-def _tensor_name(graph: Any, index: int) -> str:
+def tensor_name(graph: Any, index: int) -> str:
+    """What a tensor of the object form is called."""
     name: bytes = graph.tensors[index].name
     return name.decode(errors="replace")
 

@@ -1,5 +1,6 @@
 """ONNX Runtime: torch's ONNX exporter, onnxruntime's QDQ quantizer."""
 
+from edgebuild.backends.onnxruntime.cut import cut
 from edgebuild.backends.onnxruntime.export import adopt, export
 from edgebuild.backends.onnxruntime.graph import float_operators, is_quantized, observe, operators
 from edgebuild.backends.onnxruntime.quantize import quantize, weight_grid
@@ -13,6 +14,7 @@ __all__ = [
     "DISTRIBUTIONS",
     "FOREIGN",
     "adopt",
+    "cut",
     "export",
     "float_operators",
     "is_quantized",

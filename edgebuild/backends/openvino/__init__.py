@@ -2,6 +2,7 @@
 
 import sys
 
+from edgebuild.backends.openvino.cut import cut
 from edgebuild.backends.openvino.export import adopt, export
 from edgebuild.backends.openvino.graph import float_operators, is_quantized, observe, operators
 from edgebuild.backends.openvino.quantize import quantize, weight_grid
@@ -18,6 +19,7 @@ __all__ = [
     "DISTRIBUTIONS",
     "FOREIGN",
     "adopt",
+    "cut",
     "export",
     "float_operators",
     "is_quantized",

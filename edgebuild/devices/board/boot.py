@@ -17,6 +17,7 @@ from pathlib import Path
 from edgebuild.core.base import Frozen
 from edgebuild.core.errors import DeviceError
 from edgebuild.devices.board import keeper
+from edgebuild.devices.board.greeting import Greeting
 from edgebuild.devices.board.image import Image, boards_folder
 from edgebuild.devices.board.keys import CONFIG, HOST, make_keys, write_config
 from edgebuild.devices.board.qemu import Disk, Ports, Spec, qemu_command
@@ -27,7 +28,6 @@ from edgebuild.store.scratch import Claim, claim, is_held, remove, sweep
 BOOT_SECONDS = 300.0
 """How long a board may take until its ssh daemon answers; 3 to 5 s are usual, on an idle machine."""
 
-_GREETING_SECONDS = 2.0
 _OFF_SECONDS = 30.0
 _TRIES = 3
 _POLL = 0.1
@@ -163,26 +163,12 @@ def _launch(held: Claim, *, stay: bool) -> subprocess.Popen[bytes] | None:
 
 def _await_answer(running: Running) -> str:
     """Wait until the ssh daemon greets; returns what is wrong, if it does not."""
-    began = time.monotonic()
-
-    def answers() -> bool:
-        patience = max(_GREETING_SECONDS, (time.monotonic() - began) / 5)  # a slow board is asked less often
-        return not running.is_up() or _greets(running.ports.ssh, patience)
-
-    if _await(answers, BOOT_SECONDS) and running.is_up():
+    greeting = Greeting(running.ports.ssh)
+    if _await(lambda: not running.is_up() or greeting.came(), BOOT_SECONDS) and running.is_up():
         return ""
     logs = [running.folder / "console", running.folder / "qemu-system-aarch64.log"]
     said = "\n".join(_tail(log) for log in logs).strip() or "it said nothing"
     return f"it ended: {said}" if not running.is_up() else f"no answer after {BOOT_SECONDS:g} s: {said}"
-
-
-def _greets(port: int, seconds: float) -> bool:
-    """QEMU takes the connection at once; only the greeting shows that the board is there."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=seconds) as line:
-            return line.recv(8).startswith(b"SSH-2.0")
-    except OSError:
-        return False
 
 
 def _shut_down(running: Running) -> bool:

@@ -20,7 +20,7 @@ from edgebuild.devices.lock import is_held
 from edgebuild.store.bundle import open_bundle
 from edgebuild.store.devices import find_device, save_device
 from edgebuild.store.evidence import evidence_path, read_evidence
-from tests.waiting import eventually
+from waiting import eventually
 
 NAME = "pi"
 PROFILES = {"one": 1, "two": 2}

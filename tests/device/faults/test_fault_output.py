@@ -6,7 +6,7 @@ import pytest
 from desk import Desk
 
 from edgebuild.bench import session
-from tests.waiting import eventually
+from waiting import eventually
 
 pytestmark = [pytest.mark.device, pytest.mark.serial]
 
