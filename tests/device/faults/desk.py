@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from waiting import eventually
+
 from edgebuild.cli.main import main
 from edgebuild.core.measurement import Measurement
 from edgebuild.devices.board.image import boards_folder
@@ -20,7 +22,6 @@ from edgebuild.devices.lock import is_held
 from edgebuild.store.bundle import open_bundle
 from edgebuild.store.devices import find_device, save_device
 from edgebuild.store.evidence import evidence_path, read_evidence
-from waiting import eventually
 
 NAME = "pi"
 PROFILES = {"one": 1, "two": 2}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from desk import Desk
+from waiting import eventually
 
 from edgebuild.bench import session
-from waiting import eventually
 
 pytestmark = [pytest.mark.device, pytest.mark.serial]
 
