@@ -30,10 +30,12 @@ class WeightGrid(Frozen):
     Attributes:
         steps: of every layer but those of ``depthwise``.
         depthwise: of depthwise convolutions.
+        least: the smallest extreme that a channel is given, as a share of the largest channel's.
     """
 
     steps: float = 127
     depthwise: float = 127
+    least: float = 0
 
 
 class QuantPlan(Frozen):

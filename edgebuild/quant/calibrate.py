@@ -122,7 +122,7 @@ def _simulate(state: _State, node: Node, look_up: LookUp, count: int) -> list[An
         weight = state.program.state_dict[layer.weight].detach()
         depthwise = layer.groups > 1 and weight.shape[1] == 1
         steps = state.grid.depthwise if depthwise else state.grid.steps
-        weight = quantize_weight(weight, state.scheme, steps)
+        weight = quantize_weight(weight, state.scheme, steps, state.grid.least)
 
     def replaced(argument: Node, sample: int) -> Any:
         if argument.name in state.simulated:

@@ -38,15 +38,17 @@ def grid(limits: Range, symmetric: bool) -> tuple[float, int]:
     return scale, round(-limits.low / scale)
 
 
-def quantize_weight(weight: torch.Tensor, scheme: Int8Scheme, steps: float) -> torch.Tensor:
+def quantize_weight(weight: torch.Tensor, scheme: Int8Scheme, steps: float, least: float = 0) -> torch.Tensor:
     """Round a weight to symmetric s8, one scale an output channel (axis 0) or one in all, and back.
 
     Args:
-        steps: from zero to the extreme, as in a ``WeightGrid``.
+        steps, least: as in a ``WeightGrid``. Where steps are not whole, each channel's extreme is a tie; ties go to
+            zero, as OpenVINO rounds most of them.
     """
     axes = tuple(range(1, weight.ndim)) if scheme.weight_granularity == "per_channel" else tuple(range(weight.ndim))
-    scale = weight.abs().amax(dim=axes, keepdim=True).clamp_min(1e-12) / steps
-    return (weight / scale).round() * scale
+    extreme = weight.abs().amax(dim=axes, keepdim=True)
+    scale = extreme.clamp_min(max(1e-12, least * float(extreme.max()))) / steps
+    return (weight.abs() / scale - 0.5).ceil().copysign(weight) * scale
 
 
 def pick_range(sample: np.ndarray, low: float, high: float, setting: QuantSetting, symmetric: bool) -> Range:

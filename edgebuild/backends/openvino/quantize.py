@@ -50,8 +50,11 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
 
 
 def weight_grid(scheme: Int8Scheme) -> WeightGrid:
-    """NNCF halves the range of 255 levels where products saturate, but not of depthwise convolutions."""
-    return WeightGrid(steps=63.5) if scheme.dot_product == "saturating" else WeightGrid()
+    """NNCF halves the range of 255 levels where products saturate, but not of depthwise convolutions.
+
+    No channel's range is under a hundredth of the largest one's (``fix_zero_filters_symmetric`` of nncf 3.4).
+    """
+    return WeightGrid(steps=63.5 if scheme.dot_product == "saturating" else 127, least=0.01)
 
 
 def _zeros(model: Any) -> dict[str, np.ndarray]:
