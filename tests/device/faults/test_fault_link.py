@@ -13,7 +13,7 @@ from edgebuild.cli.main import main
 from edgebuild.devices import ssh_link
 from tests.contract.loopback_sshd import Wire
 
-pytestmark = [pytest.mark.device, pytest.mark.serial]
+pytestmark = [pytest.mark.device, pytest.mark.serial, pytest.mark.long]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from waiting import eventually
 
 from edgebuild.bench import session
 
-pytestmark = [pytest.mark.device, pytest.mark.serial]
+pytestmark = [pytest.mark.device, pytest.mark.serial, pytest.mark.long]
 
 
 def test_garbage_for_an_answer(up: Desk) -> None:

@@ -14,7 +14,7 @@ from desk import Desk, boots, copied, qemu
 from edgebuild.core.errors import EXIT_INTERRUPTED
 from edgebuild.devices.board.up import board_up
 
-pytestmark = [pytest.mark.device, pytest.mark.serial]
+pytestmark = [pytest.mark.device, pytest.mark.serial, pytest.mark.long]
 
 
 def test_the_board_is_powered_off_in_a_run(off: Desk, shelf: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from edgebuild.core.artifact import ModelFile
 from edgebuild.core.digest import digest_bytes
 from edgebuild.store.bundle import open_bundle, write_bundle
 
-pytestmark = [pytest.mark.device, pytest.mark.serial]
+pytestmark = [pytest.mark.device, pytest.mark.serial, pytest.mark.long]
 OLD = "1.22.1"
 """An onnxruntime that reads ONNX files up to version 10 of their format."""
 
