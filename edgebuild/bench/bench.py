@@ -157,6 +157,8 @@ class Bench:
             place = Path(folder) / "outputs.npz"
             self.execute(request, files, inputs, timeout_s=INFER_SECONDS, outputs=place)
             named = _read_outputs(self.device.name, place)
+        if outputs and len(named) != len(outputs):
+            raise DeviceError(self.device.name, f"a run answers {len(named)} outputs", expected=f"{len(outputs)}")
         if outputs and set(outputs) == {name for name, _ in named}:
             return [dict(named)[name] for name in outputs]
         return [value for _, value in named]

@@ -155,6 +155,7 @@ def _decide(
     candidate, rejected = pick.candidate, list(pick.rejected)
     shared.scorer.begin(candidate.converted, shared.golden, here(target))
     quality = _report(shared, target, candidate.converted, exact)
+    shared.scorer.outputs(candidate.converted, shared.golden, here(target))  # what was begun is kept, offered or not
     speed: Speed | None = None
     reason = pick.refusal
     if not reason and target.is_host:
