@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import torch
 
 _STEPS = 255
+_INTEGERS = 254
+"""Steps of symmetric s8, from -127 to 127."""
 _MSE_GRID = np.linspace(0.35, 1.0, 27)
 """Shares of the min-max range that are tried; the best usually lies well inside (Nagel et al. 2021, section 3.1)."""
 
@@ -42,13 +44,14 @@ def quantize_weight(weight: torch.Tensor, scheme: Int8Scheme, steps: float, leas
     """Round a weight to symmetric s8, one scale an output channel (axis 0) or one in all, and back.
 
     Args:
-        steps, least: as in a ``WeightGrid``. Where steps are not whole, each channel's extreme is a tie; ties go to
-            zero, as OpenVINO rounds most of them.
+        steps, least: as in a ``WeightGrid``. Where steps are not whole, each channel's extreme is a tie, and what it
+            becomes hangs on the last bit of float32: so this is computed as OpenVINO's FakeQuantize does.
     """
     axes = tuple(range(1, weight.ndim)) if scheme.weight_granularity == "per_channel" else tuple(range(weight.ndim))
     extreme = weight.abs().amax(dim=axes, keepdim=True)
-    scale = extreme.clamp_min(max(1e-12, least * float(extreme.max()))) / steps
-    return (weight.abs() / scale - 0.5).ceil().copysign(weight) * scale
+    high = extreme.clamp_min(max(1e-12, least * float(extreme.max()))) * (_INTEGERS / 2 / steps)
+    level = ((weight + high) / (2 * high) * _INTEGERS).round() - _INTEGERS / 2
+    return level * (2 * high / _INTEGERS)
 
 
 def pick_range(sample: np.ndarray, low: float, high: float, setting: QuantSetting, symmetric: bool) -> Range:
