@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from edgebuild.core.errors import BuildError
+from edgebuild.core.interrupts import raise_if_interrupted
 from edgebuild.core.origin import RuntimeOp
 from edgebuild.core.plan import Range, WeightGrid
 from edgebuild.core.signature import Signature
@@ -154,6 +155,7 @@ def quiet(stage: str) -> Iterator[None]:
         except (BuildError, KeyboardInterrupt):
             raise
         except Exception as error:
+            raise_if_interrupted()
             log.seek(0)
             tail = log.read()[-500:].decode(errors="replace").strip()
             root = _root(error)

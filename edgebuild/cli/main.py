@@ -17,8 +17,8 @@ from typing import NoReturn
 import typer
 
 from edgebuild.cli import app, console
-from edgebuild.cli.interrupts import interrupts_heard
 from edgebuild.core.errors import ConfigError, EdgebuildError, Interrupted
+from edgebuild.core.interrupts import interrupts_heard
 
 _COLLECT_AFTER = 100_000
 """New objects between collections, Python's own being 700: torch and its exporters make millions that stay."""

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from edgebuild.core.digest import Digest, digest_bytes
 from edgebuild.core.errors import ConfigError, EdgebuildError
+from edgebuild.core.interrupts import raise_if_interrupted
 from edgebuild.store.collect import SINCE, Freed, Stats, collect, take_stock
 from edgebuild.store.digests import FileDigests
 from edgebuild.store.entry import INDEX, Entry, files_folder, load_entry, seal_entry
@@ -76,6 +77,7 @@ class Cache:
             try:
                 files_folder(folder).mkdir()
                 make(files_folder(folder))
+                raise_if_interrupted()
                 seal_entry(folder, key, stage)
             except OSError as error:
                 if not is_full(error):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ import pytest
 
 from edgebuild.core.digest import digest_bytes
 from edgebuild.core.errors import BuildError, ConfigError
+from edgebuild.core.interrupts import interrupts_heard
 from edgebuild.store import cache as cache_module
 from edgebuild.store import scratch
 from edgebuild.store.cache import Cache, default_cache
@@ -79,6 +82,19 @@ def test_failed_make_leaves_nothing(tmp_path: Path) -> None:
         cache.produce(KEY, "export", fail)
     assert cache.get(KEY) is None
     assert not [name for _, _, names in os.walk(tmp_path) for name in names if name == "model.onnx"]
+
+
+def test_what_an_interrupt_may_have_spoilt_is_not_kept(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+
+    def spoilt(folder: Path) -> None:
+        write_two(folder)
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt), interrupts_heard():
+        cache.produce(KEY, "export", spoilt)
+    assert cache.get(KEY) is None
 
 
 @pytest.mark.parametrize("damage", ["truncate", "delete", "index", "index bytes", "link", "foreign"])

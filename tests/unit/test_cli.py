@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from pydantic_core import to_json
 from waiting import LIMIT_S
 
 from edgebuild.cli import app, console
@@ -189,6 +191,29 @@ def test_an_interrupt_in_a_finalizer_still_ends_the_command(
     assert main(["doctor"]) == 130
     assert time.monotonic() - begun < LIMIT_S, "its sleep was not broken off"
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_interrupt_that_a_library_takes_for_its_own_failure_ends_the_command(
+    answer: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def reply(_json: bool) -> int:
+        to_json(object(), fallback=lambda _: signal.raise_signal(signal.SIGINT))
+        return 0
+
+    answer.reply = reply  # type: ignore[attr-defined]
+    assert main(["doctor"]) == 130
+    assert "internal error" not in capsys.readouterr().err
+
+
+def test_an_interrupt_that_a_library_swallows_ends_the_command(answer: ModuleType) -> None:
+    def reply(_json: bool) -> int:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return 0
+
+    answer.reply = reply  # type: ignore[attr-defined]
+    assert main(["doctor"]) == 130
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 TOO_LATE = """
