@@ -7,9 +7,8 @@ import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from edgebuild.bench.bench import Array, Bench
+from edgebuild.bench.bench import Bench
+from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.metric import Budget, Kind, parse_budget
 from edgebuild.core.profile import Profile

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgebuild import __version__
 from edgebuild.bench.bench import Bench, now
+from edgebuild.core.array import Array
 from edgebuild.core.artifact import Part, Precision, Quality, Variant
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.evidence import VariantQuality, record_of
@@ -16,7 +17,7 @@ from edgebuild.core.target import Target
 from edgebuild.devices.opening import open_device
 from edgebuild.models.data import load_samples
 from edgebuild.models.preprocess import apply_steps
-from edgebuild.models.samples import Array, Samples, input_specs, prepare_inputs
+from edgebuild.models.samples import Samples, input_specs, prepare_inputs
 from edgebuild.models.score import quality
 from edgebuild.models.scorers import load_scorer
 from edgebuild.store.arrays import save_arrays

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from edgebuild.bench.bench import Array, Bench
+from edgebuild.bench.bench import Bench
+from edgebuild.core.array import Array, np
 from edgebuild.core.artifact import Artifact, Part, Variant
 from edgebuild.core.errors import BundleError
 from edgebuild.core.origin import OriginMap

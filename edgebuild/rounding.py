@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from edgebuild.backends import find_backend
 from edgebuild.backends.base import Cut, quiet
-from edgebuild.bench.bench import Array, Bench
+from edgebuild.bench.bench import Bench
+from edgebuild.core.array import Array, np
 from edgebuild.core.errors import BuildError, EdgebuildError, ModelRejected
 from edgebuild.core.target import RuntimeOptions
 from edgebuild.devices.transports.local import open_local

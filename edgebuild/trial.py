@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from edgebuild import __version__
-from edgebuild.bench.bench import Array, Bench, now
+from edgebuild.bench.bench import Bench, now
 from edgebuild.bench.exact import counts_instructions, exact_run, with_fixed_seed
 from edgebuild.bench.guard import cool_down, judged_by
+from edgebuild.core.array import Array, np
 from edgebuild.core.artifact import Part, Quality, Variant
 from edgebuild.core.digest import digest_json
 from edgebuild.core.errors import ConfigError

@@ -13,8 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
+from edgebuild.core.array import Tensors, np
 from edgebuild.core.errors import BuildError
 from edgebuild.core.interrupts import raise_if_interrupted
 from edgebuild.core.origin import RuntimeOp
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
 
 Files = Mapping[str, bytes]
 """A runtime's model: file names to bytes. The first is the one the runtime opens."""
-
-Tensors = Mapping[str, np.ndarray]
-"""Tensors of one sample by name, batch dimension included."""
 
 
 @dataclass(frozen=True)

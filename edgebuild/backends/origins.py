@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
+from edgebuild.core.array import np
 from edgebuild.core.origin import OriginMap, RuntimeOp, SourceNode
 
 TOLERANCE = 2e-3

@@ -11,12 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeGuard
 
-import numpy as np
-import numpy.typing as npt
-
 from edgebuild.bench.blame import refuse, refuse_other_version
 from edgebuild.bench.runners.base import Crash
 from edgebuild.bench.session import Session, runner_for
+from edgebuild.core.array import Array, np
 from edgebuild.core.errors import DeviceError, ModelRejected
 from edgebuild.core.measurement import Environment, Memory, Run
 from edgebuild.core.metric import Mode
@@ -26,7 +24,6 @@ from edgebuild.core.wire import Request, Response
 from edgebuild.devices.base import Device
 from edgebuild.store.arrays import stored_npz
 
-Array = npt.NDArray[np.generic]
 Files = Mapping[str, bytes]
 """A model's files by name, the one that the runtime opens first."""
 Inputs = Mapping[str, Array]

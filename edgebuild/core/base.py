@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict
 class Frozen(BaseModel):
     """An immutable value: unknown fields are refused, NaN and infinity too."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=(), defer_build=True
+    )
 
     def canonical_json(self) -> bytes:
         """UTF-8 JSON with sorted keys and no spaces: equal values give equal bytes."""

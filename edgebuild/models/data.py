@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
+from edgebuild.core.array import Array, Integers, np
 from edgebuild.core.digest import Digest, digest_json
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import DataSource, InputSpec
@@ -27,8 +25,6 @@ __all__ = [
     "source_state",
     "split_selection",
 ]
-
-Array = npt.NDArray[np.generic]
 
 
 def load_samples(
@@ -114,7 +110,7 @@ def refuse_overlap(first: Samples, second: Samples, names: tuple[str, str] = ("o
         )
 
 
-def _split_keys(samples: Samples) -> npt.NDArray[np.int64]:
+def _split_keys(samples: Samples) -> Integers:
     """A number per sample; equal for samples that share a group or their data, directly or through others."""
     parent = list(range(len(samples)))
 
@@ -140,7 +136,7 @@ def _samples(arrays: dict[str, Array], specs: Mapping[str, InputSpec], subject: 
     return full if limit is None else full.take(range(min(limit, len(full))))
 
 
-def _integers(array: Array | None) -> npt.NDArray[np.int64] | None:
+def _integers(array: Array | None) -> Integers | None:
     """Integers as int64; anything else as it is, for the check that refuses it."""
     if array is None or array.dtype.kind not in "iub":
         return array  # type: ignore[return-value]

@@ -14,6 +14,7 @@ import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from edgebuild.core.array import np
 from edgebuild.core.digest import Digest
 from edgebuild.core.errors import BuildError, ConfigError, EdgebuildError
 from edgebuild.models import entry_key
@@ -212,10 +213,8 @@ def _user_modules(before: dict[str, types.ModuleType]) -> dict[str, Path | None]
 
 def _seed() -> None:
     """Start the global random numbers at one place, so that two builds of one project agree."""
-    import numpy as np
-
     random.seed(0)
-    np.random.seed(0)  # noqa: NPY002 - the global one is what users' code draws from
+    np.random.seed(0)  # the global one is what users' code draws from
     if "torch" in sys.modules:
         import torch
 

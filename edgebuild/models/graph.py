@@ -9,9 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
+from edgebuild.core.array import Array, np
 from edgebuild.core.digest import Digest
 from edgebuild.core.origin import SourceNode
 from edgebuild.core.project import InputSpec
@@ -26,7 +24,6 @@ from edgebuild.models.nodes import source_nodes, strip_folders
 if TYPE_CHECKING:
     import torch
 
-Array = npt.NDArray[np.generic]
 _MODEL, _INFO = "model.pt2", "info.json"
 
 

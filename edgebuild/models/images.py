@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
+from edgebuild.core.array import Integers, Pixels, np
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Resize
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
-Pixels = npt.NDArray[np.uint8]
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -64,7 +61,7 @@ def read_image(file: Path, resize: Resize | None) -> Pixels:
     return np.asarray(_resized(upright, resize, file) if resize else upright, np.uint8)
 
 
-def read_labels(path: Path, files: list[Path]) -> npt.NDArray[np.int64]:
+def read_labels(path: Path, files: list[Path]) -> Integers:
     """The labels of image files from a CSV of (file, label); a heading and further columns are allowed.
 
     Raises:

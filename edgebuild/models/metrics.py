@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from statistics import NormalDist
 
-import numpy as np
-import numpy.typing as npt
+from edgebuild.core.array import Array, Floats, Integers, np
 
-Array = npt.NDArray[np.generic]
-Floats = npt.NDArray[np.float64]
 SQNR_LIMIT = 200.0
 """Decibels: equal outputs have no noise; they are given this."""
 
@@ -22,7 +19,7 @@ def wilson(hits: int, count: int, confidence: float = 0.95) -> tuple[float, floa
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def auc(scores: Floats, labels: npt.NDArray[np.int64]) -> float:
+def auc(scores: Floats, labels: Integers) -> float:
     """The area under the ROC curve, 0 to 1: how often a positive scores above a negative, ties counting half.
 
     Mann and Whitney's U over n₁·n₀, from average ranks (Hanley and McNeil 1982).
@@ -36,9 +33,7 @@ def auc(scores: Floats, labels: npt.NDArray[np.int64]) -> float:
     return (rank_sum - ones * (ones + 1) / 2) / (ones * zeros)
 
 
-def resampled_aucs(
-    columns: tuple[Floats, ...], labels: npt.NDArray[np.int64], resamples: int, seed: int
-) -> npt.NDArray[np.float64]:
+def resampled_aucs(columns: tuple[Floats, ...], labels: Integers, resamples: int, seed: int) -> Floats:
     """AUCs of score columns over bootstrap resamples, the same resample for each column: (resamples, columns).
 
     Units are drawn with replacement within each class, so that both classes are always there.

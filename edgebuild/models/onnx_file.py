@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from edgebuild.core.array import np
 from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.project import ModelSource
 from edgebuild.core.signature import TensorSpec

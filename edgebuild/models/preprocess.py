@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numpy as np
-import numpy.typing as npt
-
+from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.signature import (
     Cast,
@@ -19,8 +17,6 @@ from edgebuild.core.signature import (
     Step,
     Transpose,
 )
-
-Array = npt.NDArray[np.generic]
 
 
 def apply_steps(array: Array, steps: Iterable[Step], subject: str = "pre") -> Array:

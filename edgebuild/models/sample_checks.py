@@ -5,15 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
-import numpy as np
-import numpy.typing as npt
-
+from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Shape
 from edgebuild.models.samples import Samples, prepare_chunks
 
-Array = npt.NDArray[np.generic]
 RESERVED = ("labels", "groups")
 
 

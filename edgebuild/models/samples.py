@@ -9,17 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
+from edgebuild.core.array import Array, Integers, np
 from edgebuild.core.digest import Digest
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Signature
 from edgebuild.models.preprocess import apply_steps, cast
 
-Array = npt.NDArray[np.generic]
-IntArray = npt.NDArray[np.int64]
 _FILE = "samples.npz"
 _CHUNK = 64
 
@@ -35,13 +31,13 @@ class Samples:
     """
 
     inputs: dict[str, Array]
-    labels: IntArray | None = None
-    groups: IntArray | None = None
+    labels: Integers | None = None
+    groups: Integers | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
 
-    def take(self, indices: Sequence[int] | IntArray) -> Samples:
+    def take(self, indices: Sequence[int] | Integers) -> Samples:
         """The samples at some indices, in that order."""
         chosen = np.asarray(indices, np.int64)
         return Samples(

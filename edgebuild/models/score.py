@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
+from edgebuild.core.array import Array, Booleans, Floats, Indices, Integers, np
 from edgebuild.core.artifact import Quality
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import MetricName
@@ -15,8 +13,6 @@ from edgebuild.models.metrics import auc, resampled_aucs, sqnr_db, wilson
 from edgebuild.models.samples import Samples
 from edgebuild.models.scorers import Scorer, load_scorer, own_score, reconstruction_mse
 
-Array = npt.NDArray[np.generic]
-Floats = npt.NDArray[np.float64]
 RESAMPLES = 2000
 
 __all__ = ["Scorer", "Scores", "check_labels", "load_scorer", "quality", "reconstruction_mse", "score"]
@@ -32,15 +28,15 @@ class Scores:
         values: one score, for auc.
     """
 
-    labels: npt.NDArray[np.int64]
-    classes: npt.NDArray[np.int64] | None = None
+    labels: Integers
+    classes: Integers | None = None
     values: Floats | None = None
 
     @property
-    def correct(self) -> npt.NDArray[np.bool_]:
+    def correct(self) -> Booleans:
         """Which units have the right class."""
         assert self.classes is not None
-        right: npt.NDArray[np.bool_] = self.classes == self.labels
+        right: Booleans = self.classes == self.labels
         return right
 
 
@@ -122,7 +118,7 @@ def check_labels(metric: MetricName, samples: Samples, classes: int | None = Non
         raise _mismatch(int(labels.max()), classes)
 
 
-def _labels(metric: MetricName, samples: Samples) -> npt.NDArray[np.int64]:
+def _labels(metric: MetricName, samples: Samples) -> Integers:
     if samples.labels is None:
         raise ConfigError(
             "[data]",
@@ -145,7 +141,7 @@ def _mismatch(label: int, classes: int) -> ConfigError:
     )
 
 
-def _units(samples: Samples) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _units(samples: Samples) -> tuple[Indices, Indices]:
     """For each unit its first sample, and for each sample its unit."""
     if samples.groups is None:
         every = np.arange(len(samples), dtype=np.intp)
@@ -160,7 +156,7 @@ def _units(samples: Samples) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]
     return first, units
 
 
-def _average(rows: Floats, units: npt.NDArray[np.intp]) -> Floats:
+def _average(rows: Floats, units: Indices) -> Floats:
     count = int(units.max()) + 1
     if count == len(rows):
         return rows[np.argsort(units)]

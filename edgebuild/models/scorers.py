@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
+from edgebuild.core.array import Array, Floats, np
 from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.models.entry import call_entry
 from edgebuild.store.cache import Cache
 
-Array = npt.NDArray[np.generic]
-Floats = npt.NDArray[np.float64]
 Scorer = Callable[[Mapping[str, Array], Sequence[Array]], Floats]
 """From the model's inputs by name and its outputs in order, each (N, …), to one score a sample, (N,)."""
 RECONSTRUCTION = "reconstruction_mse"

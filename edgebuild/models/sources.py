@@ -6,17 +6,13 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
+from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import DataSource, InputSpec
 from edgebuild.models.entry import call_entry, is_entry
 from edgebuild.models.images import image_files, read_images, read_labels
 from edgebuild.models.paths import given
 from edgebuild.store.cache import Cache
-
-Array = npt.NDArray[np.generic]
 
 
 def read_source(

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypedDict
 
-import numpy as np
-import numpy.typing as npt
-
+from edgebuild.core.array import np
 from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.project import ModelSource
 from edgebuild.models.blame import short_text
@@ -19,8 +17,8 @@ IDENTIFIER = b"TFL3"
 class _Detail(TypedDict):
     name: str
     index: int
-    shape: npt.NDArray[np.int32]
-    shape_signature: npt.NDArray[np.int32]
+    shape: np.ndarray
+    shape_signature: np.ndarray
     dtype: type[np.generic]
 
 

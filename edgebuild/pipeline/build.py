@@ -58,7 +58,7 @@ def build_target(shared: Material, target: Target, place: Path, archive: bool = 
 
 def _check(shared: Material, target: Target, exact: Converted, samples: DataSet) -> tuple[OriginMap, Parity]:
     """Trace a float artifact's operators and compare its outputs with the source model's."""
-    origins = trace(shared.road, shared.folded, exact, samples.samples.inputs)
+    origins = trace(shared.road, shared.folded, exact, samples)
     outputs = shared.scorer.outputs(exact, samples, here(target))
     return origins, check(shared.road, exact, origins, outputs, shared.scorer.reference(samples))
 

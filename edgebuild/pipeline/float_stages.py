@@ -9,10 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from edgebuild.backends import find_backend
 from edgebuild.backends.base import Backend, Exported, Files
+from edgebuild.core.array import np
 from edgebuild.core.artifact import Parity
 from edgebuild.core.digest import Digest, Json
 from edgebuild.core.errors import BuildError
@@ -186,26 +185,20 @@ def load_outputs(entry: Entry) -> list[np.ndarray]:
         return [stored[f"output_{i}"] for i in range(len(stored.files))]
 
 
-def trace(road: Road, source: Source, converted: Converted, samples: dict[str, np.ndarray]) -> OriginMap:
+def trace(road: Road, source: Source, converted: Converted, samples: DataSet) -> OriginMap:
     """Which source nodes each operator of a float artifact came from.
 
     Args:
-        samples: raw inputs; the first one is run through both graphs.
+        samples: the first one is run through both graphs.
     """
     stage = Stage(f"trace {converted.runtime}", (*_ORIGIN, f"backends/{converted.runtime}"), (), on_cpu=True)
 
     def make(folder: Path) -> None:
-        origins = _trace(source, converted, samples)
+        origins = _trace(source, converted, samples.samples.inputs)
         (folder / "origins.json").write_text(origins.model_dump_json(indent=1), encoding="utf-8")
 
-    inputs = {"model": source.digest, "artifact": converted.entry.content, "sample": _first_digest(samples)}
+    inputs = {"model": source.digest, "artifact": converted.entry.content, "samples": samples.digest}
     return OriginMap.model_validate_json(road.step(stage, "float32", inputs, make).read("origins.json"))
-
-
-def _first_digest(samples: dict[str, np.ndarray]) -> Digest:
-    from edgebuild.models.samples import Samples
-
-    return Samples({name: value[:1] for name, value in samples.items()}).digest
 
 
 def _trace(source: Source, converted: Converted, samples: dict[str, np.ndarray]) -> OriginMap:

@@ -12,8 +12,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
-
+from edgebuild.core.array import np
 from edgebuild.core.digest import Json
 from edgebuild.core.signature import Normalize, Signature, Step, Transpose
 from edgebuild.pipeline.sources import DataSet, Sets, Source

@@ -10,9 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from edgebuild.backends import find_backend
+from edgebuild.core.array import np
 from edgebuild.core.artifact import LayerError
 from edgebuild.core.digest import Json, digest_json
 from edgebuild.core.errors import BuildError

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from edgebuild import __version__
 from edgebuild.backends import find_backend
+from edgebuild.core.array import np
 from edgebuild.core.artifact import (
     Artifact,
     Golden,

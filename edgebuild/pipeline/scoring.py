@@ -8,8 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from edgebuild.core.array import np
 from edgebuild.core.artifact import Quality, Speed
 from edgebuild.core.digest import Digest, Json, digest_json
 from edgebuild.core.errors import BuildError, DeviceError, ModelRejected

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from edgebuild.core.array import np
 from edgebuild.core.errors import BuildError
 from edgebuild.core.plan import QuantPlan, Range, WeightGrid
 from edgebuild.core.profile import QuantSetting

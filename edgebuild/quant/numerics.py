@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from edgebuild.core.array import np
 from edgebuild.core.plan import Range
 from edgebuild.core.profile import QuantSetting
 from edgebuild.core.target import Int8Scheme

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-
+from edgebuild.core.array import np
 from edgebuild.core.origin import OriginMap
 from edgebuild.core.plan import QuantPlan, Range
 from edgebuild.quant.numerics import pick_range

@@ -7,18 +7,16 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
+from edgebuild.core.array import Array, np
 from edgebuild.store.files import write_atomic
 
 
-def save_arrays(place: Path, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+def save_arrays(place: Path, arrays: Mapping[str, Array]) -> None:
     """Write an .npz file, over an older one. Errors as for ``write_atomic``."""
     write_atomic(place, stored_npz(arrays))
 
 
-def stored_npz(arrays: Mapping[str, npt.NDArray[np.generic]]) -> bytes:
+def stored_npz(arrays: Mapping[str, Array]) -> bytes:
     """An .npz file: the same bytes for the same arrays in the same order."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

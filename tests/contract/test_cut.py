@@ -8,7 +8,8 @@ from road_by_hand import plan_of, walk_case, write_int8
 
 from edgebuild.backends import backend_names, find_backend
 from edgebuild.backends.base import Cut, Exported
-from edgebuild.bench.bench import Array, Bench
+from edgebuild.bench.bench import Bench
+from edgebuild.core.array import Array
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Int8Scheme, RuntimeOptions
 from edgebuild.devices.transports.local import open_local

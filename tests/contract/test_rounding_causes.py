@@ -12,7 +12,8 @@ import pytest
 from test_cut import OPTIONS, int8_case
 
 from edgebuild.backends.base import Exported
-from edgebuild.bench.bench import Array, Bench, Files, Inputs, Placed
+from edgebuild.bench.bench import Bench, Files, Inputs, Placed
+from edgebuild.core.array import Array
 from edgebuild.core.artifact import Golden, Lineage, Manifest, ModelFile, Part, Variant
 from edgebuild.core.device import DeviceEntry
 from edgebuild.core.digest import digest_bytes

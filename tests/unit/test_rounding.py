@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgebuild.bench.bench import Array
+from edgebuild.core.array import Array
 from edgebuild.rounding import Layers, judge_layers
 
 NAMES = ("first", "second", "scores")

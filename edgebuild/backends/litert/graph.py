@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
-
-from edgebuild.backends.base import Files, Tensors
+from edgebuild.backends.base import Files
 from edgebuild.backends.litert.flatbuffer import operator_kind, read
+from edgebuild.core.array import Tensors, np
 from edgebuild.core.origin import RuntimeOp
 
 _NO_COMPUTE = frozenset(["QUANTIZE", "DEQUANTIZE", "RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS", "CAST", "SHAPE"])

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-import numpy as np
-
 from edgebuild.backends.base import Exported, quiet
 from edgebuild.backends.litert.export import FILE, boundary_steps
 from edgebuild.backends.litert.graph import first
+from edgebuild.core.array import np
 from edgebuild.core.errors import BuildError
 from edgebuild.core.plan import Range, WeightGrid
 from edgebuild.core.target import Int8Scheme

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
-from edgebuild.backends.base import Files, Tensors
+from edgebuild.backends.base import Files
+from edgebuild.core.array import Tensors, np
 from edgebuild.core.origin import RuntimeOp
 
 _MOVES = ("Constant", "Identity", "Cast", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Shape")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-import numpy as np
-
 from edgebuild.backends.base import Exported, float_boundary, quiet
 from edgebuild.backends.onnxruntime.export import FILE, canonical_bytes
 from edgebuild.backends.onnxruntime.graph import first
+from edgebuild.core.array import np
 from edgebuild.core.plan import Range, WeightGrid
 from edgebuild.core.target import Int8Scheme
 

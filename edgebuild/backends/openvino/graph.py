@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
-
-from edgebuild.backends.base import Files, Tensors
+from edgebuild.backends.base import Files
 from edgebuild.backends.openvino.export import from_files
+from edgebuild.core.array import Tensors, np
 from edgebuild.core.origin import RuntimeOp
 
 EXACT = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import numpy as np
-
 from edgebuild.backends.base import Exported, float_boundary, quiet
 from edgebuild.backends.openvino.export import from_files, to_files
 from edgebuild.backends.openvino.graph import tensor_name
+from edgebuild.core.array import np
 from edgebuild.core.plan import Range, WeightGrid
 from edgebuild.core.target import Int8Scheme
 
