@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, inf, log
+from math import inf
 
 from edgebuild.core.intervals import median_bounds
 
@@ -17,20 +16,6 @@ All looks together may err in 5 % of cases.
 """
 
 ERROR = 0.05
-
-
-def order_of(block: int, sides: Sequence[str]) -> list[str]:
-    """The sides in an order drawn for this block, and back again: a drift during the block cancels out.
-
-    The order is drawn, because one that is always the same beats against whatever is periodic. The seed is the block.
-    """
-    there = random.Random(block).sample(sorted(sides), len(sides))
-    return there + there[::-1]
-
-
-def ratio_of(over: Sequence[float], under: Sequence[float]) -> float:
-    """The ratio of the geometric means of one block's times."""
-    return exp(sum(map(log, over)) / len(over) - sum(map(log, under)) / len(under))
 
 
 @dataclass(frozen=True)

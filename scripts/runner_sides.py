@@ -21,7 +21,7 @@ from edgebuild.core.errors import DeviceError
 from edgebuild.core.metric import Mode
 from edgebuild.core.wire import Request
 
-WARM_UP, SAMPLES = 20, 300
+WARM_UP, SAMPLES = 20, 700
 _SECONDS = 120.0
 _HERE = Path(__file__).parent
 _CONFIG = {"CPU": {"INFERENCE_NUM_THREADS": "1", "INFERENCE_PRECISION_HINT": "f32"}}
@@ -103,7 +103,9 @@ def _said(script: str, words: list[str]) -> subprocess.CompletedProcess[str]:
     """
     command = [sys.executable, str(_HERE / script), *words]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_SECONDS, start_new_session=True
+        )
     except subprocess.TimeoutExpired as error:
         raise DeviceError(script, f"took longer than {_SECONDS:g} s", transient=True) from error
     if done.returncode != 0:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+import subprocess
+import sys
+from collections.abc import Callable
 from math import exp, inf
 from pathlib import Path
 
@@ -22,22 +26,51 @@ def _scripts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SCRIPTS))
 
 
-def test_the_order_goes_there_and_back_and_is_drawn_anew_for_each_block() -> None:
-    from runner_ratio import order_of
+def counting(place: Path, seconds: float) -> Callable[[], float]:
+    """A process that writes down when it is on, for so many seconds of processor time; gives back its own number."""
+    code = (
+        "import sys, time\n"
+        "with open(sys.argv[1], 'w') as out:\n"
+        "    while time.process_time() < float(sys.argv[2]):\n"
+        "        print(time.monotonic(), file=out)\n"
+    )
 
-    orders = [order_of(block, ["a", "b", "c"]) for block in range(50)]
-    assert all(order == order[::-1] and sorted(order[:3]) == ["a", "b", "c"] for order in orders)
-    assert len({tuple(order) for order in orders}) == 6
-    assert orders == [order_of(block, ["c", "a", "b"]) for block in range(50)]
+    def timing() -> float:
+        argv = [sys.executable, "-c", code, str(place), str(seconds)]
+        return float(subprocess.run(argv, check=True, start_new_session=True).returncode)
+
+    return timing
 
 
-def test_a_drift_within_a_block_cancels_out() -> None:
-    from runner_ratio import order_of, ratio_of
+def test_two_processes_by_turns_are_never_on_at_once(tmp_path: Path) -> None:
+    from runner_turns import by_turns
 
-    taken: dict[str, list[float]] = {"a": [], "b": []}
-    for place, name in enumerate(order_of(3, list(taken))):
-        taken[name].append(1000.0 * 1.1**place * (1.5 if name == "a" else 1.0))
-    assert ratio_of(taken["a"], taken["b"]) == pytest.approx(1.5)
+    places = [tmp_path / "first", tmp_path / "second"]
+    assert by_turns(counting(places[0], 0.4), counting(places[1], 0.4), 0.0) == (0.0, 0.0)
+    moments = [(float(line), place.name) for place in places for line in place.read_text().split()]
+    names = [name for _, name in sorted(moments)]
+    changes = sum(a != b for a, b in itertools.pairwise(names))
+    assert changes >= 4, "they did not take turns"
+    assert changes <= len(names) / 100, "they were on at once"
+
+
+def test_the_one_that_starts_up_more_slowly_is_ahead(tmp_path: Path) -> None:
+    from runner_turns import by_turns
+
+    first, second = tmp_path / "first", tmp_path / "second"
+    by_turns(counting(first, 0.1), counting(second, 1.0), 0.6)
+    assert float(second.read_text().split()[0]) < float(first.read_text().split()[0])
+
+
+def test_by_turns_an_error_comes_through_and_the_other_process_goes(tmp_path: Path) -> None:
+    from runner_turns import _children, by_turns
+
+    def fails() -> float:
+        raise DeviceError("it", "fails")
+
+    with pytest.raises(DeviceError, match="fails"):
+        by_turns(fails, counting(tmp_path / "other", 0.2), 0.0)
+    assert not _children()
 
 
 def test_the_bounds_are_the_order_statistics_of_the_sign_test() -> None:
