@@ -129,13 +129,9 @@ def _version(package: str) -> str | None:
 
 def _cpu_features() -> tuple[str, ...]:
     """Those of the features that matter to int8 which the kernel reports; none where there is no /proc/cpuinfo."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ()
-    line = next((line for line in text.splitlines() if line.lower().startswith(("flags", "features"))), "")
-    flags = set(line.partition(":")[2].split())
-    return tuple(feature for feature in _FEATURES if feature in flags)
+    from edgebuild.store.processor import processor_features
+
+    return tuple(feature for feature in _FEATURES if feature in processor_features())
 
 
 def _existing(path: Path) -> Path:

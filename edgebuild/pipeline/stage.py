@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edgebuild.core.digest import Digest, Json, digest_bytes, digest_json
+from edgebuild.core.digest import Digest, Json, digest_json
 from edgebuild.core.errors import BuildError
 from edgebuild.core.profile import Profile
 from edgebuild.core.project import Project
 from edgebuild.store.cache import Cache
 from edgebuild.store.entry import Entry
+from edgebuild.store.processor import processor_fields
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _OWN = ("pipeline/sources.py", "pipeline/float_stages.py", "pipeline/int8_stages.py", "pipeline/scoring.py")
@@ -131,12 +132,8 @@ def tool_version(distribution: str) -> str:
 @functools.cache
 def cpu_digest() -> Digest:
     """Of the processor's model and features: the same numbers come out only on the same kind."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return digest_bytes(platform.processor().encode())
-    kept = sorted({line for line in lines if line.split("\t")[0].strip() in ("model name", "flags", "Features")})
-    return digest_bytes("\n".join(kept).encode())
+    kept = {value for name, value in processor_fields() if name in ("model name", "flags", "Features")}
+    return digest_json([*sorted(kept or {platform.processor()})])
 
 
 @functools.cache

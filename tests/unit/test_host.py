@@ -41,7 +41,7 @@ def test_weights_are_kept_to_7_bits_where_this_machine_clips(
     monkeypatch: pytest.MonkeyPatch, target: str, features: str, expected: str | None
 ) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(host, "_features", lambda: frozenset(features.split()))
+    monkeypatch.setattr(host, "processor_features", lambda: frozenset(features.split()))
     scheme = int8_scheme(find_target(target))
     assert scheme is not None
     assert scheme.dot_product == expected

@@ -21,6 +21,7 @@ from edgebuild.core.device import LOCAL, DeviceEntry
 from edgebuild.core.errors import DeviceError
 from edgebuild.devices.base import COPY_SECONDS, ISOLATED, OUTPUT_KEPT, Completed, Device, Hear, deaf
 from edgebuild.devices.remote import place_in
+from edgebuild.store.processor import processor_fields
 
 
 class LocalTransport:
@@ -163,9 +164,4 @@ def open_local(entry: DeviceEntry | None = None) -> Device:
 
 def _cpu() -> str:
     """The processor's own name, where the kernel tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return "unknown"
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model")))
-    return next(names, "unknown")
+    return next((value for name, value in processor_fields() if name in ("model name", "Model")), "unknown")
