@@ -123,11 +123,11 @@ def too_slow(device: str, what: str, timeout_s: float) -> DeviceError:
     return DeviceError(device, found, fix="see what keeps it busy or stands in its way, then try again", transient=True)
 
 
-def endless(device: str) -> DeviceError:
+def endless(device: str, fix: str = "") -> DeviceError:
     """The error for a program that says more than any of ours."""
     return DeviceError(
         device, f"a run said more than {SAID_LIMIT >> 20} MiB and was ended", expected="output that ends",
-        fix=f"see that its Python is the one of edgebuild devices setup {device}",
+        fix=fix or f"see that its Python is the one of edgebuild devices setup {device}",
     )  # fmt: skip
 
 

@@ -171,8 +171,21 @@ def test_a_link_cut_in_a_run_leaves_nothing(sshd: Sshd, wire: Wire) -> None:
     assert raised.value.transient
     eventually(lambda: not sleeping(mark), "the run has ended")
     eventually(lambda: not folders(sshd), "the work folder is gone")
-    with pytest.raises(DeviceError):
+    with pytest.raises(DeviceError, match="the link was lost"):
         device.transport.run(["true"], timeout_s=60)
+    with pytest.raises(DeviceError, match="the link was lost"):
+        device.transport.push(Path(__file__), "after")
+    device.close()
+
+
+@pytest.mark.serial
+def test_a_link_cut_between_two_copies(sshd: Sshd, wire: Wire) -> None:
+    device = connect(sshd, f"127.0.0.1:{wire.port}")
+    device.transport.push(Path(__file__), "before")
+    wire.cut()
+    with pytest.raises(DeviceError, match="the link was lost") as raised:
+        device.transport.push(Path(__file__), "after")
+    assert raised.value.transient
     device.close()
 
 

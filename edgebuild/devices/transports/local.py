@@ -20,7 +20,7 @@ from typing import IO
 from edgebuild.core.device import LOCAL, DeviceEntry
 from edgebuild.core.errors import DeviceError
 from edgebuild.devices.base import COPY_SECONDS, ISOLATED, OUTPUT_KEPT, Completed, Device, Hear, deaf
-from edgebuild.devices.remote import place_in
+from edgebuild.devices.remote import Tail, endless, place_in
 from edgebuild.store.processor import processor_fields
 
 
@@ -43,14 +43,17 @@ class LocalTransport:
         try:
             assert process.stdout is not None
             assert process.stderr is not None
-            tails = (_Tail(process.stdout, hear), _Tail(process.stderr, hear))
+            streams = (_Stream(process, process.stdout, hear), _Stream(process, process.stderr, hear))
             _wait(process, timeout_s)
         except subprocess.TimeoutExpired as error:
             raise DeviceError(LOCAL, f"a run took longer than {timeout_s:g} s and was ended", transient=True) from error
         finally:
             _end(process)
             self._running.remove(process)
-        return Completed(process.returncode, *(tail.text() for tail in tails))
+        said = [stream.tail() for stream in streams]
+        if any(tail.endless for tail in said):
+            raise endless(LOCAL, fix="see that the program named for this machine is a Python")
+        return Completed(process.returncode, *(tail.text() for tail in said))
 
     def _start(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
         with self._open():
@@ -107,23 +110,25 @@ class LocalTransport:
         return place
 
 
-class _Tail:
-    """Reads a stream to its end in a thread and keeps the last part."""
+class _Stream:
+    """Reads one of a process's streams to its end, in a thread; a process that says too much is killed."""
 
-    def __init__(self, stream: IO[bytes], hear: Hear) -> None:
-        self._stream, self._hear, self._kept = stream, hear, b""
+    def __init__(self, process: subprocess.Popen[bytes], stream: IO[bytes], hear: Hear) -> None:
+        self._process, self._stream, self._tail = process, stream, Tail(hear)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
         with contextlib.suppress(OSError, ValueError), self._stream:
-            while part := os.read(self._stream.fileno(), OUTPUT_KEPT):
-                self._kept = (self._kept + part)[-OUTPUT_KEPT:]
-                self._hear(part.decode("utf-8", "replace"))
+            while not self._tail.endless and (part := os.read(self._stream.fileno(), OUTPUT_KEPT)):
+                self._tail.add(part)
+        if self._tail.endless:
+            _kill(self._process)
 
-    def text(self) -> str:
+    def tail(self) -> Tail:
+        """What was read, once all is."""
         self._thread.join(5)
-        return self._kept.decode("utf-8", "replace")
+        return self._tail
 
 
 def _link(local: Path, place: Path) -> None:
@@ -147,10 +152,14 @@ def _wait(process: subprocess.Popen[bytes], timeout_s: float) -> None:
     process.wait(max(0.1, end - time.monotonic()))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of the process group; the leader is reaped."""
+def _kill(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of the process group; the leader is reaped."""
+    _kill(process)
     process.wait()
 
 

@@ -125,6 +125,7 @@ class SshTransport:
             asyncssh.ChannelOpenError,
             asyncssh.DisconnectError,
             asyncssh.SFTPConnectionLost,
+            asyncssh.SFTPNoConnection,
             ConnectionError,
         ) as error:
             raise lost(self.name, f"the link was lost while {what} went on: {error}") from error
@@ -185,6 +186,8 @@ class SshTransport:
                         while block := here.read(_BLOCK):
                             await there.write(block)
                             rest -= len(block)
+            except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
+                raise
             except asyncssh.SFTPError as error:
                 room = await self._room(files)
                 with contextlib.suppress(asyncssh.SFTPError):

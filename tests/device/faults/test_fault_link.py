@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from desk import Desk, boots
+from waiting import eventually
 
 from edgebuild.cli.main import main
 from edgebuild.devices import ssh_link
@@ -48,6 +50,13 @@ def test_the_link_is_cut_in_the_middle_of_a_run(
     up.takes_up(kept)
 
 
+def shows_another_key(port: str, known: str) -> bool:
+    """Whether the board answers, and with a key that is not among those known."""
+    asked = ["ssh-keyscan", "-t", "ed25519", "-p", port, "127.0.0.1"]
+    words = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
+    return bool(words) and words[-1] not in known
+
+
 def test_the_host_key_has_changed(spoiled: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a board that edgebuild booted, which is booted anew; and of one whose key the user knows."""
     up, kept = spoiled, spoiled.evidence()
@@ -56,6 +65,7 @@ def test_the_host_key_has_changed(spoiled: Desk, tmp_path: Path, monkeypatch: py
     anew = "rm /run/keys/host; ssh-keygen -q -t ed25519 -N '' -f /run/keys/host; kill -HUP $(cat /run/sshd.pid)"
     known = (folder / "known_hosts").read_bytes()
     up.shell(anew)
+    eventually(lambda: shows_another_key(port, known.decode()), "the board does not answer with its new key")
     said = up.bench()
     said.blames_the_device("host key of [127.0.0.1]", "has changed", "SHA256:", "edgebuild devices down pi")
 
