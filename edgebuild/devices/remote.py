@@ -185,11 +185,11 @@ class Tail:
 def opened(transport: Transport, entry: DeviceEntry) -> Device:
     """A device on a transport that is open: it is asked what it is, and closed if it does not say."""
     try:
-        machine = transport.run(["uname", "-m"], timeout_s=SHORT_S).stdout
-        cpuinfo = transport.run(["cat", "/proc/cpuinfo"], timeout_s=SHORT_S).stdout
+        told = transport.run(["sh", "-c", "uname -m; cat /proc/cpuinfo"], timeout_s=SHORT_S).stdout
     except BaseException:
         transport.close()
         raise
+    machine, _, cpuinfo = told.partition("\n")
     return Device(entry.name, identity(entry.name, machine, cpuinfo), transport, (entry.python or "python3", *ISOLATED))
 
 
