@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from results_table import render
 
 from edgebuild.core.artifact import Manifest
 from edgebuild.core.errors import worst_exit
+from edgebuild.core.target import dot_product
 from edgebuild.store.bundle import open_bundle
+from edgebuild.store.processor import processor_features, processor_fields
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,7 +37,6 @@ def tabulate(section: str, introduction: str, projects: Sequence[str]) -> int:
     if not os.environ.get("EDGEBUILD_DATA"):
         print("EDGEBUILD_DATA is not set; set it to the folder that holds the data sets", file=sys.stderr)
         return 2
-    started = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
         out: Path = options.out or Path(temporary)
         codes = [build(project, out / Path(project).stem) for project in projects]
@@ -43,7 +44,7 @@ def tabulate(section: str, introduction: str, projects: Sequence[str]) -> int:
     if not manifests:
         print("no bundle was built", file=sys.stderr)
         return worst_exit(codes) or 3
-    text = f"{introduction}\n{render(manifests)}\n\nTook {time.monotonic() - started:.0f} s."
+    text = f"{introduction}\n{render(manifests)}\n\n{machine()}"
     print(text)
     replace_section(options.results, section, text)
     return worst_exit(codes)
@@ -64,6 +65,13 @@ def error_of(document: str) -> str:
         return str(json.loads(document).get("error", ""))
     except (ValueError, AttributeError):
         return document.strip()
+
+
+def machine() -> str:
+    """What the times and the ratios hold for: an int8 model's speed hangs on how the processor sums products."""
+    name = next((value for key, value in processor_fields() if key in ("model name", "Model")), "an unknown processor")
+    how = dot_product(platform.machine(), processor_features())
+    return f"On {platform.machine()}, {name}; its int8 dot product: {how}."
 
 
 def read_manifests(out: Path) -> list[Manifest]:
