@@ -153,14 +153,19 @@ class Desk:
     def restart(self) -> None:
         """Restart the board, as its reset button would, and wait until it answers again."""
         identity = "cat /proc/sys/kernel/random/boot_id"
-        soon = "(sleep 1; echo b > /proc/sysrq-trigger) < /dev/null > /dev/null 2>&1 &"
-        before = self.shell(f"{identity}; sync; {soon}")
+        before = self.shell(f"{identity}; sync")
+        assert self._lost("echo b > /proc/sysrq-trigger; sleep 600").returncode == 255
 
         def anew() -> bool:
-            done = subprocess.run([*self._ssh(), identity], capture_output=True, text=True, check=False, timeout=300)
+            done = self._lost(identity)
             return done.returncode == 0 and done.stdout != before
 
         eventually(anew, "the board does not come back", seconds=180)
+
+    def _lost(self, script: str) -> subprocess.CompletedProcess[str]:
+        """Run a script over a link that may be lost meanwhile, which is noticed: ssh ends with 255 then."""
+        alive = ("-o", "ServerAliveInterval=3", "-o", "ServerAliveCountMax=5")
+        return subprocess.run([*self._ssh(*alive), script], capture_output=True, text=True, check=False, timeout=300)
 
     def put(self, place: str, data: bytes) -> None:
         """Write a file on the board that may be executed."""
@@ -215,9 +220,9 @@ class Desk:
             watch.kill()
             watch.communicate()
 
-    def _ssh(self) -> list[str]:
+    def _ssh(self, *options: str) -> list[str]:
         config = self.config or boots()[0] / "ssh_config"
-        return ["ssh", "-F", str(config), "-o", "ConnectTimeout=10", "board"]
+        return ["ssh", "-F", str(config), "-o", "ConnectTimeout=10", *options, "board"]
 
 
 def boots() -> list[Path]:
