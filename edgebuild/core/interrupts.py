@@ -21,9 +21,9 @@ _heard = threading.Event()
 def interrupts_heard() -> Iterator[None]:
     """While inside, Ctrl-C is remembered, and what then ends the block, be it well, ends it as KeyboardInterrupt.
 
-    An interrupt raised inside a native library's callback comes out as that library's own error (pydantic, protobuf
-    and onnxruntime do so), or not at all. One that Python cannot raise, because a finalizer or a weak reference's
-    callback runs, goes to ``sys.unraisablehook``; it is sent once more.
+    An interrupt raised inside a native library's callback may come out as that library's own error, as from pydantic's
+    serializer, or not at all. One that Python cannot raise, because a finalizer or a weak reference's callback runs,
+    goes to ``sys.unraisablehook``; it is sent once more.
     """
     with ExitStack() as before:
         before.callback(_heard.clear)
