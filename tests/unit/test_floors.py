@@ -134,6 +134,13 @@ def test_targets_list_imports_no_torch_and_no_numpy() -> None:
     assert python(code + LOADED % ((*HEAVY, "numpy", "scipy"),)) == "[]"
 
 
+def test_numpy_comes_from_where_it_is_loaded_on_first_use() -> None:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if "runner" not in path.parts and path != PACKAGE / "core" / "array.py":
+            tops = {module.partition(".")[0] for module in imports(path.read_text(encoding="utf-8"))}
+            assert "numpy" not in tops, f"{path.relative_to(PACKAGE)}: take np from edgebuild.core.array"
+
+
 def device_side_modules() -> list[str]:
     files = [PACKAGE / f"{name}.py" for name in DEVICE_SIDE if (PACKAGE / f"{name}.py").exists()]
     for name in DEVICE_SIDE:
