@@ -7,6 +7,7 @@ of Python, numpy and torch.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -42,8 +43,9 @@ def recall(spec: str, root: Path, input_files: tuple[str, ...], cache: Cache) ->
     try:
         record = json.loads(data)
         files = [Path(name) for name in record["files"]] + list(_declared(root, input_files))
-        listed: list[Json] = [[_shown(Path(name), root), _listing(Path(name))] for name in record["folders"]]
-        digests: list[Json] = [[_shown(path, root), cache.digests.of(path)] for path in files]
+        base = os.path.realpath(root)
+        listed: list[Json] = [[_shown(Path(name), base), _listing(Path(name))] for name in record["folders"]]
+        digests: list[Json] = [[_shown(path, base), cache.digests.of(path)] for path in files]
     except (OSError, ValueError, KeyError, TypeError, EdgebuildError):
         return None
     return digest_json(["entry", 1, spec, _versions(), os.environ.get("EDGEBUILD_DATA", ""), digests, listed])
@@ -63,12 +65,13 @@ def _listing(folder: Path) -> list[Json]:
     return [n for n in sorted(p.name for p in folder.iterdir()) if n not in _LISTED_NOT and not n.startswith(".")]
 
 
-def _shown(path: Path, root: Path) -> str:
-    resolved = path.resolve()
-    inside = resolved.is_relative_to(root.resolve())
-    return resolved.relative_to(root.resolve()).as_posix() if inside else str(resolved)
+def _shown(path: Path, base: str) -> str:
+    """A path as the key has it: relative where it is inside the project, whose own path is no part of a key."""
+    resolved = os.path.realpath(path)
+    return resolved[len(base) + 1 :] or "." if f"{resolved}/".startswith(f"{base}/") else resolved
 
 
+@functools.cache
 def _versions() -> list[Json]:
     from importlib.metadata import PackageNotFoundError, version
 
