@@ -19,7 +19,7 @@ from edgebuild.core.artifact import Manifest
 from edgebuild.core.errors import worst_exit
 from edgebuild.core.target import dot_product
 from edgebuild.store.bundle import open_bundle
-from edgebuild.store.processor import processor_features, processor_fields
+from edgebuild.store.processor import processor_features, processor_name
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -69,9 +69,8 @@ def error_of(document: str) -> str:
 
 def machine() -> str:
     """What the times and the ratios hold for: an int8 model's speed hangs on how the processor sums products."""
-    name = next((value for key, value in processor_fields() if key in ("model name", "Model")), "an unknown processor")
     how = dot_product(platform.machine(), processor_features())
-    return f"On {platform.machine()}, {name}; its int8 dot product: {how}."
+    return f"On {platform.machine()}, {processor_name()}; its int8 dot product: {how}."
 
 
 def read_manifests(out: Path) -> list[Manifest]:

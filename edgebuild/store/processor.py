@@ -22,3 +22,8 @@ def processor_fields() -> tuple[tuple[str, str], ...]:
 def processor_features() -> frozenset[str]:
     """The first core's."""
     return next((frozenset(value.split()) for name, value in processor_fields() if name in _FEATURES), frozenset())
+
+
+def processor_name() -> str:
+    """The processor's own name, or the board's where only that is told; "unknown" where neither is."""
+    return next((value for name, value in processor_fields() if name in ("model name", "Model")), "unknown")

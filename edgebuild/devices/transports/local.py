@@ -21,7 +21,7 @@ from edgebuild.core.device import LOCAL, DeviceEntry
 from edgebuild.core.errors import DeviceError
 from edgebuild.devices.base import COPY_SECONDS, ISOLATED, OUTPUT_KEPT, Completed, Device, Hear, deaf
 from edgebuild.devices.remote import Tail, endless, place_in
-from edgebuild.store.processor import processor_fields
+from edgebuild.store.processor import processor_name
 
 
 class LocalTransport:
@@ -167,10 +167,5 @@ def open_local(entry: DeviceEntry | None = None) -> Device:
     """This machine, with this interpreter or the entry's."""
     name = entry.name if entry else LOCAL
     python = (entry.python if entry else None) or sys.executable
-    identity = f"{LOCAL}/{platform.machine()}/{_cpu()}"
+    identity = f"{LOCAL}/{platform.machine()}/{processor_name()}"
     return Device(name, identity, LocalTransport(), (python, *ISOLATED))
-
-
-def _cpu() -> str:
-    """The processor's own name, where the kernel tells it."""
-    return next((value for name, value in processor_fields() if name in ("model name", "Model")), "unknown")
