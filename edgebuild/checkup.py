@@ -5,13 +5,13 @@ Versions are read from package metadata, so nothing heavy is imported.
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from edgebuild import __version__
+from edgebuild.store.installed import installed_version
 
 _BUILDS_WITH = {
     "onnxruntime": ("torch", "onnx", "onnxscript", "onnxruntime"),
@@ -65,7 +65,7 @@ def check_up(root: Path) -> Checkup:
     from edgebuild.store.cache import default_cache
 
     packages = sorted({name for names in (*_BUILDS_WITH.values(), *_RUNS_WITH.values()) for name in names})
-    tools = {name: _version(name) for name in ("numpy", "pydantic", *packages)}
+    tools = {name: installed_version(name) or None for name in ("numpy", "pydantic", *packages)}
     cache = Path(default_cache().root)
     return Checkup(
         edgebuild=__version__,
@@ -118,13 +118,6 @@ def _check_target(name: str, root: Path, tools: dict[str, str | None]) -> Target
     missing = tuple(tool for tool in _BUILDS_WITH.get(target.runtime, ()) if tools[tool] is None)
     runs = any(tools[tool] for tool in _RUNS_WITH.get(target.runtime, ()))
     return TargetCheck(name, target.runtime, builds=not missing, measures=target.is_host and runs, missing=missing)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _cpu_features() -> tuple[str, ...]:

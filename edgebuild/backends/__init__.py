@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 from typing import cast
@@ -10,6 +11,7 @@ from edgebuild.backends.base import Backend
 from edgebuild.core.errors import ConfigError
 
 
+@functools.cache
 def backend_names() -> tuple[str, ...]:
     """The runtimes there are."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg))

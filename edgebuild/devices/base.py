@@ -75,6 +75,7 @@ class Device:
         basis: what its measurements speak for.
         versions: of what it stands on, such as an emulator and its kernel; part of what measurements are filed under.
         native: the path there of a vendor's benchmark program, which makes the runs instead of Python.
+        machine: its architecture, as ``uname -m`` says it.
         after: what is done once the transport is closed, in this order: a board powered off, a lock let go.
     """
 
@@ -85,6 +86,7 @@ class Device:
     basis: Basis = Basis.DEVICE
     versions: Mapping[str, str] = field(default_factory=dict)
     native: str | None = None
+    machine: str = ""
     after: tuple[Callable[[], None], ...] = field(default=(), repr=False)
 
     def close(self) -> None:

@@ -15,7 +15,6 @@ from edgebuild.devices import transports
 from edgebuild.devices.base import Device
 from edgebuild.devices.board.opening import open_board
 from edgebuild.devices.lock import hold
-from edgebuild.devices.remote import SHORT_S
 from edgebuild.devices.transports.local import open_local
 from edgebuild.store.devices import find_device
 
@@ -106,9 +105,8 @@ def _refuse_unlike(target: Target, device: str, is_: str, *, fits: bool) -> None
 def _refuse_other_machine(target: Target, opened: Device) -> None:
     """What is measured on another architecture says nothing about the target, even where the model runs."""
     isa = target.hardware.isa
-    machine = opened.transport.run(["uname", "-m"], timeout_s=SHORT_S).stdout.strip() if isa else ""
-    if isa is not None and machine not in _MACHINES[isa]:
+    if isa is not None and opened.machine not in _MACHINES[isa]:
         raise DeviceError(
-            opened.name, f"wrong architecture: it is {machine[:40]!r}", expected=f"{isa}, as {target.name} is",
+            opened.name, f"wrong architecture: it is {opened.machine[:40]!r}", expected=f"{isa}, as {target.name} is",
             fix=f"edgebuild devices probe {opened.name} says which target it is; build for that one",
         )  # fmt: skip

@@ -13,6 +13,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from edgebuild.core.device import DeviceEntry
 from edgebuild.core.errors import DeviceError
@@ -31,11 +32,14 @@ for old in "$base"/edgebuild-run.*; do
   [ "$then" = "$boot" ] && [ -d "/proc/$pid" ] || rm -rf -- "$old"
 done
 trap '' HUP INT TERM
-printf '%s\n' "$folder"
+printf '%s\n' "$folder" "$(uname -m)"
+cat /proc/cpuinfo
+printf '\n.\n'
 cat > /dev/null
 rm -rf -- "$folder" || { sleep 1; rm -rf -- "$folder"; }
 """
-"""Makes the work folder, says its name, and removes it when its own input ends: at ``close``, or when the link is lost.
+"""Makes the work folder, says its name and what the device is, and removes the folder when its own input ends: at
+``close``, or when the link is lost. What it says ends with a line of one dot.
 
 Folders of an earlier boot, or whose keeper is gone, are removed too: a board may lose power at any time.
 """
@@ -131,16 +135,36 @@ def endless(device: str, fix: str = "") -> DeviceError:
     )  # fmt: skip
 
 
-def kept_folder(device: str, said: str) -> str:
-    """The work folder, from what its keeper said first.
+@dataclass(frozen=True)
+class Kept:
+    """What the keeper of a work folder says: where the folder is, and what ``uname -m`` and /proc/cpuinfo say there."""
+
+    folder: str
+    machine: str
+    cpuinfo: str
+
+
+def kept(device: str, said: bytes) -> Kept | None:
+    """What a keeper said; None while it is not all there.
 
     Raises:
-        DeviceError: it is no path.
+        DeviceError: it names no path, or does not end.
     """
-    folder = said.partition("\n")[0]
+    if len(said) > SAID_LIMIT:
+        raise endless(device)
+    if not said.endswith(b"\n.\n"):
+        return None
+    folder, _, rest = said[:-2].decode("utf-8", "replace").partition("\n")
     if not re.fullmatch(r"/[^\x00-\x1f\x7f]{1,500}", folder):
         raise DeviceError(device, f"it names no work folder: {folder[:80]!r}", expected="an absolute path")
-    return folder
+    machine, _, cpuinfo = rest.partition("\n")
+    return Kept(folder, machine, cpuinfo)
+
+
+def no_folder(device: str, why: str) -> DeviceError:
+    """The error for a keeper that ended before it had said all."""
+    fix = "free some space there, or give the device a folder of its own"
+    return DeviceError(device, f"no work folder: {why.strip()[:500] or 'its shell said nothing'}", fix=fix)
 
 
 def place_in(device: str, folder: str, remote: str) -> str:
@@ -182,15 +206,19 @@ class Tail:
         return self._kept.decode("utf-8", "replace")
 
 
-def opened(transport: Transport, entry: DeviceEntry) -> Device:
-    """A device on a transport that is open: it is asked what it is, and closed if it does not say."""
-    try:
-        told = transport.run(["sh", "-c", "uname -m; cat /proc/cpuinfo"], timeout_s=SHORT_S).stdout
-    except BaseException:
-        transport.close()
-        raise
-    machine, _, cpuinfo = told.partition("\n")
-    return Device(entry.name, identity(entry.name, machine, cpuinfo), transport, (entry.python or "python3", *ISOLATED))
+class Remote(Transport, Protocol):
+    """A transport with a work folder that a shell on the device keeps."""
+
+    kept: Kept
+
+
+def opened(transport: Remote, entry: DeviceEntry) -> Device:
+    """A device on a transport that is open."""
+    told = transport.kept
+    return Device(
+        entry.name, identity(entry.name, told.machine, told.cpuinfo), transport,
+        (entry.python or "python3", *ISOLATED), machine=told.machine,
+    )  # fmt: skip
 
 
 def identity(name: str, machine: str, cpuinfo: str) -> str:

@@ -7,7 +7,6 @@ of Python, numpy and torch.
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import platform
@@ -18,6 +17,7 @@ from edgebuild import __version__
 from edgebuild.core.digest import Digest, Json, digest_json
 from edgebuild.core.errors import EdgebuildError
 from edgebuild.store.cache import Cache
+from edgebuild.store.installed import installed_version
 
 _LISTED_NOT = ("__pycache__",)
 
@@ -26,11 +26,9 @@ def remember(
     spec: str, root: Path, files: Iterable[Path], folders: Iterable[Path], input_files: tuple[str, ...], cache: Cache
 ) -> Digest | None:
     """Keep what an entry point read, and give its key."""
-    paths = {
-        "files": sorted({str(f.absolute()) for f in files}),
-        "folders": sorted({str(f.absolute()) for f in folders}),
-    }
-    cache.remember(_record_key(spec, root), json.dumps(paths).encode())
+    base = os.path.realpath(root)
+    read = {"files": _named(files, base), "folders": _named(folders, base)}
+    cache.remember(_record_key(spec, root), json.dumps(read).encode())
     cache.digests.save()
     return recall(spec, root, input_files, cache)
 
@@ -42,17 +40,16 @@ def recall(spec: str, root: Path, input_files: tuple[str, ...], cache: Cache) ->
         return None
     try:
         record = json.loads(data)
-        files = [Path(name) for name in record["files"]] + list(_declared(root, input_files))
-        base = os.path.realpath(root)
-        listed: list[Json] = [[_shown(Path(name), base), _listing(Path(name))] for name in record["folders"]]
-        digests: list[Json] = [[_shown(path, base), cache.digests.of(path)] for path in files]
-    except (OSError, ValueError, KeyError, TypeError, EdgebuildError):
+        files = {**record["files"], **_named(_declared(root, input_files), os.path.realpath(root))}
+        listed: list[Json] = [[name, _listing(Path(path))] for path, name in record["folders"].items()]
+        digests: list[Json] = [[name, cache.digests.of(Path(path))] for path, name in files.items()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EdgebuildError):
         return None
     return digest_json(["entry", 1, spec, _versions(), os.environ.get("EDGEBUILD_DATA", ""), digests, listed])
 
 
 def _record_key(spec: str, root: Path) -> Digest:
-    return digest_json(["entry-record", 1, spec, str(root.resolve())])
+    return digest_json(["entry-record", 2, spec, str(root.resolve())])
 
 
 def _declared(root: Path, names: tuple[str, ...]) -> Iterable[Path]:
@@ -65,20 +62,16 @@ def _listing(folder: Path) -> list[Json]:
     return [n for n in sorted(p.name for p in folder.iterdir()) if n not in _LISTED_NOT and not n.startswith(".")]
 
 
-def _shown(path: Path, base: str) -> str:
+def _named(paths: Iterable[Path], base: str) -> dict[str, str]:
+    """Each path, in order, and its name in the key."""
+    return {path: _name(path, base) for path in sorted({str(path.absolute()) for path in paths})}
+
+
+def _name(path: str, base: str) -> str:
     """A path as the key has it: relative where it is inside the project, whose own path is no part of a key."""
     resolved = os.path.realpath(path)
     return resolved[len(base) + 1 :] or "." if f"{resolved}/".startswith(f"{base}/") else resolved
 
 
-@functools.cache
 def _versions() -> list[Json]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    found: list[Json] = [__version__, platform.python_version()]
-    for name in ("numpy", "torch"):
-        try:
-            found.append(version(name))
-        except PackageNotFoundError:
-            found.append("")
-    return found
+    return [__version__, platform.python_version(), installed_version("numpy"), installed_version("torch")]

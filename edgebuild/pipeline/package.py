@@ -30,10 +30,11 @@ from edgebuild.pipeline.float_stages import Converted, load_outputs
 from edgebuild.pipeline.golden import FLOAT_TOLERANCE, golden_file
 from edgebuild.pipeline.material import Material
 from edgebuild.pipeline.scoring import here
-from edgebuild.pipeline.stage import Stage, cpu_digest, tool_version
+from edgebuild.pipeline.stage import Stage, cpu_digest
 from edgebuild.store.archive import LIMITS, MANIFEST
 from edgebuild.store.bundle import Bundle, find_bundle, write_bundle
 from edgebuild.store.entry import Entry
+from edgebuild.store.installed import installed_version
 from edgebuild.store.manifest import manifest_bytes, parse_manifest
 
 
@@ -202,6 +203,6 @@ def _lineage(shared: Material, target: Target) -> Lineage:
         calibration=sets.calibration.digest if sets.calibration else None,
         selection=sets.selection.digest if sets.selection else None,
         evaluation=sets.evaluation.digest if sets.evaluation else None,
-        tools={tool: tool_version(tool) for tool in tools},
+        tools={tool: installed_version(tool) for tool in tools},
         cpu_features=cpu_digest(),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from edgebuild.core.profile import Profile
 from edgebuild.core.project import Project
 from edgebuild.store.cache import Cache
 from edgebuild.store.entry import Entry
+from edgebuild.store.installed import installed_version
 from edgebuild.store.processor import processor_fields
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -112,21 +112,12 @@ class Road:
             {
                 "stage": stage.name,
                 "code": [_code_digest(self.cache, part) for part in (*_OWN, *stage.code)],
-                "tools": {tool: tool_version(tool) for tool in stage.tools},
+                "tools": {tool: installed_version(tool) for tool in stage.tools},
                 "python": platform.python_version() if stage.tools else "",
                 "cpu": cpu_digest() if stage.on_cpu else "",
                 "inputs": dict(inputs),
             }
         )
-
-
-@functools.cache
-def tool_version(distribution: str) -> str:
-    """The installed version of a distribution, or "" where it is not installed."""
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
 
 
 @functools.cache

@@ -17,15 +17,18 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgebuild.core.digest import Digest, digest_bytes
 from edgebuild.core.errors import ConfigError, EdgebuildError
 from edgebuild.core.interrupts import raise_if_interrupted
-from edgebuild.store.collect import SINCE, Freed, Stats, collect, take_stock
 from edgebuild.store.digests import FileDigests
 from edgebuild.store.entry import INDEX, Entry, files_folder, load_entry, seal_entry
 from edgebuild.store.files import absolute, is_full, unwritable, writing
-from edgebuild.store.scratch import Claim, claim, sweep
+from edgebuild.store.scratch import SINCE, Claim, claim, sweep
+
+if TYPE_CHECKING:
+    from edgebuild.store.collect import Freed, Stats
 
 _RACES = 20
 _DAY_NS = 86_400_000_000_000
@@ -112,6 +115,8 @@ class Cache:
 
     def stats(self) -> Stats:
         """What the cache holds."""
+        from edgebuild.store.collect import take_stock
+
         return take_stock(self._home)
 
     def gc(self, max_bytes: int | None = None, max_age_days: float | None = None) -> Freed:
@@ -122,6 +127,8 @@ class Cache:
         Raises:
             ConfigError: if the cache can't be written to.
         """
+        from edgebuild.store.collect import Freed, collect
+
         if not self._home.exists():
             return Freed()
         with self._unpublished() as trash, self._gate(fcntl.LOCK_EX):

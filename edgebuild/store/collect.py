@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgebuild.store.entry import INDEX
-from edgebuild.store.scratch import is_held, unfinished
-
-SINCE = "since"
-"""A file in a process's work folder; its time, by the cache's file system, is when it began to use the cache."""
+from edgebuild.store.scratch import SINCE, is_held, unfinished
 
 _NEVER = 1 << 80
 

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SUFFIX = ".partial"
+SINCE = "since"
+"""A file in a process's work folder; its time, by the cache's file system, is when it began to use the cache."""
 
 
 class Claim:

@@ -14,6 +14,7 @@ import edgebuild
 from edgebuild.pipeline import package, stage
 from edgebuild.pipeline.project import BuildReport, build_project
 from edgebuild.store.cache import Cache
+from edgebuild.store.installed import installed_version
 
 pytestmark = pytest.mark.slow
 
@@ -158,11 +159,11 @@ def budget(place: Place) -> None:
 
 
 def tool_version(place: Place) -> None:
-    def version(distribution: str, real: Callable[[str], str] = stage.tool_version) -> str:
+    def version(distribution: str, real: Callable[[str], str] = installed_version) -> str:
         return "99.0" if distribution == "onnxruntime" else real(distribution)
 
     for module in (stage, package):
-        place.monkeypatch.setattr(module, "tool_version", version)
+        place.monkeypatch.setattr(module, "installed_version", version)
 
 
 def code_of_calibration(place: Place) -> None:

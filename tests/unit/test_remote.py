@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from processes import running, sleep_of_its_own
 from waiting import LIMIT_S, eventually
 
 from edgebuild.core.errors import DeviceError
-from edgebuild.devices.remote import Tail, identity, keep_command, kept_folder, not_started, place_in, run_command
+from edgebuild.devices.base import SAID_LIMIT
+from edgebuild.devices.remote import Kept, Tail, identity, keep_command, kept, not_started, place_in, run_command
 
 
 def start(command: str, *, leads: bool) -> subprocess.Popen[str]:
@@ -77,7 +79,11 @@ def test_the_work_folder_goes_with_the_input(tmp_path: Path) -> None:
     with start(keep_command(str(base), "/nowhere"), leads=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        folder = Path(kept_folder("pi", process.stdout.readline()))
+        told = kept("pi", b"".join(iter(lambda: process.stdout.readline().encode(), b".\n")) + b".\n")
+        assert told is not None
+        folder = Path(told.folder)
+        assert told.machine == platform.machine()
+        assert told.cpuinfo.startswith("processor\t: 0\n")
         assert folder.parent == base
         assert folder.stat().st_mode & 0o777 == 0o700
         (folder / "a").mkdir()
@@ -93,10 +99,21 @@ def test_no_place_for_a_work_folder(tmp_path: Path) -> None:
     assert process.returncode == 3
 
 
-@pytest.mark.parametrize("said", ["", "relative\n", "/a\x1b[2Jb\n", "/" + "a" * 600 + "\n"])
+@pytest.mark.parametrize("said", ["", "relative", "/a\x1b[2Jb", "/" + "a" * 600])
 def test_a_device_that_names_no_folder(said: str) -> None:
     with pytest.raises(DeviceError, match="names no work folder"):
-        kept_folder("pi", said)
+        kept("pi", f"{said}\naarch64\n\n.\n".encode())
+
+
+def test_what_a_keeper_says_is_taken_when_it_is_all_there() -> None:
+    said = b"/w\naarch64\nCPU part\t: 0xd0b\n\n.\n"
+    assert [kept("pi", said[:end]) for end in range(len(said))] == [None] * len(said)
+    assert kept("pi", said) == Kept("/w", "aarch64", "CPU part\t: 0xd0b\n\n")
+
+
+def test_a_keeper_that_says_too_much_is_not_waited_for() -> None:
+    with pytest.raises(DeviceError, match="was ended"):
+        kept("pi", b"/w\n" * (SAID_LIMIT // 3 + 1))
 
 
 @pytest.mark.parametrize("name", ["..", "../x", "/x", "a/../../x", "", ".", "/w", "/wx/y", "a\0b"])

@@ -26,10 +26,12 @@ from edgebuild.devices.adb_link import (
 from edgebuild.devices.base import COPY_SECONDS, Completed, Device, Hear, deaf
 from edgebuild.devices.remote import (
     SHORT_S,
+    Kept,
     Tail,
     endless,
     keep_command,
-    kept_folder,
+    kept,
+    no_folder,
     not_started,
     opened,
     place_in,
@@ -61,7 +63,8 @@ class AdbTransport:
         try:
             command = _SHELL + keep_command(folder or _FOLDER, _FOLDER)
             self._keeper = self._held.enter_context(there.service(command, time.monotonic() + _SESSION_S))
-            self.folder = kept_folder(self.name, self._first_line())
+            self.kept = self._said_first()
+            self.folder = self.kept.folder
         except BaseException:
             self._held.close()
             raise
@@ -125,18 +128,18 @@ class AdbTransport:
             with contextlib.suppress(DeviceError, TimeoutError):
                 self._held.close()
 
-    def _first_line(self) -> str:
-        """What the keeper of the work folder says first."""
+    def _said_first(self) -> Kept:
+        """What the keeper of the work folder says."""
+        said, wrong = b"", Tail()
         with self._limited("making the work folder", SHORT_S) as ends:
-            said, wrong = Tail(), Tail()
             for kind, data in Line(self.name, self._keeper.connection, ends).packets():
-                (said if kind == 1 else wrong).add(data)
-                if "\n" in said.text():
-                    return said.text()
-        raise DeviceError(
-            self.name, f"no work folder: {wrong.text().strip()[:500] or 'its shell said nothing'}",
-            fix="free some space there, or give the device a folder of its own",
-        )  # fmt: skip
+                if kind == 1:
+                    said += data
+                else:
+                    wrong.add(data)
+                if found := kept(self.name, said):
+                    return found
+        raise no_folder(self.name, wrong.text())
 
     @contextlib.contextmanager
     def _files(self, remote: str, timeout_s: float) -> Iterator[Line]:

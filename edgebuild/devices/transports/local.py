@@ -167,5 +167,6 @@ def open_local(entry: DeviceEntry | None = None) -> Device:
     """This machine, with this interpreter or the entry's."""
     name = entry.name if entry else LOCAL
     python = (entry.python if entry else None) or sys.executable
-    identity = f"{LOCAL}/{platform.machine()}/{processor_name()}"
-    return Device(name, identity, LocalTransport(), (python, *ISOLATED))
+    machine = platform.machine()
+    identity = f"{LOCAL}/{machine}/{processor_name()}"
+    return Device(name, identity, LocalTransport(), (python, *ISOLATED), machine=machine)

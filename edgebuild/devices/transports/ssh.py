@@ -18,10 +18,12 @@ from edgebuild.devices.background import Background
 from edgebuild.devices.base import COPY_SECONDS, Completed, Device, Hear, deaf
 from edgebuild.devices.remote import (
     SHORT_S,
+    Kept,
     Tail,
     endless,
     keep_command,
-    kept_folder,
+    kept,
+    no_folder,
     not_started,
     opened,
     place_in,
@@ -67,7 +69,8 @@ class SshTransport:
         self._closed = False
         try:
             self._link = self._loop.call(Linking(name, address, config).connect())
-            self._keeper, self.folder = self._call(self._keep(folder), SHORT_S, "making the work folder")
+            self._keeper, self.kept = self._call(self._keep(folder), SHORT_S, "making the work folder")
+            self.folder = self.kept.folder
         except BaseException:
             self._hang_up()
             raise
@@ -132,17 +135,16 @@ class SshTransport:
         except (asyncssh.Error, OSError) as error:
             raise DeviceError(self.name, f"{what} failed: {error}") from error
 
-    async def _keep(self, folder: str | None) -> tuple[asyncssh.SSHClientProcess[bytes], str]:
+    async def _keep(self, folder: str | None) -> tuple[asyncssh.SSHClientProcess[bytes], Kept]:
         command = keep_command(folder, "/tmp")  # noqa: S108 - the device's own, made by its mktemp
         process = await self._link.create_process(command, encoding=None)
-        said = await process.stdout.readline()
-        if not said.endswith(b"\n"):
-            wrong = (await process.stderr.read(500)).decode("utf-8", "replace").strip()
-            raise DeviceError(
-                self.name, f"no work folder: {wrong or 'its shell said nothing'}",
-                fix="free some space there, or give the device a folder of its own",
-            )  # fmt: skip
-        return process, kept_folder(self.name, said.decode("utf-8", "replace"))
+        said = b""
+        while (found := kept(self.name, said)) is None:
+            part = await process.stdout.read(_BLOCK)
+            if not part:
+                raise no_folder(self.name, (await process.stderr.read(500)).decode("utf-8", "replace"))
+            said += part
+        return process, found
 
     async def _let_go(self) -> None:
         if self._sftp is not None:
