@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgebuild.core.errors import ConfigError, EdgebuildError, worst_exit
-from edgebuild.core.intervals import median_bounds
 from edgebuild.core.measurement import Measurement, MeasurementKey
 from edgebuild.core.metric import METRICS, Budget, Kind, Mode, parse_budget
 from edgebuild.core.profile import Profile
 from edgebuild.core.verdict import Verdict
-from edgebuild.judge.runs import value_of
+from edgebuild.judge.betting import median_bounds
+from edgebuild.judge.runs import values_of
 from edgebuild.opening import open_for
 from edgebuild.pipeline.project import BuildReport, Built, build_project
 from edgebuild.store.bundle import Bundle
@@ -138,7 +138,7 @@ def measured(bundle: Bundle, key: MeasurementKey | None, confidence: float) -> d
         metric = METRICS[name]
         wanted = key.of_mode(metric.mode) if key and metric.mode else None
         runs = [run for m in measurements if m.key == wanted for run in m.runs]
-        values = [value for run in runs if (value := value_of(metric, run)) is not None]
+        values = values_of(metric, runs)
         if values:
             exact = metric.kind is Kind.EXACT
             low, high = (min(values), max(values)) if exact else median_bounds(values, confidence)

@@ -67,15 +67,15 @@ class Measuring(Frozen):
     """How a trial samples. Times are in seconds.
 
     Attributes:
-        runs: fresh processes a budget gets; at 99 % confidence at least 7 are needed.
+        runs: fresh processes a budget gets at first; at 99 % confidence at least 8 are needed.
         max_runs, max_seconds: when sampling stops undecided.
         min_samples, min_seconds: timed inferences of one run, and the time they take, at least.
         warmup_seconds: warm-up ends when it is steady, after this time at the latest.
         pairs: fresh-process pairs, int8 against float, that decide speed during a build.
     """
 
-    runs: Annotated[int, Field(ge=1)] = 7
-    max_runs: Annotated[int, Field(ge=1)] = 21
+    runs: Annotated[int, Field(ge=1)] = 8
+    max_runs: Annotated[int, Field(ge=1)] = 40
     max_seconds: Annotated[float, Field(gt=0)] = 300.0
     min_samples: Annotated[int, Field(ge=1)] = 100
     min_seconds: Annotated[float, Field(ge=0)] = 0.2

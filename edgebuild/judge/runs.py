@@ -8,7 +8,8 @@ from edgebuild.core.measurement import Basis, Run
 from edgebuild.core.metric import Budget, Metric
 from edgebuild.core.verdict import Line, Outcome
 from edgebuild.judge.exact import instructions_of
-from edgebuild.judge.order_statistics import least_runs, median_bounds, percentile, samples_needed
+from edgebuild.judge.medians import ANYTIME, MedianTest
+from edgebuild.judge.order_statistics import percentile, samples_needed
 
 
 def value_of(metric: Metric, run: Run) -> float | None:
@@ -28,8 +29,9 @@ def value_of(metric: Metric, run: Run) -> float | None:
 
 
 def judge_runs(
-    budget: Budget, runs: Sequence[Run], confidence: float, basis: Basis, speaking: Collection[Basis] = (Basis.DEVICE,)
-) -> Line:
+    budget: Budget, runs: Sequence[Run], confidence: float, basis: Basis,
+    speaking: Collection[Basis] = (Basis.DEVICE,), test: MedianTest = ANYTIME,
+) -> Line:  # fmt: skip
     """PASS if the upper bound is inside the limit, FAIL if the lower one is outside, INCONCLUSIVE otherwise.
 
     Args:
@@ -38,9 +40,9 @@ def judge_runs(
     metric = budget.definition
     made = [run for run in runs if run.mode is metric.mode]
     own = [run for run in made if not run.outside]
-    values = [value for run in own if (value := value_of(metric, run)) is not None]
-    low, high, level = _bounds(values, budget.limit, confidence)
-    doubt = _elsewhere(basis, speaking) or _doubt(metric, own, values, confidence)
+    values = values_of(metric, own)
+    low, high, level = test.bounds(values, budget.limit, confidence)
+    doubt = _elsewhere(basis, speaking) or _doubt(metric, own, values, confidence, test.least(confidence))
     outcome, reason = _decide(budget, doubt, low, high, confidence)
     left_out = _left_out([run for run in made if run.outside])
     reason = f"{reason}; {left_out}" if reason and left_out else reason or left_out
@@ -51,26 +53,16 @@ def judge_runs(
     )  # fmt: skip
 
 
+def values_of(metric: Metric, runs: Sequence[Run]) -> list[float]:
+    """What each run says of a metric that says something, in the order of the runs."""
+    return [value for run in runs if (value := value_of(metric, run)) is not None]
+
+
 def _left_out(outside: Sequence[Run]) -> str:
     """How many runs do not count, and why the last of them does not."""
     if not outside:
         return ""
     return f"{len(outside)} runs outside the profile's conditions are not counted ({outside[-1].outside[0]})"
-
-
-def _bounds(values: Sequence[float], limit: float, confidence: float) -> tuple[float | None, float | None, float]:
-    """Bounds of the median, and the level each holds at: two looks that share one α (Bonferroni).
-
-    The first look is at the fewest runs that can decide, n, and spends 2^-n. Only if it leaves the limit between its
-    bounds is there a second, at all runs, with the rest of α. So stopping at the first costs nothing.
-    """
-    least = least_runs(confidence)
-    low, high = median_bounds(values[:least], confidence)
-    if low is None or high is None or not low <= limit < high or len(values) <= least:
-        return low, high, confidence
-    rest = confidence + 2.0**-least
-    second = median_bounds(values, rest) if rest < 1 else (None, None)
-    return (low, high, confidence) if None in second else (*second, rest)
 
 
 def _elsewhere(basis: Basis, speaking: Collection[Basis]) -> str:
@@ -83,6 +75,8 @@ def _decide(
 ) -> tuple[Outcome, str]:
     if doubt or low is None or high is None:
         return Outcome.INCONCLUSIVE, doubt
+    if low > high:
+        return Outcome.INCONCLUSIVE, "earlier and later runs contradict each other: the device changed meanwhile"
     if high <= budget.limit:
         return Outcome.PASS, ""
     if low > budget.limit:
@@ -90,12 +84,11 @@ def _decide(
     return Outcome.INCONCLUSIVE, "the bounds lie on both sides of the limit: more runs are needed"
 
 
-def _doubt(metric: Metric, runs: Sequence[Run], values: Sequence[float], confidence: float) -> str:
+def _doubt(metric: Metric, runs: Sequence[Run], values: Sequence[float], confidence: float, least: int) -> str:
     """Why these runs can decide nothing, or nothing."""
     if runs and len(values) < len(runs):
         wanted = f"; {metric.name} needs {samples_needed(metric.quantile)} samples a run" if metric.quantile else ""
         return f"{len(runs) - len(values)} of {len(runs)} runs do not tell it{wanted}"
-    least = least_runs(confidence)
     if len(values) < least:
         return f"{len(values)} runs; {confidence:.4g} confidence needs at least {least}"
     unsteady = sum(not run.steady for run in runs)

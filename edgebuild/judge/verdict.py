@@ -13,11 +13,12 @@ from edgebuild.core.metric import Budget, Kind, Mode
 from edgebuild.core.profile import Judging, Measuring
 from edgebuild.core.verdict import Line, Outcome, Verdict
 from edgebuild.judge.accuracy import judge_accuracy
+from edgebuild.judge.betting import least_runs, runs_to_go
 from edgebuild.judge.exact import LEAST_RUNS, judge_instructions
-from edgebuild.judge.order_statistics import least_runs
-from edgebuild.judge.runs import judge_runs
+from edgebuild.judge.medians import ANYTIME, TWO_LOOKS, MedianTest
+from edgebuild.judge.runs import judge_runs, values_of
 
-RULE = 2
+RULE = 3
 """The version of the rule that new verdicts are made by."""
 
 
@@ -65,25 +66,41 @@ def judge(budgets: Sequence[Budget], facts: Facts, judging: Judging, rule: int =
 def next_step(budgets: Sequence[Budget], facts: Facts, judging: Judging, measuring: Measuring) -> Continue | Verdict:
     """What to sample next; a verdict if all is decided or ``max_runs`` are spent.
 
-    The number of runs is fixed in advance (``runs``, or what the confidence needs) and grows to ``max_runs`` once
-    only, with α shared by the two looks: looking after every run would make false passes likelier than stated.
+    At first ``runs``, or what the confidence needs; then as many as could decide a budget that is open, and so on: the
+    bounds hold at all times at once.
     """
     verdict = judge(budgets, facts, judging)
     made = sum(run.mode is Mode.EXACT for run in facts.runs)
     if facts.basis is Basis.VIRTUAL and made < LEAST_RUNS and _of_mode(verdict.lines, Mode.EXACT):
         return Continue(Mode.EXACT, LEAST_RUNS - made)
     for mode in (Mode.LATENCY, Mode.MEMORY) if facts.basis is Basis.DEVICE else (Mode.MEMORY,):
-        lines = _of_mode(verdict.lines, mode)
-        made = sum(run.mode is mode and not run.outside for run in facts.runs)
-        outside = sum(run.mode is mode and bool(run.outside) for run in facts.runs)
-        planned = max(measuring.runs, least_runs(judging.confidence))
-        if lines and outside >= measuring.max_runs:
-            continue  # the device does not come inside: more runs are no more evidence
-        if lines and made < planned:
-            return Continue(mode, planned - made)
-        if any(line.outcome is Outcome.INCONCLUSIVE for line in lines) and made < measuring.max_runs:
-            return Continue(mode, measuring.max_runs - made)
+        wanted = _wanted(_of_mode(verdict.lines, mode), [r for r in facts.runs if r.mode is mode], judging, measuring)
+        if wanted:
+            return Continue(mode, wanted)
     return verdict
+
+
+def _wanted(lines: Sequence[Line], runs: Sequence[Run], judging: Judging, measuring: Measuring) -> int:
+    """How many more runs of a mode some of its budgets want."""
+    made = [run for run in runs if not run.outside]
+    left = measuring.max_runs - len(made)
+    planned = max(measuring.runs, least_runs(judging.confidence)) - len(made)
+    if not lines or len(runs) - len(made) >= measuring.max_runs:
+        return 0  # where the device does not come inside, more runs are no more evidence
+    if planned > 0:
+        return planned
+    further = [
+        runs_to_go(values_of(line.budget.definition, made), line.budget.limit, judging.confidence)
+        for line in lines
+        if _open(line)
+    ]
+    return max(0, min(*further, left)) if further else 0
+
+
+def _open(line: Line) -> bool:
+    """Whether more runs could decide it: those that contradict each other could not."""
+    apart = line.low is not None and line.high is not None and line.low > line.high
+    return line.outcome is Outcome.INCONCLUSIVE and not apart
 
 
 def _of_mode(lines: Sequence[Line], mode: Mode) -> list[Line]:
@@ -92,15 +109,26 @@ def _of_mode(lines: Sequence[Line], mode: Mode) -> list[Line]:
 
 def _rule_1(budgets: Sequence[Budget], facts: Facts, judging: Judging) -> Verdict:
     """Every line decides; nothing that runs say is judged on another basis than the device."""
-    return _verdict(1, [_line(budget, facts, judging, (Basis.DEVICE,)) for budget in budgets], facts)
+    return _verdict(1, [_line(budget, facts, judging, (Basis.DEVICE,), TWO_LOOKS) for budget in budgets], facts)
 
 
 def _rule_2(budgets: Sequence[Budget], facts: Facts, judging: Judging) -> Verdict:
-    """As rule 1, and a virtual board counts.
+    """As rule 1, and a virtual board counts."""
+    return _by_basis(2, budgets, facts, judging, TWO_LOOKS)
 
-    Instructions are judged there, and memory: a real kernel counts the pages of the same programs. Times are not. Where
-    budgets are given of both kinds, of times and of instructions, each basis is decided by the kind that it can judge,
-    and the others are shown beside. Where only those are given that it can't judge, the verdict is INCONCLUSIVE.
+
+def _rule_3(budgets: Sequence[Budget], facts: Facts, judging: Judging) -> Verdict:
+    """As rule 2, and one may look after every run."""
+    return _by_basis(3, budgets, facts, judging, ANYTIME)
+
+
+def _by_basis(rule: int, budgets: Sequence[Budget], facts: Facts, judging: Judging, test: MedianTest) -> Verdict:
+    """Each budget by what its basis can say.
+
+    On a virtual board instructions are judged, and memory: a real kernel counts the pages of the same programs. Times
+    are not. Where budgets are given of both kinds, of times and of instructions, each basis is decided by the kind that
+    it can judge, and the others are shown beside. Where only those are given that it can't judge, the verdict is
+    INCONCLUSIVE.
     """
     lines = []
     for budget in budgets:
@@ -109,12 +137,12 @@ def _rule_2(budgets: Sequence[Budget], facts: Facts, judging: Judging) -> Verdic
         else:
             memory = budget.definition.mode is Mode.MEMORY
             speaking = (Basis.DEVICE, Basis.VIRTUAL) if memory else (Basis.DEVICE,)
-            lines.append(_line(budget, facts, judging, speaking))
+            lines.append(_line(budget, facts, judging, speaking, test))
     timed, counted = _of_mode(lines, Mode.LATENCY), _of_mode(lines, Mode.EXACT)
     aside = timed if facts.basis is Basis.VIRTUAL else counted
     if timed and counted:
         lines = [line.model_copy(update={"decides": False}) if line in aside else line for line in lines]
-    return _verdict(2, lines, facts)
+    return _verdict(rule, lines, facts)
 
 
 def _verdict(rule: int, lines: Sequence[Line], facts: Facts) -> Verdict:
@@ -132,11 +160,11 @@ def _verdict(rule: int, lines: Sequence[Line], facts: Facts) -> Verdict:
     )  # fmt: skip
 
 
-RULES: dict[int, Callable[[Sequence[Budget], Facts, Judging], Verdict]] = {1: _rule_1, 2: _rule_2}
+RULES: dict[int, Callable[[Sequence[Budget], Facts, Judging], Verdict]] = {1: _rule_1, 2: _rule_2, 3: _rule_3}
 """Every version that verdicts were made by stays callable."""
 
 
-def _line(budget: Budget, facts: Facts, judging: Judging, speaking: Collection[Basis]) -> Line:
+def _line(budget: Budget, facts: Facts, judging: Judging, speaking: Collection[Basis], test: MedianTest) -> Line:
     metric = budget.definition
     if metric.kind is Kind.EXACT:
         return _exact(budget, facts.size)
@@ -146,7 +174,7 @@ def _line(budget: Budget, facts: Facts, judging: Judging, speaking: Collection[B
                 budget=budget, outcome=Outcome.PASS, estimate=0.0, low=0.0, high=0.0, basis="float is its own reference"
             )
         return judge_accuracy(budget, facts.quality, judging.accuracy_confidence)
-    return judge_runs(budget, facts.runs, judging.confidence, facts.basis, speaking)
+    return judge_runs(budget, facts.runs, judging.confidence, facts.basis, speaking, test)
 
 
 def _exact(budget: Budget, size: int) -> Line:

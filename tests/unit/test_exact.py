@@ -85,7 +85,7 @@ def test_a_change_needs_a_baseline_that_repeats() -> None:
 
 
 def test_a_latency_on_a_virtual_board_is_not_judged_and_exits_4() -> None:
-    runs = [Run(mode=Mode.LATENCY, samples_ns=(1,) * 100)] * 7
+    runs = [Run(mode=Mode.LATENCY, samples_ns=(1,) * 100)] * 8
     verdict = judge([LATENCY, Budget(metric="model_size", limit=1000)], facts(runs), Judging())
     assert (verdict.outcome.exit_code, verdict.deciding) == (4, "latency_p50")
     assert "not judged here" in verdict.reason
@@ -93,7 +93,7 @@ def test_a_latency_on_a_virtual_board_is_not_judged_and_exits_4() -> None:
 
 def test_exact_budgets_decide_beside_it() -> None:
     verdict = judge([LATENCY, LIMIT], facts([exact(900_000)] * 2), Judging())
-    assert (verdict.outcome, verdict.rule) == (Outcome.PASS, 2)
+    assert (verdict.outcome, verdict.rule) == (Outcome.PASS, 3)
     assert [line.decides for line in verdict.lines] == [False, True]
     assert "not judged here" in verdict.lines[0].reason
     broken = judge([LATENCY, LIMIT], facts([exact(1_100_000)] * 2), Judging())
@@ -103,14 +103,14 @@ def test_exact_budgets_decide_beside_it() -> None:
 
 
 def test_on_the_device_times_decide_and_instructions_do_not() -> None:
-    runs = [Run(mode=Mode.LATENCY, samples_ns=(1,) * 100)] * 7
+    runs = [Run(mode=Mode.LATENCY, samples_ns=(1,) * 100)] * 8
     assert judge([LATENCY, LIMIT], facts(runs, Basis.DEVICE), Judging()).outcome is Outcome.PASS
     alone = judge([LIMIT], facts(runs, Basis.DEVICE), Judging())
     assert (alone.outcome, "a virtual board counts them" in alone.reason) == (Outcome.INCONCLUSIVE, True)
 
 
-def test_memory_is_judged_on_a_virtual_board_by_rule_2_and_not_by_rule_1() -> None:
-    runs = [Run(mode=Mode.MEMORY, memory=Memory(vm_hwm=150, floor=100))] * 7
+def test_memory_is_judged_on_a_virtual_board_and_was_not_by_rule_1() -> None:
+    runs = [Run(mode=Mode.MEMORY, memory=Memory(vm_hwm=150, floor=100))] * 8
     budgets = [Budget(metric="peak_memory", limit=50)]
     assert judge(budgets, facts(runs), Judging()).outcome is Outcome.PASS
     older = judge(budgets, facts(runs), Judging(), rule=1)
@@ -118,13 +118,14 @@ def test_memory_is_judged_on_a_virtual_board_by_rule_2_and_not_by_rule_1() -> No
     assert judge(budgets, facts(runs, Basis.SIMULATOR), Judging()).outcome is Outcome.INCONCLUSIVE
 
 
-def test_both_rules_stay_and_agree_on_a_device() -> None:
-    assert set(RULES) == {1, 2}
-    runs = [Run(mode=Mode.LATENCY, samples_ns=(500,) * 100)] * 7
+def test_all_rules_stay_and_agree_where_there_is_no_doubt_on_a_device() -> None:
+    assert set(RULES) == {1, 2, 3}
+    runs = [Run(mode=Mode.LATENCY, samples_ns=(500,) * 100)] * 8
     for limit in (400, 500, 600):
         budgets = [Budget(metric="latency_p50", limit=limit), Budget(metric="model_size", limit=100)]
-        one, two = (judge(budgets, facts(runs, Basis.DEVICE), Judging(), rule) for rule in (1, 2))
+        one, two, three = (judge(budgets, facts(runs, Basis.DEVICE), Judging(), rule) for rule in (1, 2, 3))
         assert one.model_copy(update={"rule": 2}) == two
+        assert two.model_copy(update={"rule": 3}) == three
 
 
 def test_two_exact_runs_are_asked_for_and_no_times_on_a_virtual_board() -> None:
@@ -133,7 +134,7 @@ def test_two_exact_runs_are_asked_for_and_no_times_on_a_virtual_board() -> None:
     assert next_step(budgets, facts([exact(9)]), Judging(), Measuring()) == Continue(Mode.EXACT, 1)
     assert isinstance(next_step(budgets, facts([exact(9)] * 2), Judging(), Measuring()), Verdict)
     assert isinstance(next_step([LATENCY], facts([]), Judging(), Measuring()), Verdict)
-    assert next_step(budgets, facts([], Basis.DEVICE), Judging(), Measuring()) == Continue(Mode.LATENCY, 7)
+    assert next_step(budgets, facts([], Basis.DEVICE), Judging(), Measuring()) == Continue(Mode.LATENCY, 8)
 
 
 def test_exact_runs_are_filed_apart_and_the_differing_tool_is_named() -> None:

@@ -13,6 +13,7 @@ from edgebuild.core.metric import Budget, Mode
 from edgebuild.core.profile import Judging, Measuring
 from edgebuild.core.verdict import Outcome, Verdict
 from edgebuild.judge.accuracy import drop_bounds, judge_accuracy, samples_without_disagreement
+from edgebuild.judge.medians import ANYTIME, TWO_LOOKS, MedianTest
 from edgebuild.judge.order_statistics import binomial_tail, least_runs, median_bounds, percentile, upper_rank
 from edgebuild.judge.runs import judge_runs
 from edgebuild.judge.verdict import Continue, Facts, judge, next_step
@@ -53,20 +54,22 @@ def test_percentiles_are_nearest_rank(samples: list[int], q: float) -> None:
     assert sum(s <= value for s in samples) >= q * len(samples) - 1e-9
 
 
+@pytest.mark.parametrize("test", [TWO_LOOKS, ANYTIME])
 @pytest.mark.parametrize(("ns", "outcome"), [(90, Outcome.PASS), (100, Outcome.PASS), (101, Outcome.FAIL)])
-def test_the_limit_itself_passes(ns: int, outcome: Outcome) -> None:
-    line = judge_runs(Budget(metric=P50, limit=100), [run(ns)] * 7, 0.99, Basis.DEVICE)
+def test_the_limit_itself_passes(ns: int, outcome: Outcome, test: MedianTest) -> None:
+    line = judge_runs(Budget(metric=P50, limit=100), [run(ns)] * 8, 0.99, Basis.DEVICE, test=test)
     assert line.outcome is outcome
 
 
 @pytest.mark.parametrize(
     ("runs", "basis", "words"),
     [
-        ([run(1)] * 6, Basis.DEVICE, "needs at least 7"),
-        ([run(1)] * 7, Basis.VIRTUAL, "basis virtual"),
-        ([run(1, steady=False)] * 7, Basis.DEVICE, "unsteady"),
-        ([run(99)] * 6 + [run(101)], Basis.DEVICE, "both sides"),
-        ([Run(mode=Mode.LATENCY, samples_ns=(1,))] * 7, Basis.DEVICE, "needs 20 samples"),
+        ([run(1)] * 7, Basis.DEVICE, "needs at least 8"),
+        ([run(1)] * 8, Basis.VIRTUAL, "basis virtual"),
+        ([run(1, steady=False)] * 8, Basis.DEVICE, "unsteady"),
+        ([run(99)] * 7 + [run(101)], Basis.DEVICE, "both sides"),
+        ([run(99)] * 20 + [run(101)] * 60, Basis.DEVICE, "contradict"),
+        ([Run(mode=Mode.LATENCY, samples_ns=(1,))] * 8, Basis.DEVICE, "needs 20 samples"),
     ],
 )
 def test_what_cannot_be_told_is_inconclusive(runs: list[Run], basis: Basis, words: str) -> None:
@@ -75,15 +78,17 @@ def test_what_cannot_be_told_is_inconclusive(runs: list[Run], basis: Basis, word
     assert words in line.reason
 
 
-def test_false_passes_at_the_boundary_are_rarer_than_alpha() -> None:
+@pytest.mark.parametrize("test", [TWO_LOOKS, ANYTIME])
+def test_false_passes_at_the_boundary_are_rarer_than_alpha(test: MedianTest) -> None:
     generator = random.Random(1)
     passes, trials, limit = 0, 6000, 10**6
     for _ in range(trials):
         runs = [run(int(limit * generator.lognormvariate(1e-9, 0.05)) + 1) for _ in range(21)]
-        first = judge_runs(Budget(metric="cold_start", limit=limit), [], 0.95, Basis.DEVICE)
+        first = judge_runs(Budget(metric="cold_start", limit=limit), [], 0.95, Basis.DEVICE, test=test)
         assert first.outcome is Outcome.INCONCLUSIVE
         values = [r.model_copy(update={"load_ns": r.samples_ns[0], "samples_ns": ()}) for r in runs]
-        passes += judge_runs(Budget(metric="cold_start", limit=limit), values, 0.95, Basis.DEVICE).outcome == "PASS"
+        line = judge_runs(Budget(metric="cold_start", limit=limit), values, 0.95, Basis.DEVICE, test=test)
+        passes += line.outcome is Outcome.PASS
     assert passes / trials <= 0.05 + 3 * (0.05 * 0.95 / trials) ** 0.5
 
 
@@ -107,7 +112,7 @@ def test_the_bounds_of_a_drop_hold_the_estimate_and_are_symmetric(lost: int, won
 
 
 def test_memory_is_judged_above_the_floor() -> None:
-    runs = [Run(mode=Mode.MEMORY, memory=Memory(vm_hwm=150, floor=100))] * 7
+    runs = [Run(mode=Mode.MEMORY, memory=Memory(vm_hwm=150, floor=100))] * 8
     assert judge_runs(Budget(metric="peak_memory", limit=50), runs, 0.99, Basis.DEVICE).outcome is Outcome.PASS
     assert judge_runs(Budget(metric="process_memory", limit=149), runs, 0.99, Basis.DEVICE).outcome is Outcome.FAIL
 
@@ -115,15 +120,16 @@ def test_memory_is_judged_above_the_floor() -> None:
 def test_a_failed_budget_outranks_an_open_one_and_no_budget_never_passes() -> None:
     budgets = [Budget(metric="model_size", limit=99), Budget(metric=P50, limit=1)]
     verdict = judge(budgets, facts([]), Judging())
-    assert (verdict.outcome, verdict.deciding, verdict.rule) == (Outcome.FAIL, "model_size", 2)
+    assert (verdict.outcome, verdict.deciding, verdict.rule) == (Outcome.FAIL, "model_size", 3)
     assert judge([], facts([]), Judging()).outcome is Outcome.INCONCLUSIVE
     with pytest.raises(ConfigError, match="version 99"):
         judge(budgets, facts([]), Judging(), rule=99)
 
 
-def test_sampling_goes_to_the_plan_then_once_to_the_most() -> None:
+def test_sampling_goes_to_the_plan_then_on_until_it_is_decided_or_spent() -> None:
     budgets, open_runs = [Budget(metric=P50, limit=100)], [run(99), run(101)] * 20
-    assert next_step(budgets, facts([]), Judging(), Measuring()) == Continue(Mode.LATENCY, 7)
-    assert next_step(budgets, facts(open_runs[:7]), Judging(), Measuring()) == Continue(Mode.LATENCY, 14)
-    assert isinstance(next_step(budgets, facts(open_runs[:21]), Judging(), Measuring()), Verdict)
-    assert isinstance(next_step(budgets, facts([run(1)] * 7), Judging(), Measuring()), Verdict)
+    assert next_step(budgets, facts([]), Judging(), Measuring()) == Continue(Mode.LATENCY, 8)
+    assert isinstance(next_step(budgets, facts(open_runs[:8]), Judging(), Measuring()), Continue)
+    assert next_step(budgets, facts(open_runs[:38]), Judging(), Measuring()) == Continue(Mode.LATENCY, 2)
+    assert isinstance(next_step(budgets, facts(open_runs[:40]), Judging(), Measuring()), Verdict)
+    assert isinstance(next_step(budgets, facts([run(1)] * 8), Judging(), Measuring()), Verdict)
