@@ -20,13 +20,13 @@ from edgebuild.models.preprocess import apply_steps
 from edgebuild.models.samples import Samples, input_specs, prepare_inputs
 from edgebuild.models.score import quality
 from edgebuild.models.scorers import load_scorer
+from edgebuild.sampling import model_files
 from edgebuild.store.arrays import save_arrays
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.cache import Cache, default_cache
 from edgebuild.store.catalog import find_profile, find_target
 from edgebuild.store.evidence import append
 from edgebuild.store.toml import load_project
-from edgebuild.trial import model_files
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.models.preprocess import apply_steps
 from edgebuild.rounding import Asked, Cause, find_cause
+from edgebuild.sampling import model_files
 from edgebuild.store.bundle import Bundle
-from edgebuild.trial import model_files
 
 
 @dataclass(frozen=True)

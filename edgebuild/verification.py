@@ -27,7 +27,7 @@ from edgebuild.golden import compare
 from edgebuild.judge.verdict import judge
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.evidence import read_evidence
-from edgebuild.trial import choose, facts_of
+from edgebuild.trial import choose, facts_of, not_comparable
 
 State = Literal["ok", "broken", "not checked"]
 
@@ -131,9 +131,9 @@ def _rejudged(bundle: Bundle, recorded: Verdict, judging: Judging, records: Sequ
     if recorded.key is not None and named != (recorded.key.part, recorded.key.precision, recorded.key.model):
         return Check("verdict", "broken", "its runs are of another model")
     if recorded.baseline is not None and recorded.key is not None:
-        unlike = recorded.baseline.key.differing(recorded.key.of_mode(Mode.EXACT))
-        if strange := set(unlike) - {"bundle", "model"}:
-            return Check("verdict", "broken", f"its baseline is not comparable: {', '.join(sorted(strange))} differ")
+        mode = Mode.EXACT if recorded.baseline.key.workload == "exact" else Mode.LATENCY
+        if unlike := not_comparable(recorded.baseline.key, recorded.key.of_mode(mode)):
+            return Check("verdict", "broken", f"its baseline is not comparable: {unlike} differ")
     budgets = [line.budget for line in recorded.lines]
     facts = facts_of(bundle, part, variant, recorded.key, budgets, records, recorded.baseline)
     again = judge(budgets, facts, judging, recorded.rule)

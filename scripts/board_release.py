@@ -39,11 +39,11 @@ from edgebuild.devices.transports.local import open_local
 from edgebuild.models.data import load_samples
 from edgebuild.models.preprocess import apply_steps
 from edgebuild.models.samples import input_specs, prepare_inputs
+from edgebuild.sampling import model_files
 from edgebuild.store.bundle import open_bundle
 from edgebuild.store.cache import default_cache
 from edgebuild.store.catalog import find_target
 from edgebuild.store.toml import load_project
-from edgebuild.trial import model_files
 
 ROOT = Path(__file__).resolve().parent.parent
 EDGEBUILD = str(Path(sys.executable).with_name("edgebuild"))

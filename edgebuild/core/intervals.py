@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from fractions import Fraction
 from math import comb
@@ -15,6 +16,7 @@ def binomial_tail(trials: int, successes: int, chance: Fraction = Fraction(1, 2)
     )
 
 
+@functools.cache
 def upper_rank(count: int, confidence: float) -> int | None:
     """The smallest 1-based rank r whose order statistic is at or above the median with ``confidence``; None if none is.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -87,6 +87,8 @@ class Run(Frozen):
         told_ns: what a vendor's own program says of its run, by the names of ``TOLD``; what it does not is not there.
         during: the environment while inferences were timed, read at a low rate.
         sampling_ns: the processor time that reading it took: the guard's own cost.
+        pair: which pair of runs it belongs to, where two bundles are held against each other; "" for none.
+        side: "a", the baseline, or "b", what is held against it.
         outside: why the run was made outside its profile's conditions; such a run is kept, and never pooled.
     """
 
@@ -103,6 +105,8 @@ class Run(Frozen):
     during: tuple[Environment, ...] = ()
     after: Environment = Environment()
     sampling_ns: int = 0
+    pair: Annotated[str, Field(pattern=r"^[0-9a-f-]*$", max_length=64)] = ""
+    side: Literal["", "a", "b"] = ""
     outside: tuple[str, ...] = ()
     steady: bool = True
     started_at: str = ""

@@ -50,6 +50,7 @@ class Metric(Frozen):
         quantile: for a latency percentile, which one.
         start, end: the events between which it is taken.
         cache_state: what is warm when the clock starts.
+        change: whether it is the change from a baseline, which is measured beside.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Metric(Frozen):
     end: str = ""
     cache_state: str = ""
     meaning: str = ""
+    change: bool = False
 
 
 def _latency(percent: int) -> Metric:
@@ -77,12 +79,26 @@ def _latency(percent: int) -> Metric:
     )
 
 
+def _latency_change(percent: int) -> Metric:
+    return Metric(
+        name=f"latency_p{percent}_change",
+        unit=Unit.PERCENT,
+        mode=Mode.LATENCY,
+        quantile=percent / 100,
+        change=True,
+        meaning=f"percent by which latency_p{percent} is above the baseline's, over pairs of runs in random order",
+    )
+
+
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         _latency(50),
         _latency(90),
         _latency(99),
+        _latency_change(50),
+        _latency_change(90),
+        _latency_change(99),
         Metric(
             name="cold_start",
             unit=Unit.NANOSECOND,
@@ -132,6 +148,7 @@ METRICS: dict[str, Metric] = {
             unit=Unit.PERCENT,
             kind=Kind.EXACT,
             mode=Mode.EXACT,
+            change=True,
             meaning="percent more instructions for one inference than the baseline executes",
         ),
         Metric(name="model_size", unit=Unit.BYTE, kind=Kind.EXACT, meaning="bytes of the model's files"),

@@ -1,10 +1,13 @@
-"""How the median over runs is bounded, by the versions of the rule."""
+"""The verdict on a median: bounded, by the versions of the rule, and held against a limit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from edgebuild.core.measurement import Basis
+from edgebuild.core.metric import Budget
+from edgebuild.core.verdict import Line, Outcome
 from edgebuild.judge import betting
 from edgebuild.judge.order_statistics import least_runs, median_bounds
 
@@ -39,6 +42,44 @@ def _two_looks(values: Sequence[float], limit: float, confidence: float) -> tupl
 
 def _anytime(values: Sequence[float], limit: float, confidence: float) -> tuple[float | None, float | None, float]:  # noqa: ARG001
     return (*betting.median_bounds(values, confidence), confidence)
+
+
+def elsewhere(basis: Basis, speaking: Collection[Basis]) -> str:
+    """Why what was measured on this basis decides nothing, or nothing."""
+    return "" if basis in speaking else f"not judged here: measured on basis {basis.value}, not on the device"
+
+
+def judge_median(
+    budget: Budget, values: Sequence[float], doubt: str, aside: str, confidence: float, basis: Basis, test: MedianTest
+) -> Line:
+    """PASS if the upper bound is inside the limit, FAIL if the lower one is outside, INCONCLUSIVE otherwise.
+
+    Args:
+        values: in the order they were found.
+        doubt: why they can decide nothing, or nothing.
+        aside: what else is to be told of them.
+    """
+    low, high, level = test.bounds(values, budget.limit, confidence)
+    outcome, reason = _decide(budget, doubt, low, high, confidence)
+    estimate = sorted(values)[(len(values) - 1) // 2] if values else None
+    return Line(
+        budget=budget, outcome=outcome, estimate=estimate, low=low, high=high, confidence=level, count=len(values),
+        basis=basis.value, reason="; ".join(each for each in (reason, aside) if each),
+    )  # fmt: skip
+
+
+def _decide(
+    budget: Budget, doubt: str, low: float | None, high: float | None, confidence: float
+) -> tuple[Outcome, str]:
+    if doubt or low is None or high is None:
+        return Outcome.INCONCLUSIVE, doubt
+    if low > high:
+        return Outcome.INCONCLUSIVE, "earlier and later runs contradict each other: the device changed meanwhile"
+    if high <= budget.limit:
+        return Outcome.PASS, ""
+    if low > budget.limit:
+        return Outcome.FAIL, f"at {confidence:.4g} confidence it is above the limit"
+    return Outcome.INCONCLUSIVE, "the bounds lie on both sides of the limit: more runs are needed"
 
 
 TWO_LOOKS = MedianTest(least_runs, _two_looks)

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 
 from edgebuild.core.measurement import Basis, Run
 from edgebuild.core.metric import Budget, Metric
-from edgebuild.core.verdict import Line, Outcome
+from edgebuild.core.verdict import Line
 from edgebuild.judge.exact import instructions_of
-from edgebuild.judge.medians import ANYTIME, MedianTest
+from edgebuild.judge.medians import ANYTIME, MedianTest, elsewhere, judge_median
 from edgebuild.judge.order_statistics import percentile, samples_needed
 
 
@@ -41,16 +41,9 @@ def judge_runs(
     made = [run for run in runs if run.mode is metric.mode]
     own = [run for run in made if not run.outside]
     values = values_of(metric, own)
-    low, high, level = test.bounds(values, budget.limit, confidence)
-    doubt = _elsewhere(basis, speaking) or _doubt(metric, own, values, confidence, test.least(confidence))
-    outcome, reason = _decide(budget, doubt, low, high, confidence)
-    left_out = _left_out([run for run in made if run.outside])
-    reason = f"{reason}; {left_out}" if reason and left_out else reason or left_out
-    estimate = sorted(values)[(len(values) - 1) // 2] if values else None
-    return Line(
-        budget=budget, outcome=outcome, estimate=estimate, low=low, high=high, confidence=level,
-        count=len(values), basis=basis.value, reason=reason,
-    )  # fmt: skip
+    steady, least = [run.steady for run in own], test.least(confidence)
+    doubt = elsewhere(basis, speaking) or doubt_of(metric, "runs", steady, len(values), confidence, least)
+    return judge_median(budget, values, doubt, left_out([r for r in made if r.outside]), confidence, basis, test)
 
 
 def values_of(metric: Metric, runs: Sequence[Run]) -> list[float]:
@@ -58,40 +51,27 @@ def values_of(metric: Metric, runs: Sequence[Run]) -> list[float]:
     return [value for run in runs if (value := value_of(metric, run)) is not None]
 
 
-def _left_out(outside: Sequence[Run]) -> str:
+def left_out(outside: Sequence[Run]) -> str:
     """How many runs do not count, and why the last of them does not."""
     if not outside:
         return ""
     return f"{len(outside)} runs outside the profile's conditions are not counted ({outside[-1].outside[0]})"
 
 
-def _elsewhere(basis: Basis, speaking: Collection[Basis]) -> str:
-    """Why runs on this basis decide nothing, or nothing."""
-    return "" if basis in speaking else f"not judged here: measured on basis {basis.value}, not on the device"
+def doubt_of(metric: Metric, units: str, steady: Sequence[bool], told: int, confidence: float, least: int) -> str:
+    """Why what was made can decide nothing, or nothing.
 
-
-def _decide(
-    budget: Budget, doubt: str, low: float | None, high: float | None, confidence: float
-) -> tuple[Outcome, str]:
-    if doubt or low is None or high is None:
-        return Outcome.INCONCLUSIVE, doubt
-    if low > high:
-        return Outcome.INCONCLUSIVE, "earlier and later runs contradict each other: the device changed meanwhile"
-    if high <= budget.limit:
-        return Outcome.PASS, ""
-    if low > budget.limit:
-        return Outcome.FAIL, f"at {confidence:.4g} confidence it is above the limit"
-    return Outcome.INCONCLUSIVE, "the bounds lie on both sides of the limit: more runs are needed"
-
-
-def _doubt(metric: Metric, runs: Sequence[Run], values: Sequence[float], confidence: float, least: int) -> str:
-    """Why these runs can decide nothing, or nothing."""
-    if runs and len(values) < len(runs):
+    Args:
+        units: what it is, "runs" or "pairs"; ``steady``: whether each is.
+        told: how many tell the metric.
+    """
+    made = len(steady)
+    if told < made:
         wanted = f"; {metric.name} needs {samples_needed(metric.quantile)} samples a run" if metric.quantile else ""
-        return f"{len(runs) - len(values)} of {len(runs)} runs do not tell it{wanted}"
-    if len(values) < least:
-        return f"{len(values)} runs; {confidence:.4g} confidence needs at least {least}"
-    unsteady = sum(not run.steady for run in runs)
-    if metric.quantile is not None and 2 * unsteady >= len(runs):
-        return f"unsteady: in {unsteady} of {len(runs)} runs the inferences drifted"
+        return f"{made - told} of {made} {units} do not tell it{wanted}"
+    if told < least:
+        return f"{told} {units}; {confidence:.4g} confidence needs at least {least}"
+    unsteady = made - sum(steady)
+    if metric.quantile is not None and 2 * unsteady >= made:
+        return f"unsteady: in {unsteady} of {made} {units} the inferences drifted"
     return ""

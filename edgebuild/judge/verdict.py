@@ -1,4 +1,4 @@
-"""The rule: from everything known of a bundle to a verdict, or to what should be sampled next."""
+"""The rule: from everything known of a bundle to a verdict."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from edgebuild.core.digest import Digest
 from edgebuild.core.errors import ConfigError, worst_exit
 from edgebuild.core.measurement import Basis, Run
 from edgebuild.core.metric import Budget, Kind, Mode
-from edgebuild.core.profile import Judging, Measuring
+from edgebuild.core.profile import Judging
 from edgebuild.core.verdict import Line, Outcome, Verdict
 from edgebuild.judge.accuracy import judge_accuracy
-from edgebuild.judge.betting import least_runs, runs_to_go
-from edgebuild.judge.exact import LEAST_RUNS, judge_instructions
+from edgebuild.judge.exact import judge_instructions
 from edgebuild.judge.medians import ANYTIME, TWO_LOOKS, MedianTest
-from edgebuild.judge.runs import judge_runs, values_of
+from edgebuild.judge.pairs import judge_change
+from edgebuild.judge.runs import judge_runs
 
 RULE = 3
 """The version of the rule that new verdicts are made by."""
@@ -30,7 +30,7 @@ class Facts:
         runs: all made under equal keys.
         size: bytes of the model's files.
         is_float: a float variant is its own twin and loses nothing.
-        baseline: exact runs of another bundle, under a key that differs only in what is run.
+        baseline: another bundle's runs, under a key that differs only in what is run; None: there is none.
     """
 
     bundle: Digest
@@ -39,15 +39,7 @@ class Facts:
     size: int
     quality: Quality | None
     is_float: bool = False
-    baseline: Sequence[Run] = ()
-
-
-@dataclass(frozen=True)
-class Continue:
-    """Not decided yet: so many more runs of a mode."""
-
-    mode: Mode
-    runs: int
+    baseline: Sequence[Run] | None = None
 
 
 def judge(budgets: Sequence[Budget], facts: Facts, judging: Judging, rule: int = RULE) -> Verdict:
@@ -63,47 +55,8 @@ def judge(budgets: Sequence[Budget], facts: Facts, judging: Judging, rule: int =
     return RULES[rule](budgets, facts, judging)
 
 
-def next_step(budgets: Sequence[Budget], facts: Facts, judging: Judging, measuring: Measuring) -> Continue | Verdict:
-    """What to sample next; a verdict if all is decided or ``max_runs`` are spent.
-
-    At first ``runs``, or what the confidence needs; then as many as could decide a budget that is open, and so on: the
-    bounds hold at all times at once.
-    """
-    verdict = judge(budgets, facts, judging)
-    made = sum(run.mode is Mode.EXACT for run in facts.runs)
-    if facts.basis is Basis.VIRTUAL and made < LEAST_RUNS and _of_mode(verdict.lines, Mode.EXACT):
-        return Continue(Mode.EXACT, LEAST_RUNS - made)
-    for mode in (Mode.LATENCY, Mode.MEMORY) if facts.basis is Basis.DEVICE else (Mode.MEMORY,):
-        wanted = _wanted(_of_mode(verdict.lines, mode), [r for r in facts.runs if r.mode is mode], judging, measuring)
-        if wanted:
-            return Continue(mode, wanted)
-    return verdict
-
-
-def _wanted(lines: Sequence[Line], runs: Sequence[Run], judging: Judging, measuring: Measuring) -> int:
-    """How many more runs of a mode some of its budgets want."""
-    made = [run for run in runs if not run.outside]
-    left = measuring.max_runs - len(made)
-    planned = max(measuring.runs, least_runs(judging.confidence)) - len(made)
-    if not lines or len(runs) - len(made) >= measuring.max_runs:
-        return 0  # where the device does not come inside, more runs are no more evidence
-    if planned > 0:
-        return planned
-    further = [
-        runs_to_go(values_of(line.budget.definition, made), line.budget.limit, judging.confidence)
-        for line in lines
-        if _open(line)
-    ]
-    return max(0, min(*further, left)) if further else 0
-
-
-def _open(line: Line) -> bool:
-    """Whether more runs could decide it: those that contradict each other could not."""
-    apart = line.low is not None and line.high is not None and line.low > line.high
-    return line.outcome is Outcome.INCONCLUSIVE and not apart
-
-
-def _of_mode(lines: Sequence[Line], mode: Mode) -> list[Line]:
+def of_mode(lines: Sequence[Line], mode: Mode) -> list[Line]:
+    """The lines whose metric is measured in runs of a mode."""
     return [line for line in lines if line.budget.definition.mode is mode]
 
 
@@ -133,12 +86,12 @@ def _by_basis(rule: int, budgets: Sequence[Budget], facts: Facts, judging: Judgi
     lines = []
     for budget in budgets:
         if budget.definition.mode is Mode.EXACT:
-            lines.append(judge_instructions(budget, facts.runs, facts.baseline, facts.basis))
+            lines.append(judge_instructions(budget, facts.runs, facts.baseline or (), facts.basis))
         else:
             memory = budget.definition.mode is Mode.MEMORY
             speaking = (Basis.DEVICE, Basis.VIRTUAL) if memory else (Basis.DEVICE,)
             lines.append(_line(budget, facts, judging, speaking, test))
-    timed, counted = _of_mode(lines, Mode.LATENCY), _of_mode(lines, Mode.EXACT)
+    timed, counted = of_mode(lines, Mode.LATENCY), of_mode(lines, Mode.EXACT)
     aside = timed if facts.basis is Basis.VIRTUAL else counted
     if timed and counted:
         lines = [line.model_copy(update={"decides": False}) if line in aside else line for line in lines]
@@ -174,6 +127,8 @@ def _line(budget: Budget, facts: Facts, judging: Judging, speaking: Collection[B
                 budget=budget, outcome=Outcome.PASS, estimate=0.0, low=0.0, high=0.0, basis="float is its own reference"
             )
         return judge_accuracy(budget, facts.quality, judging.accuracy_confidence)
+    if metric.change:
+        return judge_change(budget, facts.runs, facts.baseline, judging.confidence, facts.basis)
     return judge_runs(budget, facts.runs, judging.confidence, facts.basis, speaking, test)
 
 

@@ -15,7 +15,8 @@ from edgebuild.core.profile import Judging, Measuring
 from edgebuild.core.verdict import Outcome, Verdict
 from edgebuild.judge.betting import hits_needed, least_runs, median_bounds, runs_to_go, wealth
 from edgebuild.judge.runs import judge_runs
-from edgebuild.judge.verdict import Continue, Facts, next_step
+from edgebuild.judge.sampling import Continue, next_step
+from edgebuild.judge.verdict import Facts
 
 P50 = "latency_p50"
 VALUES = st.lists(st.integers(0, 30).map(float), max_size=60)

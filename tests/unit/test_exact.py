@@ -10,7 +10,8 @@ from edgebuild.core.profile import Judging, Measuring
 from edgebuild.core.units import format_quantity
 from edgebuild.core.verdict import Outcome, Verdict
 from edgebuild.judge.exact import instructions_of, judge_instructions
-from edgebuild.judge.verdict import RULES, Continue, Facts, judge, next_step
+from edgebuild.judge.sampling import Continue, next_step
+from edgebuild.judge.verdict import RULES, Facts, judge
 
 LIMIT = Budget(metric="instructions", limit=1_000_000)
 CHANGE = Budget(metric="instructions_change", limit=0.5)

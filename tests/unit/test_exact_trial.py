@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import edgebuild.trial as trial
-from edgebuild import deviceside, opening
+from edgebuild import deviceside, opening, sampling
 from edgebuild.bench.bench import Bench
 from edgebuild.bench.empty_models import empty_model, runtimes_with_empty
 from edgebuild.bench.exact import SAMPLES, WARM_UP, exact_run, with_fixed_seed
@@ -46,7 +46,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     def counted(bench: Bench, runtime: str, files: object, inputs: object, options: object, seed: int) -> Run:
         return Run(mode=Mode.EXACT, seed=seed, samples_ns=(given["now"] + 50,) * 20, empty_ns=(50,) * 20)
 
-    monkeypatch.setattr(trial, "exact_run", counted)
+    monkeypatch.setattr(sampling, "exact_run", counted)
     return given
 
 
@@ -185,13 +185,8 @@ def test_commands_say_where_instructions_are_counted(tmp_path: Path, capsys: pyt
     (tmp_path / "profiles" / "p.toml").write_text('schema = 1\nname = "p"\n', encoding="utf-8")
     bundle = str(bundle_of(tmp_path).path)
     common = ["--project", str(tmp_path), "--json"]
-    for argv, words in (
-        (["bench", bundle, "--exact"], "this machine is not virtual"),
-        (["bench", bundle, "--against", bundle], "add --exact"),
-        (["gate", bundle, "--baseline", bundle, "--budget", "model_size=1 MiB"], "does not count them"),
-    ):
-        assert main([*argv, *common]) == 2
-        assert words in json.loads(capsys.readouterr().out)["error"]["message"]
+    assert main(["bench", bundle, "--exact", *common]) == 2
+    assert "this machine is not virtual" in json.loads(capsys.readouterr().out)["error"]["message"]
     assert main(["gate", bundle, "--budget", "instructions=12 M", *common]) == 4
     found = json.loads(capsys.readouterr().out)["result"]
     assert (found["outcome"], "a virtual board counts them" in found["reason"]) == ("INCONCLUSIVE", True)

@@ -15,7 +15,8 @@ from edgebuild.core.metric import Budget, Mode
 from edgebuild.core.profile import Conditions, Judging, Measuring
 from edgebuild.core.verdict import Outcome, Verdict
 from edgebuild.core.wire import Response
-from edgebuild.judge.verdict import Continue, Facts, judge, next_step
+from edgebuild.judge.sampling import Continue, next_step
+from edgebuild.judge.verdict import Facts, judge
 
 CALM = Environment(
     load_1min=0.1, clock_khz=(600_000, 2_400_000), governor="performance", temperature_mc=(51_000, 48_500),

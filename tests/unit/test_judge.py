@@ -16,7 +16,8 @@ from edgebuild.judge.accuracy import drop_bounds, judge_accuracy, samples_withou
 from edgebuild.judge.medians import ANYTIME, TWO_LOOKS, MedianTest
 from edgebuild.judge.order_statistics import binomial_tail, least_runs, median_bounds, percentile, upper_rank
 from edgebuild.judge.runs import judge_runs
-from edgebuild.judge.verdict import Continue, Facts, judge, next_step
+from edgebuild.judge.sampling import Continue, next_step
+from edgebuild.judge.verdict import Facts, judge
 
 P50 = "latency_p50"
 

@@ -30,11 +30,16 @@ MEASURING = {"runs": 4, "max_runs": 4, "min_samples": 20, "min_seconds": 0.0, "w
 PROFILE = Profile.model_validate({"schema": 1, "name": "p", "measuring": MEASURING, "judging": {"confidence": 0.9}})
 
 
-def bundle_of(folder: Path, wrong: float = 0.0) -> Bundle:
+def bundle_of(folder: Path, wrong: float = 0.0, detour: int = 0) -> Bundle:
+    """A bundle whose model doubles its input, after so many sines that change nothing but the time it takes."""
     from onnx import TensorProto, helper
 
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy"]
-    graph = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "double", values[:1], values[1:])
+    nodes = [helper.make_node("Sin", [f"s{i}" if i else "x"], [f"s{i + 1}"]) for i in range(detour)]
+    nodes += [helper.make_node("Sub", [f"s{detour}"] * 2, ["zero"])] if detour else []
+    nodes += [helper.make_node("Add", ["x", "x"], ["twice"]), helper.make_node("Add", ["twice", "zero"], ["y"])]
+    nodes = nodes if detour else [helper.make_node("Add", ["x", "x"], ["y"])]
+    graph = helper.make_graph(nodes, "double", values[:1], values[1:])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
     x = np.arange(8, dtype=np.float32).reshape(2, 4)
     golden = io.BytesIO()

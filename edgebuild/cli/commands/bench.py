@@ -16,7 +16,7 @@ def command(
     profile: Annotated[str | None, typer.Option("-p", "--profile", help="Default: the bundle's own.")] = None,
     precision: Annotated[str | None, typer.Option(help="The variant; default the preferred one.")] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Count instructions, on a virtual board.")] = False,
-    against: Annotated[Path | None, typer.Option(help="With --exact: another bundle, to tell the change.")] = None,
+    against: Annotated[Path | None, typer.Option(help="Another bundle, measured beside, to tell the change.")] = None,
     project: Annotated[Path, typer.Option(help="The project's folder, whose own targets come first.")] = Path(),
     json: Json = False,
 ) -> int:

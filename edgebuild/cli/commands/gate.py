@@ -19,7 +19,8 @@ def command(
     profile: Annotated[str | None, typer.Option("-p", "--profile", help="Default: the bundle's own.")] = None,
     precision: Annotated[str | None, typer.Option(help="The variant to judge; default the preferred one.")] = None,
     baseline: Annotated[
-        Path | None, typer.Option(help="Another bundle; this one may execute 0.5 % more instructions. Virtual boards.")
+        Path | None,
+        typer.Option(help="Another bundle; this one may be 2 % slower, unless a budget says else."),
     ] = None,
     project: Annotated[Path, typer.Option(help="The project's folder, whose own targets come first.")] = Path(),
     json: Json = False,

@@ -1,0 +1,137 @@
+"""Making runs on a device, one after the other; each is evidence at once, beside the bundle that it speaks of."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from edgebuild import __version__
+from edgebuild.bench.bench import Bench, now
+from edgebuild.bench.exact import exact_run
+from edgebuild.bench.guard import cool_down, judged_by
+from edgebuild.core.array import Array, np
+from edgebuild.core.artifact import Part, Variant
+from edgebuild.core.evidence import Payload, record_of
+from edgebuild.core.measurement import Environment, Measurement, MeasurementKey, Run
+from edgebuild.core.metric import Mode
+from edgebuild.core.profile import Profile
+from edgebuild.core.signature import Signature
+from edgebuild.core.target import Target
+from edgebuild.store.bundle import Bundle
+from edgebuild.store.evidence import append, read_evidence
+
+Say = Callable[[str], None]
+_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A bundle's variant, and what its runs on the trial's device are filed under, as latency runs."""
+
+    bundle: Bundle
+    part: Part
+    variant: Variant
+    key: MeasurementKey
+
+    def runs(self, mode: Mode) -> list[Run]:
+        """Its runs of a mode that are evidence already."""
+        key = self.key.of_mode(mode)
+        found = [record.payload for record in read_evidence(self.bundle)]
+        return [run for each in found if isinstance(each, Measurement) and each.key == key for run in each.runs]
+
+
+@dataclass
+class Sampler:
+    """Makes runs on an open device until its time is over.
+
+    Attributes:
+        ends: when that is, by the monotonic clock.
+    """
+
+    bench: Bench
+    target: Target
+    profile: Profile
+    ends: float
+    say: Say
+    _last: Environment | None = field(default=None, init=False)
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self.ends
+
+    def runs(self, subject: Subject, mode: Mode, count: int) -> None:
+        """So many runs.
+
+        Raises:
+            ModelRejected, DeviceError: as ``Bench.execute``; what was made already stays.
+        """
+        self.say(f"{mode.value}: {count} more runs of {subject.bundle.path.name} on {self.bench.device.name}")
+        first = len(subject.runs(mode))
+        for number in range(first, first + count):
+            self._run(subject, mode, number)
+
+    def pairs(self, subject: Subject, baseline: Subject, count: int) -> None:
+        """So many pairs of latency runs, each in a random order that its name alone decides; errors as for ``runs``."""
+        names = [each.bundle.path.name for each in (baseline, subject)]
+        self.say(f"latency: {count} more pairs of runs of {' and '.join(names)} on {self.bench.device.name}")
+        series = pair_series(subject, baseline)
+        began = {run.pair for run in subject.runs(Mode.LATENCY) + baseline.runs(Mode.LATENCY)}
+        first = 1 + max((int(name.removeprefix(series)) for name in began if name.startswith(series)), default=-1)
+        for number in range(first, first + count):
+            pair = f"{series}{number}"
+            sides: list[tuple[Subject, Literal["a", "b"]]] = [(baseline, "a"), (subject, "b")]
+            for one, side in random.Random(pair).sample(sides, 2):
+                self._run(one, Mode.LATENCY, number, pair, side)
+
+    def _run(self, subject: Subject, mode: Mode, seed: int, pair: str = "", side: Literal["", "a", "b"] = "") -> None:
+        cool_down(self.bench.environment, self._last, self.profile.conditions, self.ends, self.say)
+        if self.late:
+            return
+        run = judged_by(self._made(subject, mode, seed), self.profile.conditions)
+        self._last = run.after
+        if run.outside:
+            self.say(f"a run does not count: {'; '.join(run.outside)}")
+        named = run.model_copy(update={"pair": pair, "side": side})
+        record(subject.bundle, Measurement(key=subject.key.of_mode(mode), runs=(named,)))
+
+    def _made(self, subject: Subject, mode: Mode, seed: int) -> Run:
+        bench, runtime, options = self.bench, subject.part.runtime, self.target.runtime_options
+        files = model_files(subject.bundle, subject.variant)
+        inputs = timing_inputs(subject.variant.signature or subject.part.signature)
+        if mode is Mode.MEMORY:
+            return bench.memory_run(runtime, files, inputs, options, seed)
+        if mode is Mode.EXACT:
+            return exact_run(bench, runtime, files, inputs, options, seed)
+        return bench.latency_run(runtime, files, inputs, options, self.profile.measuring, seed)
+
+
+def pair_series(subject: Subject, baseline: Subject) -> str:
+    """What the names of all pairs of two bundles begin with; their number in the series follows."""
+    return f"{subject.bundle.digest[:12]}-{baseline.bundle.digest[:12]}-"
+
+
+def model_files(bundle: Bundle, variant: Variant) -> dict[str, bytes]:
+    """A variant's files, the one that the runtime opens first."""
+    return {file.name: bundle.read(file.name) for file in variant.files}
+
+
+def timing_inputs(signature: Signature) -> dict[str, Array]:
+    """A few samples of noise from a fixed seed: what is timed does not depend on the user's data."""
+    noise = np.random.default_rng(0)
+    made: dict[str, Array] = {}
+    for spec in signature.inputs:
+        shape = (_ROWS, *spec.shape[1:])
+        if np.dtype(spec.dtype).kind == "f":
+            made[spec.name] = noise.standard_normal(shape).astype(spec.dtype)
+        else:
+            made[spec.name] = noise.integers(0, 2, shape).astype(spec.dtype)
+    return made
+
+
+def record(bundle: Bundle, payload: Payload) -> None:
+    """Keep what was found of a bundle, as of now."""
+    append(bundle, record_of(bundle.digest, payload, now(), {"edgebuild": __version__}))
