@@ -29,7 +29,7 @@ max_runs = {runs}
 [conditions]
 min_free_mib = 0
 [judging]
-confidence = 0.5
+confidence = 0.4
 """
 
 
