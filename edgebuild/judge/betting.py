@@ -13,6 +13,7 @@ logarithm", Ann. Math. Statist. 41 (1970) 1397-1409), which decides wherever the
 from __future__ import annotations
 
 import functools
+from bisect import insort
 from collections.abc import Sequence
 from fractions import Fraction
 from math import comb
@@ -56,11 +57,11 @@ def median_bounds(values: Sequence[float], confidence: float) -> tuple[float | N
     A limit is refuted as soon as one beginning of the sequence refutes it, so the order counts. If the lower bound is
     above the upper one, runs before and after have not come from one distribution. None: too few values.
     """
-    lows, highs = [], []
-    for count in range(1, len(values) + 1):
+    lows, highs, ordered = [], [], list[float]()
+    for count, value in enumerate(values, 1):
+        insort(ordered, value)
         rank = hits_needed(count, confidence)
         if rank is not None:
-            ordered = sorted(values[:count])
             lows.append(ordered[count - rank])
             highs.append(ordered[rank - 1])
     return max(lows, default=None), min(highs, default=None)

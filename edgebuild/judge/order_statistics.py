@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from fractions import Fraction
 from math import ceil
@@ -13,9 +14,15 @@ __all__ = ["binomial_tail", "least_runs", "median_bounds", "percentile", "sample
 
 def percentile(samples: Sequence[int], quantile: float) -> int:
     """The nearest-rank percentile: the smallest sample that at least a share ``quantile`` is not above."""
-    return sorted(samples)[max(0, ceil(Fraction(str(quantile)) * len(samples)) - 1)]
+    return sorted(samples)[_rank(quantile, len(samples))]
 
 
+@functools.cache
+def _rank(quantile: float, count: int) -> int:
+    return max(0, ceil(Fraction(str(quantile)) * count) - 1)
+
+
+@functools.cache
 def samples_needed(quantile: float) -> int:
     """Samples one run needs for a percentile: 10/(1 − q), so that about ten lie above it."""
     return ceil(10 / (1 - Fraction(str(quantile))))
