@@ -46,10 +46,14 @@ def judge_change(
     """
     metric, made = budget.definition, pairs_of(runs, baseline or ())
     own = counting(made)
-    values, steady = changes(metric, own), [all(run.steady for run in pair) for pair in own]
-    doubt = elsewhere(basis, (Basis.DEVICE,)) or (
-        "" if baseline is not None else "there is no baseline to hold it against"
-    )
-    doubt = doubt or doubt_of(metric, "pairs", steady, len(values), confidence, ANYTIME.least(confidence))
-    aside = left_out([run for pair in made for run in pair if run.outside])
+    values, aside = changes(metric, own), left_out([run for pair in made for run in pair if run.outside])
+    doubt = elsewhere(basis, (Basis.DEVICE,)) or _doubt(metric, own, len(values), confidence)
+    if baseline is None:
+        doubt = "there is no baseline to hold it against"
     return judge_median(budget, values, doubt, aside, confidence, basis, ANYTIME)
+
+
+def _doubt(metric: Metric, pairs: Sequence[Pair], told: int, confidence: float) -> str:
+    """As for runs; a drift in one run of a pair is left to the sign, which it makes no likelier on either side."""
+    steady = [any(run.steady for run in pair) for pair in pairs]
+    return doubt_of(metric, "pairs", steady, told, confidence, ANYTIME.least(confidence))

@@ -81,6 +81,14 @@ def test_what_pairs_cannot_tell_is_inconclusive(baseline: list[int] | None, basi
     assert words in line.reason
 
 
+def test_pairs_of_which_both_runs_drift_decide_nothing() -> None:
+    runs, baseline = made([1000] * 8, [1000] * 8)
+    drifting = [run.model_copy(update={"steady": False}) for run in runs]
+    assert judge_change(CHANGE, drifting, baseline, 0.99, Basis.DEVICE).outcome is Outcome.PASS
+    baseline = [run.model_copy(update={"steady": False}) for run in baseline]
+    assert "unsteady: in 8 of 8 pairs" in judge_change(CHANGE, drifting, baseline, 0.99, Basis.DEVICE).reason
+
+
 def test_only_whole_pairs_inside_the_conditions_count() -> None:
     runs, baseline = made([1000] * 10, [1000] * 10)
     baseline[0] = side("a", 1, 0, outside=("hot",))
