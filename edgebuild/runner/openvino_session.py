@@ -40,7 +40,7 @@ class Session:
         self._model = core.compile_model(path, delegate.upper(), options)
         self._request = self._model.create_infer_request()
         # Its own infer() wraps this one in Python, whose time would be taken for the model's: about 10 µs.
-        self._infer = super(type(self._request), self._request).infer
+        self._infer = super(type(self._request), self._request).infer  # type: ignore[misc]
         self._tensor = openvino.Tensor
         self._placed: dict[int, Any] = {}
 
