@@ -10,10 +10,9 @@ from pathlib import Path
 from edgebuild.bench.bench import Bench
 from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError
-from edgebuild.core.metric import Budget, Kind, parse_budget
+from edgebuild.core.metric import Budget, parse_budget
 from edgebuild.core.profile import Profile
 from edgebuild.core.target import Target
-from edgebuild.core.units import format_quantity
 from edgebuild.core.verdict import Line, Verdict
 from edgebuild.devices.opening import open_device
 from edgebuild.models.preprocess import apply_steps
@@ -134,20 +133,6 @@ def _row(bundle: Bundle, line: Line) -> dict[str, object]:
         "bundle": bundle.path.name, "metric": line.budget.metric, "estimate": line.estimate, "low": line.low,
         "high": line.high, "unit": line.budget.definition.unit.value, "runs": line.count, "reason": line.reason,
     }  # fmt: skip
-
-
-def line_texts(verdict: Verdict) -> list[str]:
-    """One line of text a budget."""
-    return [_text(line) for line in verdict.lines]
-
-
-def _text(line: Line) -> str:
-    unit = line.budget.definition.unit
-    shown = [format_quantity(v, unit) if v is not None else "?" for v in (line.estimate, line.low, line.high)]
-    sole = line.budget.definition.kind is Kind.EXACT and line.low == line.high
-    value = shown[0] if sole else f"{shown[0]} [{shown[1]}, {shown[2]}] from {line.count}"
-    outcome = line.outcome.value if line.decides else "BESIDE"
-    return f"{outcome:<13} {line.budget}: {value} {line.reason}".rstrip()
 
 
 def run_samples(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from edgebuild.core.artifact import Manifest, Quality
 from edgebuild.core.digest import Json
 from edgebuild.core.metric import METRICS
 from edgebuild.core.units import Unit, format_quantity
+from edgebuild.core.verdict import Outcome, Verdict
 from edgebuild.release import SHOWN, Bounded, Released, ReleaseReport
 from edgebuild.report.build import short
+from edgebuild.report.verdict import Case, gate_cases
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -48,6 +51,26 @@ def _released(each: Released) -> Json:
         "verdict": each.verdict.model_dump(mode="json") if each.verdict else None,
         "error": each.error.message if each.error else None,
     }
+
+
+def release_cases(report: ReleaseReport) -> list[Case]:
+    """The cases of every target: its checks, its budgets, or what kept it from a verdict."""
+    return [case for each in report.released for case in _cases_of(each)]
+
+
+def _cases_of(each: Released) -> Iterable[Case]:
+    subject = each.built.target.name
+    for check in each.checks:
+        outcome = {"ok": Outcome.PASS, "broken": Outcome.FAIL}.get(check.state)
+        yield Case(subject, f"verify {check.name}", outcome or Outcome.INCONCLUSIVE, check.why, outcome is not None)
+    if each.error is not None:
+        yield Case(subject, "build" if each.built.bundle is None else "measure", None, each.error.message)
+    if each.verdict is not None:
+        yield from gate_cases(subject, each.verdict) or _nothing_judged(subject, each.verdict)
+
+
+def _nothing_judged(subject: str, verdict: Verdict) -> Sequence[Case]:
+    return [Case(subject, "budgets", verdict.outcome, verdict.reason)]
 
 
 def release_table(report: ReleaseReport) -> Table:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import edgebuild.trial as trial
-from edgebuild import deviceside, opening, sampling
+from edgebuild import opening, sampling
 from edgebuild.bench.bench import Bench
 from edgebuild.bench.empty_models import empty_model, runtimes_with_empty
 from edgebuild.bench.exact import SAMPLES, WARM_UP, exact_run, with_fixed_seed
@@ -24,6 +24,7 @@ from edgebuild.devices.base import Device
 from edgebuild.devices.ship import RUNNER
 from edgebuild.devices.transports.local import open_local
 from edgebuild.judge.exact import instructions_of
+from edgebuild.report.verdict import line_texts
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.devices import save_device
 from edgebuild.store.evidence import append, read_evidence
@@ -106,7 +107,7 @@ def test_two_runs_decide_are_kept_and_judged_again(tmp_path: Path) -> None:
     assert trial.run_trial(bundle, board(), budgets, PROFILE, TARGET).lines == verdict.lines
     assert len(exact_runs(bundle)) == 2
     assert verify(bundle, TARGET)[-1].state == "ok"
-    shown = deviceside.line_texts(verdict)
+    shown = line_texts(verdict)
     assert shown[0].startswith("BESIDE")
     assert "not judged here" in shown[0]
     assert shown[1] == "PASS          instructions ≤ 1,000: 900"

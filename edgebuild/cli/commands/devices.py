@@ -34,7 +34,7 @@ def list_(json: Json = False) -> int:
 
 
 @app.command()
-def add(  # noqa: PLR0913, PLR0917 - what a device's file states
+def add(
     name: Annotated[str, typer.Argument(help="What you call it.")],
     ssh: Annotated[
         str | None, typer.Option(help="Reached over ssh: an alias of ~/.ssh/config, user@host, or user@host:port.")

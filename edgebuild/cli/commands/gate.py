@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edgebuild.cli.ci import tell_ci
 from edgebuild.cli.console import Json, emit, progress
 
 
@@ -22,15 +23,19 @@ def command(
         Path | None,
         typer.Option(help="Another bundle; this one may be 2 % slower, unless a budget says else."),
     ] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write a JUnit XML report here.")] = None,
+    github: Annotated[bool, typer.Option("--github", help="Annotate a GitHub Actions run.")] = False,
     project: Annotated[Path, typer.Option(help="The project's folder, whose own targets come first.")] = Path(),
     json: Json = False,
 ) -> int:
-    from edgebuild.deviceside import gate, line_texts
+    from edgebuild.deviceside import gate
+    from edgebuild.report.verdict import gate_cases, line_texts
     from edgebuild.store.bundle import open_bundle
 
     opened, other = open_bundle(bundle), open_bundle(baseline) if baseline else None
     with progress() as say:
         verdict = gate(opened, budget or [], device, profile, precision, project, say, other)
+    tell_ci(gate_cases(opened.path.name, verdict), junit, github=github)
     text = "\n".join([*line_texts(verdict), f"{verdict.outcome.value} {verdict.reason}".rstrip()])
     result = verdict.model_dump(mode="json")
     return emit("gate", result, text, json=json, exit_code=verdict.outcome.exit_code)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edgebuild.cli.ci import tell_ci
 from edgebuild.cli.console import Json, emit, progress
 
 
@@ -19,14 +20,17 @@ def command(
     budget: Annotated[
         list[str] | None, typer.Option(help='METRIC=LIMIT, such as "latency_p90=12 ms"; repeatable.')
     ] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write a JUnit XML report here.")] = None,
+    github: Annotated[bool, typer.Option("--github", help="Annotate a GitHub Actions run.")] = False,
     json: Json = False,
 ) -> int:
     """Build, verify, measure and gate every target of a project: the one line for CI."""
     from edgebuild.release import release_project
-    from edgebuild.report.release import release_outcomes, release_result, release_table
+    from edgebuild.report.release import release_cases, release_outcomes, release_result, release_table
 
     with progress() as say:
         report = release_project(project, target or (), profile, out, device, budget or (), say)
+    tell_ci(release_cases(report), junit, github=github)
     return emit(
         "release",
         release_result(report),
