@@ -132,7 +132,9 @@ def _write_text(text: RenderableType) -> None:
     stream = _stdout()
     terminal = stream.isatty()
     page = StringIO()
-    console = Console(file=page, force_terminal=terminal, width=None if terminal else 160, highlight=False)
+    width = None if terminal else 160
+    # What is told may hold [data.calibration] or :0:, which are no markup and no emoji.
+    console = Console(file=page, force_terminal=terminal, width=width, highlight=False, markup=False, emoji=False)
     console.print(text)
     _write("\n".join(line.rstrip() for line in page.getvalue().split("\n")))
 

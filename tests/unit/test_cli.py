@@ -93,6 +93,17 @@ def test_stray_prints_do_not_reach_stdout(answer: ModuleType, capsys: pytest.Cap
     assert "noise" in err
 
 
+def test_a_table_tells_its_words_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    from rich.table import Table
+
+    table = Table("why", title="of [this]")
+    table.add_row("give [data.calibration], not :smile: or [/red]")
+    assert console.emit("doctor", {}, table, json=False) == 0
+    told = capsys.readouterr().out
+    assert "give [data.calibration], not :smile: or [/red]" in told
+    assert "of [this]" in told
+
+
 @pytest.mark.parametrize("args", [["bulid"], [], ["doctor", "--nope"], ["--nope"], ["init", "a", "b"]])
 def test_usage_errors_exit_2(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*args, "--json"]) == 2
