@@ -31,6 +31,8 @@ class InternalError(EdgebuildError):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: this process's) and return the exit code. Never raises, never exits."""
     args = list(sys.argv[1:] if argv is None else argv)
+    # Else pydantic looks through all installed packages for plugins, which could change how files are read.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
     try:
         with interrupts_heard():

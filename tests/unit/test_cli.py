@@ -126,6 +126,15 @@ def test_an_injected_fault_exits_70() -> None:
     assert json.loads(done.stdout)["error"]["kind"] == "InternalError"
 
 
+def test_no_other_package_has_a_say_in_how_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "meddler.py").write_text("from pathlib import Path\nPath(__file__).with_name('seen').touch()\n")
+    (tmp_path / "meddler-1.dist-info").mkdir()
+    (tmp_path / "meddler-1.dist-info" / "entry_points.txt").write_text("[pydantic]\nmeddler = meddler:plugin\n")
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    assert subprocess.run([*ENTRY, "targets", "list"], env=env, capture_output=True, check=False).returncode == 0
+    assert not (tmp_path / "seen").exists()
+
+
 NOISY = """
 import os, sys
 from edgebuild.cli import console
