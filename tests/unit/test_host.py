@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import platform
 
 import pytest
@@ -10,6 +11,7 @@ from edgebuild.core.target import DotProduct, dot_product
 from edgebuild.pipeline import host
 from edgebuild.pipeline.host import int8_scheme
 from edgebuild.store.catalog import find_target
+from edgebuild.store.installed import installed_version
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,10 @@ def test_weights_are_kept_to_7_bits_where_this_machine_clips(
     scheme = int8_scheme(find_target(target))
     assert scheme is not None
     assert scheme.dot_product == expected
+
+
+def test_installed_versions_are_those_that_importlib_tells() -> None:
+    names = {each.metadata["Name"] for each in importlib.metadata.distributions()}
+    assert {"numpy", "pydantic"} <= names
+    assert {name: installed_version(name) for name in names} == {n: importlib.metadata.version(n) for n in names}
+    assert installed_version("no-such-thing") == ""
