@@ -31,7 +31,7 @@ _COUNTED_CHANGES = ("instructions_change",)
 COUNTED_CHANGE = Budget(metric="instructions_change", limit=0.5)
 """What is held to a baseline where nothing else is said, on a virtual board: 1 % more instructions are told apart."""
 TIMED_CHANGE = Budget(metric="latency_p50_change", limit=2.0)
-"""The same where times are measured: a quiet machine's pairs scatter by about 1.3 %."""
+"""The same where times are measured. A machine that is not quiet can't decide so small a change within the time."""
 
 
 def known_target(bundle: Bundle, root: Path) -> Target | None:

@@ -8,7 +8,8 @@ from math import exp, log
 from statistics import median
 
 NOISE = 0.013
-"""The standard deviation of a pair's log-ratio on a quiet machine; of steady kinds, beside what else they have."""
+"""The robust standard deviation of the log-ratio of 80 pairs of an int8 MobileNetV2 against itself, in fresh processes
+on a quiet machine with 2 cores. A busy one scatters ten times as much: `scripts/verdict_here` tells."""
 
 _ONE = NOISE / 2**0.5
 _STEADY_STATE = 200
