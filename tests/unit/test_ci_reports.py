@@ -14,7 +14,7 @@ from edgebuild.core.verdict import Outcome
 from edgebuild.report.github import SUMMARY, add_summary, workflow_commands
 from edgebuild.report.junit import write_junit
 from edgebuild.report.verdict import Case
-from tests.unit.test_trial import bundle_of
+from tests.unit.test_trial import bundle_of, host_project
 
 CASES = [
     Case("pi", "latency_p90 ≤ 12 ms", Outcome.PASS, "9 ms [8 ms, 10 ms] from 8"),
@@ -63,11 +63,7 @@ def test_the_summary_is_one_row_a_case_and_grows(tmp_path: Path, monkeypatch: py
 
 def test_gate_writes_both(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SUMMARY, str(tmp_path / "summary.md"))
-    (tmp_path / "targets").mkdir()
-    (tmp_path / "profiles").mkdir()
-    target = 'schema = 1\nname = "host"\ntitle = "t"\nfamily = "host"\nruntime = "onnxruntime"\ntransport = "local"\n'
-    (tmp_path / "targets" / "host.toml").write_text(target, encoding="utf-8")
-    (tmp_path / "profiles" / "p.toml").write_text('schema = 1\nname = "p"\n', encoding="utf-8")
+    host_project(tmp_path)
     bundle, report = str(bundle_of(tmp_path).path), tmp_path / "report.xml"
     words = ["gate", bundle, "--budget", "model_size=1 B", "--budget", "accuracy_drop=1 pt", "--project", str(tmp_path)]
     assert main([*words, "--junit", str(report), "--github", "--json"]) == 1

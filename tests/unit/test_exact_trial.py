@@ -29,7 +29,7 @@ from edgebuild.store.bundle import Bundle
 from edgebuild.store.devices import save_device
 from edgebuild.store.evidence import append, read_evidence
 from edgebuild.verification import verify
-from tests.unit.test_trial import PROFILE, TARGET, bundle_of
+from tests.unit.test_trial import PROFILE, TARGET, bundle_of, host_project
 
 VERSIONS = {"qemu": "7.2.0", "kernel": "6.1", "cpu": "cortex-a76", "clock": "instructions"}
 LIMIT = Budget(metric="instructions", limit=1000.0)
@@ -177,13 +177,7 @@ def test_budgets_choose_how_a_board_is_booted(monkeypatch: pytest.MonkeyPatch, t
 def test_commands_say_where_instructions_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from edgebuild.cli.main import main
 
-    (tmp_path / "targets").mkdir()
-    (tmp_path / "profiles").mkdir()
-    target = (
-        'schema = 1\nname = "host"\ntitle = "here"\nfamily = "host"\nruntime = "onnxruntime"\ntransport = "local"\n'
-    )
-    (tmp_path / "targets" / "host.toml").write_text(target, encoding="utf-8")
-    (tmp_path / "profiles" / "p.toml").write_text('schema = 1\nname = "p"\n', encoding="utf-8")
+    host_project(tmp_path)
     bundle = str(bundle_of(tmp_path).path)
     common = ["--project", str(tmp_path), "--json"]
     assert main(["bench", bundle, "--exact", *common]) == 2

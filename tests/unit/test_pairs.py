@@ -23,7 +23,7 @@ from edgebuild.store.bundle import Bundle
 from edgebuild.store.evidence import append, read_evidence
 from edgebuild.trial import run_trial
 from edgebuild.verification import verify
-from tests.unit.test_trial import PROFILE, TARGET, bundle_of
+from tests.unit.test_trial import PROFILE, TARGET, bundle_of, host_project
 
 CHANGE = Budget(metric="latency_p50_change", limit=2.0)
 WIDE = Budget(metric="latency_p50_change", limit=900.0)
@@ -195,17 +195,11 @@ def test_bundles_of_unlike_parts_are_not_compared(tmp_path: Path) -> None:
 def test_the_commands_hold_one_bundle_against_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from edgebuild.cli.main import main
 
-    (tmp_path / "targets").mkdir()
-    (tmp_path / "profiles").mkdir()
-    target = (
-        'schema = 1\nname = "host"\ntitle = "here"\nfamily = "host"\nruntime = "onnxruntime"\ntransport = "local"\n'
+    host_project(
+        tmp_path,
+        "[measuring]\nruns = 4\nmax_runs = 6\nmin_samples = 20\nmin_seconds = 0.0\nwarmup_seconds = 0.05\n"
+        "[judging]\nconfidence = 0.9\n",
     )
-    profile = (
-        'schema = 1\nname = "p"\n[measuring]\nruns = 4\nmax_runs = 6\nmin_samples = 20\nmin_seconds = 0.0\n'
-        "warmup_seconds = 0.05\n[judging]\nconfidence = 0.9\n"
-    )
-    (tmp_path / "targets" / "host.toml").write_text(target, encoding="utf-8")
-    (tmp_path / "profiles" / "p.toml").write_text(profile, encoding="utf-8")
     older, slower = two(tmp_path, detour=400)
     common = ["--project", str(tmp_path), "--json"]
     assert main(["gate", str(slower.path), "--baseline", str(older.path), *common]) == 1

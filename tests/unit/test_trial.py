@@ -30,6 +30,15 @@ MEASURING = {"runs": 4, "max_runs": 4, "min_samples": 20, "min_seconds": 0.0, "w
 PROFILE = Profile.model_validate({"schema": 1, "name": "p", "measuring": MEASURING, "judging": {"confidence": 0.9}})
 
 
+def host_project(folder: Path, profile: str = "") -> None:
+    """A target and a profile of the names that ``bundle_of`` gives its bundle; ``profile``: the profile's tables."""
+    for name in ("targets", "profiles"):
+        (folder / name).mkdir()
+    target = 'schema = 1\nname = "host"\ntitle = "t"\nfamily = "host"\nruntime = "onnxruntime"\ntransport = "local"\n'
+    (folder / "targets" / "host.toml").write_text(target, encoding="utf-8")
+    (folder / "profiles" / "p.toml").write_text(f'schema = 1\nname = "p"\n{profile}', encoding="utf-8")
+
+
 def bundle_of(folder: Path, wrong: float = 0.0, detour: int = 0) -> Bundle:
     """A bundle whose model doubles its input, after so many sines that change nothing but the time it takes."""
     from onnx import TensorProto, helper
