@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgebuild.core.errors import ConfigError, EdgebuildError, worst_exit
+from edgebuild.core.evidence import runs_under
 from edgebuild.core.measurement import Measurement, MeasurementKey
 from edgebuild.core.metric import METRICS, Budget, Kind, Mode, parse_budget
 from edgebuild.core.profile import Profile
@@ -137,8 +138,7 @@ def measured(bundle: Bundle, key: MeasurementKey | None, confidence: float) -> d
     for name in SHOWN if key else ():
         metric = METRICS[name]
         wanted = key.of_mode(metric.mode) if key and metric.mode else None
-        runs = [run for m in measurements if m.key == wanted for run in m.runs]
-        values = values_of(metric, runs)
+        values = values_of(metric, runs_under(payloads, wanted) if wanted else ())
         if values:
             exact = metric.kind is Kind.EXACT
             low, high = (min(values), max(values)) if exact else median_bounds(values, confidence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,7 +14,7 @@ from edgebuild.bench.exact import exact_run
 from edgebuild.bench.guard import cool_down, judged_by
 from edgebuild.core.array import Array, np
 from edgebuild.core.artifact import Part, Variant
-from edgebuild.core.evidence import Payload, record_of
+from edgebuild.core.evidence import Payload, record_of, runs_under
 from edgebuild.core.measurement import Environment, Measurement, MeasurementKey, Run
 from edgebuild.core.metric import Mode
 from edgebuild.core.profile import Profile
@@ -38,9 +38,7 @@ class Subject:
 
     def runs(self, mode: Mode) -> list[Run]:
         """Its runs of a mode that are evidence already."""
-        key = self.key.of_mode(mode)
-        found = [record.payload for record in read_evidence(self.bundle)]
-        return [run for each in found if isinstance(each, Measurement) and each.key == key for run in each.runs]
+        return runs_under((record.payload for record in read_evidence(self.bundle)), self.key.of_mode(mode))
 
 
 @dataclass
@@ -63,24 +61,30 @@ class Sampler:
         """Whether the time is over."""
         return time.monotonic() >= self.ends
 
-    def runs(self, subject: Subject, mode: Mode, count: int) -> None:
+    def runs(self, subject: Subject, mode: Mode, count: int, made: int) -> None:
         """So many runs.
+
+        Args:
+            made: how many of the mode there are.
 
         Raises:
             ModelRejected, DeviceError: as ``Bench.execute``; what was made already stays.
         """
         self.say(f"{mode.value}: {count} more runs of {subject.bundle.path.name} on {self.bench.device.name}")
-        first = len(subject.runs(mode))
-        for number in range(first, first + count):
+        for number in range(made, made + count):
             self._run(subject, mode, number)
 
-    def pairs(self, subject: Subject, baseline: Subject, count: int) -> None:
-        """So many pairs of latency runs, each in a random order that its name alone decides; errors as for ``runs``."""
+    def pairs(self, subject: Subject, baseline: Subject, count: int, made: Iterable[Run]) -> None:
+        """So many pairs of latency runs, each in a random order that its name alone decides; errors as for ``runs``.
+
+        Args:
+            made: the runs of both that there are.
+        """
         names = [each.bundle.path.name for each in (baseline, subject)]
         self.say(f"latency: {count} more pairs of runs of {' and '.join(names)} on {self.bench.device.name}")
         series = pair_series(subject, baseline)
-        began = {run.pair for run in subject.runs(Mode.LATENCY) + baseline.runs(Mode.LATENCY)}
-        first = 1 + max((int(name.removeprefix(series)) for name in began if name.startswith(series)), default=-1)
+        began = (int(run.pair.removeprefix(series)) for run in made if run.pair.startswith(series))
+        first = 1 + max(began, default=-1)
         for number in range(first, first + count):
             pair = f"{series}{number}"
             sides: list[tuple[Subject, Literal["a", "b"]]] = [(baseline, "a"), (subject, "b")]

@@ -10,7 +10,7 @@ from edgebuild.bench.exact import counts_instructions, with_fixed_seed
 from edgebuild.core.artifact import Part, Quality, Variant
 from edgebuild.core.digest import digest_json
 from edgebuild.core.errors import ConfigError
-from edgebuild.core.evidence import Payload, VariantQuality
+from edgebuild.core.evidence import Payload, VariantQuality, runs_under
 from edgebuild.core.measurement import Basis, Measurement, MeasurementKey
 from edgebuild.core.metric import Budget, Mode
 from edgebuild.core.profile import Profile
@@ -75,9 +75,9 @@ def run_trial(  # noqa: PLR0913 - what, where, against what, how
             return verdict
         assert subject is not None, "only a measured budget asks for runs"
         if step.paired and other:
-            sampler.pairs(subject, other, step.runs)
+            sampler.pairs(subject, other, step.runs, (*facts.runs, *(facts.baseline or ())))
         else:
-            sampler.runs(subject, step.mode, step.runs)
+            sampler.runs(subject, step.mode, step.runs, sum(run.mode is step.mode for run in facts.runs))
 
 
 def _other(baseline: Bundle, subject: Subject, bench: Bench, target: Target) -> Subject:
@@ -106,7 +106,7 @@ def _count(baseline: Subject, sampler: Sampler) -> None:
             unlike = ", ".join(each.key.differing(own))
             sampler.say(f"{baseline.bundle.path.name}: its runs are not comparable: {unlike} differ")
     if made < LEAST_RUNS:
-        sampler.runs(baseline, Mode.EXACT, LEAST_RUNS - made)
+        sampler.runs(baseline, Mode.EXACT, LEAST_RUNS - made, made)
 
 
 def _held(baseline: Subject, subject: Subject, mode: Mode) -> Measurement:
@@ -162,7 +162,7 @@ def facts_of(
     keys = [key.of_mode(mode) for mode in _modes(budgets)] if key is not None else []
     return Facts(
         bundle=bundle.digest,
-        runs=[run for each in records if isinstance(each, Measurement) and each.key in keys for run in each.runs],
+        runs=runs_under(records, *keys),
         basis=key.basis if key is not None else Basis.DEVICE,
         size=variant.size, is_float=variant.precision == "float32", quality=quality_of(part.name, variant, records),
         baseline=baseline.runs if baseline is not None else None,

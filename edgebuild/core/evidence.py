@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -9,7 +10,7 @@ from pydantic import Field, model_validator
 from edgebuild.core.artifact import Precision, Quality
 from edgebuild.core.base import Frozen
 from edgebuild.core.digest import Digest
-from edgebuild.core.measurement import Measurement
+from edgebuild.core.measurement import Measurement, MeasurementKey, Run
 from edgebuild.core.verdict import Verdict
 
 EvidenceKind = Literal["measurement", "quality", "verdict"]
@@ -64,6 +65,11 @@ class EvidenceRecord(Frozen):
 def record_of(bundle: Digest, payload: Payload, at: str, tools: dict[str, str] | None = None) -> EvidenceRecord:
     """The record of one finding, its kind taken from the payload's type."""
     return EvidenceRecord(kind=_KINDS[type(payload)], bundle=bundle, at=at, payload=payload, tools=tools or {})
+
+
+def runs_under(payloads: Iterable[Payload], *keys: MeasurementKey) -> list[Run]:
+    """The runs among some findings that are filed under one of these keys, in the order they were made."""
+    return [run for each in payloads if isinstance(each, Measurement) and each.key in keys for run in each.runs]
 
 
 def _bundle_of(payload: Payload) -> str | None:

@@ -33,7 +33,7 @@ def add_summary(cases: Sequence[Case]) -> None:
     if not place:
         return
     rows = ["| | subject | budget or check | found |", "|---|---|---|---|"]
-    rows += [f"| {_word(case)} | {_cell(case.subject)} | {_cell(case.name)} | {_cell(case.text)} |" for case in cases]
+    rows += [_row(case) for case in cases]
     try:
         with Path(place).open("a", encoding="utf-8") as file:
             file.write("\n".join(["### edgebuild", "", *rows, "", ""]))
@@ -41,16 +41,15 @@ def add_summary(cases: Sequence[Case]) -> None:
         raise unwritable(Path(place), error) from error
 
 
+def _row(case: Case) -> str:
+    word = case.word if case.decides else "beside"
+    return f"| {word} | {_cell(case.subject)} | {_cell(case.name)} | {_cell(case.text)} |"
+
+
 def _annotation(case: Case) -> str:
     level = "warning" if case.outcome is Outcome.INCONCLUSIVE else "error"
     title = _escape(f"{case.subject}: {case.name}", _IN_PROPERTIES)
-    return f"::{level} title={title}::{_escape(f'{_word(case)}: {case.text}', _ESCAPED)}"
-
-
-def _word(case: Case) -> str:
-    if not case.decides:
-        return "beside"
-    return case.outcome.value if case.outcome else "ERROR"
+    return f"::{level} title={title}::{_escape(f'{case.word}: {case.text}', _ESCAPED)}"
 
 
 def _escape(text: str, rules: dict[str, str]) -> str:

@@ -38,8 +38,7 @@ def write_junit(path: Path, cases: Sequence[Case]) -> None:
 def _tell(made: Element, case: Case) -> None:
     tag = _tag(case)
     if tag:
-        kind = case.outcome.value if case.outcome else "ERROR"
-        SubElement(made, tag, message=_plain(case.text), type=kind)
+        SubElement(made, tag, message=_plain(case.text), type=case.word)
     elif case.text:
         SubElement(made, "system-out").text = _plain(case.text)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from edgebuild.core.artifact import Manifest, Quality
 from edgebuild.core.digest import Json
 from edgebuild.core.metric import METRICS
 from edgebuild.core.units import Unit, format_quantity
-from edgebuild.core.verdict import Outcome, Verdict
+from edgebuild.core.verdict import Outcome
 from edgebuild.release import SHOWN, Bounded, Released, ReleaseReport
 from edgebuild.report.build import short
 from edgebuild.report.verdict import Case, gate_cases
@@ -66,11 +66,8 @@ def _cases_of(each: Released) -> Iterable[Case]:
     if each.error is not None:
         yield Case(subject, "build" if each.built.bundle is None else "measure", None, each.error.message)
     if each.verdict is not None:
-        yield from gate_cases(subject, each.verdict) or _nothing_judged(subject, each.verdict)
-
-
-def _nothing_judged(subject: str, verdict: Verdict) -> Sequence[Case]:
-    return [Case(subject, "budgets", verdict.outcome, verdict.reason)]
+        unjudged = Case(subject, "budgets", each.verdict.outcome, each.verdict.reason)
+        yield from gate_cases(subject, each.verdict) or [unjudged]
 
 
 def release_table(report: ReleaseReport) -> Table:

@@ -27,6 +27,11 @@ class Case:
     text: str
     decides: bool = True
 
+    @property
+    def word(self) -> str:
+        """The outcome, or that there is none."""
+        return self.outcome.value if self.outcome else "ERROR"
+
 
 def line_texts(verdict: Verdict) -> list[str]:
     """One line of text a budget."""
