@@ -10,10 +10,11 @@ from pydantic import Field, model_validator
 from edgebuild.core.artifact import Precision, Quality
 from edgebuild.core.base import Frozen
 from edgebuild.core.digest import Digest
+from edgebuild.core.layers import LayerTimes
 from edgebuild.core.measurement import Measurement, MeasurementKey, Run
 from edgebuild.core.verdict import Verdict
 
-EvidenceKind = Literal["measurement", "quality", "verdict"]
+EvidenceKind = Literal["measurement", "quality", "verdict", "layers"]
 
 
 class VariantQuality(Frozen):
@@ -25,11 +26,12 @@ class VariantQuality(Frozen):
     quality: Quality
 
 
-Payload = Measurement | VariantQuality | Verdict
+Payload = Measurement | VariantQuality | Verdict | LayerTimes
 _KINDS: dict[type[Frozen], EvidenceKind] = {
     Measurement: "measurement",
     VariantQuality: "quality",
     Verdict: "verdict",
+    LayerTimes: "layers",
 }
 
 
@@ -73,6 +75,6 @@ def runs_under(payloads: Iterable[Payload], *keys: MeasurementKey) -> list[Run]:
 
 
 def _bundle_of(payload: Payload) -> str | None:
-    if isinstance(payload, Measurement):
+    if isinstance(payload, Measurement | LayerTimes):
         return payload.key.bundle
     return payload.bundle if isinstance(payload, Verdict) else None

@@ -120,7 +120,7 @@ class MeasurementKey(Frozen):
     precision: Precision
     model: Digest
     signature: str
-    workload: Literal["back_to_back", "memory", "exact"]
+    workload: Literal["back_to_back", "memory", "exact", "profile"]
     device: str
     threads: int
     affinity: str = ""
@@ -131,7 +131,7 @@ class MeasurementKey(Frozen):
 
     def of_mode(self, mode: Mode) -> MeasurementKey:
         """The key of another mode's runs of the same thing."""
-        workload = {Mode.MEMORY: "memory", Mode.EXACT: "exact"}.get(mode, "back_to_back")
+        workload = {Mode.MEMORY: "memory", Mode.EXACT: "exact", Mode.PROFILE: "profile"}.get(mode, "back_to_back")
         return self.model_copy(update={"workload": workload})
 
     def differing(self, other: MeasurementKey) -> tuple[str, ...]:
