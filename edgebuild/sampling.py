@@ -24,6 +24,7 @@ from edgebuild.store.bundle import Bundle
 from edgebuild.store.evidence import append, read_evidence
 
 Say = Callable[[str], None]
+_Side = Literal["", "a", "b"]
 _ROWS = 8
 
 
@@ -87,30 +88,58 @@ class Sampler:
         first = 1 + max(began, default=-1)
         for number in range(first, first + count):
             pair = f"{series}{number}"
-            sides: list[tuple[Subject, Literal["a", "b"]]] = [(baseline, "a"), (subject, "b")]
+            if self.pair_mode is Mode.TURNS:
+                self._by_turns(baseline, subject, pair)
+                continue
+            sides: list[tuple[Subject, _Side]] = [(baseline, "a"), (subject, "b")]
             for one, side in random.Random(pair).sample(sides, 2):
                 self._run(one, Mode.LATENCY, number, pair, side)
 
-    def _run(self, subject: Subject, mode: Mode, seed: int, pair: str = "", side: Literal["", "a", "b"] = "") -> None:
-        cool_down(self.bench.environment, self._last, self.profile.conditions, self.ends, self.say)
-        if self.late:
+    @property
+    def pair_mode(self) -> Mode:
+        """What the runs of a pair are: by turns, where the device can and the profile wants it."""
+        turns = self.profile.measuring.turn_seconds > 0 and self.bench.takes_turns
+        return Mode.TURNS if turns else Mode.LATENCY
+
+    def _run(self, subject: Subject, mode: Mode, seed: int, pair: str = "", side: _Side = "") -> None:
+        if self._ready():
+            self._keep(subject, self._made(subject, mode, seed), pair, side)
+
+    def _by_turns(self, baseline: Subject, subject: Subject, pair: str) -> None:
+        if not self._ready():
             return
-        run = judged_by(self._made(subject, mode, seed), self.profile.conditions)
+        runtime, options, measuring = subject.part.runtime, self.target.runtime_options, self.profile.measuring
+        sides = (_files_and_inputs(baseline), _files_and_inputs(subject))
+        first, second = self.bench.run_by_turns(runtime, sides, options, measuring, pair)
+        self._keep(baseline, first, pair, "a")
+        self._keep(subject, second, pair, "b")
+
+    def _ready(self) -> bool:
+        """Whether a run can be made now: the device is cool, and there is time."""
+        cool_down(self.bench.environment, self._last, self.profile.conditions, self.ends, self.say)
+        return not self.late
+
+    def _keep(self, subject: Subject, made: Run, pair: str, side: _Side) -> None:
+        run = judged_by(made, self.profile.conditions)
         self._last = run.after
         if run.outside:
             self.say(f"a run does not count: {'; '.join(run.outside)}")
         named = run.model_copy(update={"pair": pair, "side": side})
-        record(subject.bundle, Measurement(key=subject.key.of_mode(mode), runs=(named,)))
+        record(subject.bundle, Measurement(key=subject.key.of_mode(run.mode), runs=(named,)))
 
     def _made(self, subject: Subject, mode: Mode, seed: int) -> Run:
         bench, runtime, options = self.bench, subject.part.runtime, self.target.runtime_options
-        files = model_files(subject.bundle, subject.variant)
-        inputs = timing_inputs(subject.variant.signature or subject.part.signature)
+        files, inputs = _files_and_inputs(subject)
         if mode is Mode.MEMORY:
             return bench.memory_run(runtime, files, inputs, options, seed)
         if mode is Mode.EXACT:
             return exact_run(bench, runtime, files, inputs, options, seed)
         return bench.latency_run(runtime, files, inputs, options, self.profile.measuring, seed)
+
+
+def _files_and_inputs(subject: Subject) -> tuple[dict[str, bytes], dict[str, Array]]:
+    signature = subject.variant.signature or subject.part.signature
+    return model_files(subject.bundle, subject.variant), timing_inputs(signature)
 
 
 def pair_series(subject: Subject, baseline: Subject) -> str:

@@ -58,7 +58,7 @@ def run_trial(  # noqa: PLR0913 - what, where, against what, how
         _count(other, sampler)
     while True:
         records = [record.payload for record in read_evidence(bundle)]
-        held = _held(other, subject, Mode.EXACT if counted else Mode.LATENCY) if subject and other else None
+        held = _held(other, subject, Mode.EXACT if counted else sampler.pair_mode) if subject and other else None
         key = subject.key if subject else None
         facts = facts_of(bundle, chosen, variant, key, budgets, records, held)
         step = next_step(budgets, facts, profile.judging, profile.measuring)
@@ -112,7 +112,7 @@ def _count(baseline: Subject, sampler: Sampler) -> None:
 def _held(baseline: Subject, subject: Subject, mode: Mode) -> Measurement:
     """The runs that a baseline is held against by: of times, those that belong to a pair with the subject."""
     runs = baseline.runs(mode)
-    if mode is Mode.LATENCY:
+    if mode is not Mode.EXACT:
         series = pair_series(subject, baseline)
         runs = [run for run in runs if run.side == "a" and run.pair.startswith(series)]
     return Measurement(key=baseline.key.of_mode(mode), runs=tuple(runs))
@@ -159,7 +159,10 @@ def facts_of(
     records: Sequence[Payload], baseline: Measurement | None = None,
 ) -> Facts:  # fmt: skip
     """What some records say of a variant's budgets: its runs under ``key`` (None: none are needed) and its quality."""
-    keys = [key.of_mode(mode) for mode in _modes(budgets)] if key is not None else []
+    modes = _modes(budgets) if key is not None else ()
+    if baseline is not None and baseline.key.workload == "by_turns":
+        modes = (*modes, Mode.TURNS)
+    keys = [key.of_mode(mode) for mode in modes] if key is not None else []
     return Facts(
         bundle=bundle.digest,
         runs=runs_under(records, *keys),

@@ -18,7 +18,6 @@ from edgebuild.core.errors import (
     worst_exit,
 )
 from edgebuild.core.evidence import Payload
-from edgebuild.core.metric import Mode
 from edgebuild.core.profile import Judging, Profile
 from edgebuild.core.target import Target
 from edgebuild.core.verdict import Verdict
@@ -131,8 +130,8 @@ def _rejudged(bundle: Bundle, recorded: Verdict, judging: Judging, records: Sequ
     if recorded.key is not None and named != (recorded.key.part, recorded.key.precision, recorded.key.model):
         return Check("verdict", "broken", "its runs are of another model")
     if recorded.baseline is not None and recorded.key is not None:
-        mode = Mode.EXACT if recorded.baseline.key.workload == "exact" else Mode.LATENCY
-        if unlike := not_comparable(recorded.baseline.key, recorded.key.of_mode(mode)):
+        alike = recorded.key.model_copy(update={"workload": recorded.baseline.key.workload})
+        if unlike := not_comparable(recorded.baseline.key, alike):
             return Check("verdict", "broken", f"its baseline is not comparable: {unlike} differ")
     budgets = [line.budget for line in recorded.lines]
     facts = facts_of(bundle, part, variant, recorded.key, budgets, records, recorded.baseline)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeGuard
+from typing import NoReturn, Self, TypeGuard
 
 from edgebuild.bench.blame import refuse, refuse_other_version
 from edgebuild.bench.runners.base import Crash
@@ -28,6 +28,9 @@ Files = Mapping[str, bytes]
 """A model's files by name, the one that the runtime opens first."""
 Inputs = Mapping[str, Array]
 """By input name, (N, …) in the model's dtype; a model with one input takes it under any name."""
+
+Side = tuple[Files, Inputs | None]
+"""A model's files and its inputs."""
 
 INFER_SECONDS = 3600.0
 _RUN_SECONDS = 120.0
@@ -165,19 +168,51 @@ class Bench:
         seed: int = 0,
     ) -> Run:  # fmt: skip
         """One run of timed inferences."""
-        request = _request(Mode.LATENCY, runtime, options).model_copy(
-            update={
-                "min_samples": measuring.min_samples,
-                "min_seconds": measuring.min_seconds,
-                "warmup_seconds": measuring.warmup_seconds,
-                "seed": seed,
-            }
-        )
+        request = _timed(Mode.LATENCY, runtime, options, measuring, seed)
         started = now()
         answer = self.execute(request, files, inputs, timeout_s=request.max_seconds + request.warmup_seconds + 60)
-        if not answer.samples_ns and not answer.told_ns:
-            raise DeviceError(self.device.name, "a latency run came back without one sample", transient=True)
+        _refuse_no_samples(self.device.name, answer)
         return _as_run(answer, Mode.LATENCY, seed, started, None)
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether ``run_by_turns`` can be had of this device."""
+        return self._session.takes_turns
+
+    def run_by_turns(
+        self, runtime: str, sides: tuple[Side, Side], options: RuntimeOptions, measuring: Measuring, seed: str
+    ) -> tuple[Run, Run]:
+        """Two runs of timed inferences, in two fresh processes that take turns in an order drawn from ``seed``.
+
+        Raises:
+            As ``execute``; DeviceError too if each works alone, and not beside the other.
+        """
+        request = _timed(Mode.TURNS, runtime, options, measuring, 0)
+        ready = [self._ready(request, *side) for side in sides]
+        started = now()
+        timeout_s = 4 * request.max_seconds + 2 * request.warmup_seconds + 60
+        answers = self._session.run_by_turns((ready[0], ready[1]), seed, timeout_s)
+        worked = [answer for answer in answers if _worked(answer)]
+        if len(worked) < len(answers):
+            self._refuse_side_by_side(request, sides, answers)
+        for answer in worked:
+            _refuse_no_samples(self.device.name, answer)
+        first, second = (_as_run(answer, Mode.TURNS, 0, started, None) for answer in worked)
+        return first, second
+
+    def _refuse_side_by_side(
+        self, request: Request, sides: Sequence[Side], answers: Sequence[Response | Crash]
+    ) -> NoReturn:
+        """Raise what is wrong with a side that gave nothing, by running it alone; or that nothing is, alone."""
+        alone = request.model_copy(update={"mode": Mode.LATENCY})
+        for side in (side for side, answer in zip(sides, answers, strict=True) if not _worked(answer)):
+            self.execute(alone, *side, timeout_s=request.max_seconds + request.warmup_seconds + 60)
+        failed = next(answer for answer in answers if not _worked(answer))
+        raise DeviceError(
+            self.device.name, f"a run failed beside another, and works alone: {_reason(failed)}",
+            fix="try again; where two models have no room at once, set turn_seconds = 0 in the profile's [measuring]",
+            transient=True,
+        )  # fmt: skip
 
     def memory_run(
         self, runtime: str, files: Files, inputs: Inputs | None, options: RuntimeOptions, seed: int = 0
@@ -228,6 +263,23 @@ def _request(mode: Mode, runtime: str, options: RuntimeOptions) -> Request:
     return Request(
         mode=mode, runtime=runtime, threads=options.threads, delegate=options.delegate, precision=options.precision
     )
+
+
+def _timed(mode: Mode, runtime: str, options: RuntimeOptions, measuring: Measuring, seed: int) -> Request:
+    return _request(mode, runtime, options).model_copy(
+        update={
+            "min_samples": measuring.min_samples,
+            "min_seconds": measuring.min_seconds,
+            "warmup_seconds": measuring.warmup_seconds,
+            "turn_seconds": measuring.turn_seconds,
+            "seed": seed,
+        }
+    )
+
+
+def _refuse_no_samples(device: str, answer: Response) -> None:
+    if not answer.samples_ns and not answer.told_ns:
+        raise DeviceError(device, "a latency run came back without one sample", transient=True)
 
 
 def _read_outputs(device: str, place: Path) -> list[tuple[str, Array]]:

@@ -1,18 +1,16 @@
-"""Int8 against float: pairs of fresh processes, in seeded random order inside each pair."""
+"""Int8 against float: pairs of fresh processes, by turns where the device can, else in seeded random order."""
 
 from __future__ import annotations
 
 import random
 from statistics import median
 
-from edgebuild.bench.bench import Bench, Files, Inputs
+from edgebuild.bench.bench import Bench, Side
 from edgebuild.core.artifact import Speed
 from edgebuild.core.intervals import median_bounds
 from edgebuild.core.measurement import Run
 from edgebuild.core.profile import Measuring
 from edgebuild.core.target import Target
-
-Side = tuple[Files, Inputs | None]
 
 
 def compare_speed(
@@ -27,21 +25,33 @@ def compare_speed(
         As ``Bench.execute``.
     """
     order = random.Random(seed)
+    turns = bench.takes_turns and measuring.turn_seconds > 0
     exact_p50: list[float] = []
     int8_p50: list[float] = []
     for number in range(measuring.pairs):
-        sides = [(exact, exact_p50), (int8, int8_p50)]
-        if order.random() < 0.5:
-            sides.reverse()
-        for (files, inputs), kept in sides:
-            run = bench.latency_run(target.runtime, files, inputs, target.runtime_options, measuring, number)
-            kept.append(_p50(run))
+        if turns:
+            name = f"{seed}-{number}"
+            runs = bench.run_by_turns(target.runtime, (exact, int8), target.runtime_options, measuring, name)
+        else:
+            runs = _one_by_one(bench, target, (exact, int8), measuring, number, swapped=order.random() < 0.5)
+        exact_p50.append(_p50(runs[0]))
+        int8_p50.append(_p50(runs[1]))
     ratios = sorted(a / b for a, b in zip(exact_p50, int8_p50, strict=True))
     low, high = median_bounds(ratios, confidence)
     return Speed(
         device=bench.device.identity, pairs=len(ratios), ratio=median(ratios), low=low, high=high,
         confidence=confidence, float_p50_ns=median(exact_p50), int8_p50_ns=median(int8_p50),
     )  # fmt: skip
+
+
+def _one_by_one(
+    bench: Bench, target: Target, sides: tuple[Side, Side], measuring: Measuring, number: int, *, swapped: bool
+) -> tuple[Run, Run]:
+    made = [
+        bench.latency_run(target.runtime, files, inputs, target.runtime_options, measuring, number)
+        for files, inputs in (reversed(sides) if swapped else sides)
+    ]
+    return (made[1], made[0]) if swapped else (made[0], made[1])
 
 
 def _p50(run: Run) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -58,14 +59,35 @@ class Session:
         made = f"{stem}.outputs.npz"
         if outputs is not None:
             request = request.model_copy(update={"outputs": made})
-        for name, data in self.runner.files(request, stem).items():
-            self._push(data, name)
+        self._push_request(request, stem)
         argv = self.runner.command(request, stem)
         done = self.device.transport.run(argv, timeout_s=timeout_s + _STARTING_S)
         answer = self.runner.parse(done, self._written(answer_name(stem)))
         if outputs is not None and isinstance(answer, Response) and answer.ok:
             self._fetch(made, outputs)
         return answer
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether two runs can be made by turns."""
+        return self.runner.by_turns(("", ""), "") is not None
+
+    def run_by_turns(self, requests: tuple[Request, Request], seed: str, timeout_s: float) -> list[Response | Crash]:
+        """Two fresh processes that take turns; what each says. Errors as for ``run``."""
+        number = next(self._numbers)
+        stems = (f"run-{number}a", f"run-{number}b")
+        for request, stem in zip(requests, stems, strict=True):
+            self._push_request(request, stem)
+        argv = self.runner.by_turns(stems, seed)
+        assert argv is not None, "asked for only where it can be done"
+        done = self.device.transport.run(argv, timeout_s=timeout_s + 2 * _STARTING_S)
+        written = [self._written(answer_name(stem)) for stem in stems]
+        # What answered worked, however the other ended.
+        return [self.runner.parse(dataclasses.replace(done, code=0) if each else done, each) for each in written]
+
+    def _push_request(self, request: Request, stem: str) -> None:
+        for name, data in self.runner.files(request, stem).items():
+            self._push(data, name)
 
     def _written(self, name: str) -> bytes | None:
         with tempfile.TemporaryDirectory(prefix="edgebuild-") as folder:

@@ -112,6 +112,9 @@ class Run(Frozen):
     started_at: str = ""
 
 
+_WORKLOADS = {Mode.TURNS: "by_turns", Mode.MEMORY: "memory", Mode.EXACT: "exact", Mode.PROFILE: "profile"}
+
+
 class MeasurementKey(Frozen):
     """What must be equal for runs to be pooled."""
 
@@ -120,7 +123,7 @@ class MeasurementKey(Frozen):
     precision: Precision
     model: Digest
     signature: str
-    workload: Literal["back_to_back", "memory", "exact", "profile"]
+    workload: Literal["back_to_back", "by_turns", "memory", "exact", "profile"]
     device: str
     threads: int
     affinity: str = ""
@@ -131,8 +134,7 @@ class MeasurementKey(Frozen):
 
     def of_mode(self, mode: Mode) -> MeasurementKey:
         """The key of another mode's runs of the same thing."""
-        workload = {Mode.MEMORY: "memory", Mode.EXACT: "exact", Mode.PROFILE: "profile"}.get(mode, "back_to_back")
-        return self.model_copy(update={"workload": workload})
+        return self.model_copy(update={"workload": _WORKLOADS.get(mode, "back_to_back")})
 
     def differing(self, other: MeasurementKey) -> tuple[str, ...]:
         """The names of the fields that differ: why two measurements may not be pooled.

@@ -28,12 +28,14 @@ class Direction(StrEnum):
 class Mode(StrEnum):
     """What a run is: what the runner does in one fresh process.
 
-    EXACT: the runner does what it does for LATENCY, with a clock that counts executed instructions.
+    EXACT: the runner does what it does for LATENCY, with a clock that counts executed instructions. TURNS: the same as
+    LATENCY, in turns of a few hundredths of a second with another process.
     """
 
     SELFTEST = "selftest"
     INFER = "infer"
     LATENCY = "latency"
+    TURNS = "turns"
     MEMORY = "memory"
     PROFILE = "profile"
     EXACT = "exact"

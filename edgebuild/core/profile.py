@@ -72,6 +72,8 @@ class Measuring(Frozen):
         min_samples, min_seconds: timed inferences of one run, and the time they take, at least.
         warmup_seconds: warm-up ends when it is steady, after this time at the latest.
         pairs: fresh-process pairs, int8 against float, that decide speed during a build.
+        turn_seconds: how long one run of a pair goes on before it is the other's turn; 0: one run after the other, as
+            on a device that has no room for two models at once.
     """
 
     runs: Annotated[int, Field(ge=1)] = 8
@@ -81,6 +83,7 @@ class Measuring(Frozen):
     min_seconds: Annotated[float, Field(ge=0)] = 0.2
     warmup_seconds: Annotated[float, Field(ge=0)] = 2.0
     pairs: Annotated[int, Field(ge=1)] = 9
+    turn_seconds: Annotated[float, Field(ge=0, le=10)] = 0.02
 
 
 class Conditions(Frozen):

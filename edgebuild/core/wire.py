@@ -19,7 +19,8 @@ class Request(Frozen):
     """One run. File names are relative to the request's own folder on the device.
 
     ``watch_seconds`` is the time between two readings of the environment while inferences are timed; 0: none is read,
-    and the run has no thread but the model's.
+    and the run has no thread but the model's. ``turn_seconds`` is how long one of two runs goes on before it is the
+    other's turn, in mode TURNS.
     """
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
@@ -37,6 +38,7 @@ class Request(Frozen):
     max_seconds: float = 60.0
     warmup_seconds: float = 2.0
     watch_seconds: float = 0.5
+    turn_seconds: float = 0.02
     seed: int = 0
 
     model_config = Frozen.model_config | {"populate_by_name": True}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import arrays
+from runner.baton import Baton
 from runner.faults import Fault, kind_of
 from runner.memory import Memory
 from runner.steadiness import BLOCK, is_steady, warmed_up
@@ -42,6 +43,18 @@ def infer(request: Fields, folder: Path) -> Fields:
 
 def latency(request: Fields, folder: Path) -> Fields:
     """Load, first inference, warm-up until steady, then timed inferences; raw nanoseconds of each."""
+    return _latency(request, folder, None)
+
+
+def turns(request: Fields, folder: Path) -> Fields:
+    """The same, in turns with another process."""
+    baton = Baton()
+    if not baton.wait():
+        raise Fault("bad_request", "it was given no turn")
+    return _latency(request, folder, baton)
+
+
+def _latency(request: Fields, folder: Path, baton: Baton | None) -> Fields:
     runtime = _runtime(request)
     started = time.perf_counter_ns()
     session = _load(runtime, request, folder)
@@ -53,7 +66,9 @@ def latency(request: Fields, folder: Path) -> Fields:
         first = _timed(session, samples, 0, 1)[0]
         warmup = _warm_up(session, samples, request)
         with Watch(float(request.get("watch_seconds", 0))) as watch:
-            timed = _measure(session, samples, request)
+            timed = (
+                _by_turns(session, samples, request, warmup, baton) if baton else _measure(session, samples, request)
+            )
     finally:
         gc.enable()
     fields = {"load_ns": load_ns, "first_ns": first, "warmup_ns": warmup, "samples_ns": timed}
@@ -92,6 +107,7 @@ MODES: dict[str, Callable[[Fields, Path], Fields]] = {
     "selftest": selftest,
     "infer": infer,
     "latency": latency,
+    "turns": turns,
     "memory": memory,
     "profile": profile,
     "state": state,
@@ -180,3 +196,28 @@ def _measure(session: Any, samples: list[list[Any]], request: Fields) -> list[in
             break
         taken += _timed(session, samples, len(taken), 1)
     return taken
+
+
+def _by_turns(session: Any, samples: list[list[Any]], request: Fields, warmup: list[int], baton: Baton) -> list[int]:
+    """Timed inferences of all turns.
+
+    The first of a turn finds the caches as the other process left them, so it counts as warm-up, unless it takes longer
+    than a turn by itself.
+    """
+    turn, taken, spent = int(request["turn_seconds"] * 1e9), list[int](), 0
+    while baton.pass_on(enough=_enough(taken, spent, request)):
+        start = time.perf_counter_ns()
+        if not taken or taken[-1] < turn:
+            warmup += _timed(session, samples, len(taken), 1)
+        while len(taken) < request["max_samples"]:
+            taken += _timed(session, samples, len(taken), 1)
+            if time.perf_counter_ns() - start >= turn:
+                break
+        spent += time.perf_counter_ns() - start
+    return taken
+
+
+def _enough(taken: list[int], spent: int, request: Fields) -> bool:
+    samples, seconds = len(taken), spent / 1e9
+    full = samples >= request["max_samples"] or seconds >= request["max_seconds"]
+    return full or (samples >= request["min_samples"] and seconds >= request["min_seconds"])

@@ -26,6 +26,7 @@ from edgebuild.verification import verify
 from tests.unit.test_trial import PROFILE, TARGET, bundle_of, host_project
 
 CHANGE = Budget(metric="latency_p50_change", limit=2.0)
+ONE_BY_ONE = PROFILE.model_copy(update={"measuring": PROFILE.measuring.model_copy(update={"turn_seconds": 0.0})})
 WIDE = Budget(metric="latency_p50_change", limit=900.0)
 
 
@@ -155,9 +156,9 @@ def test_a_pair_that_was_cut_off_is_not_completed_by_a_later_run(
 
     monkeypatch.setattr(Bench, "latency_run", failing)
     with pytest.raises(DeviceError):
-        run_trial(bundle, open_local(), [WIDE], PROFILE, TARGET, baseline=older)
+        run_trial(bundle, open_local(), [WIDE], ONE_BY_ONE, TARGET, baseline=older)
     left[0] = 100
-    verdict = run_trial(bundle, open_local(), [WIDE], PROFILE, TARGET, baseline=older)
+    verdict = run_trial(bundle, open_local(), [WIDE], ONE_BY_ONE, TARGET, baseline=older)
     assert (verdict.outcome, verdict.lines[0].count) == (Outcome.PASS, 4)
     names = [run.pair for run in kept(older) + kept(bundle)]
     assert sorted(names.count(name) for name in set(names)) == [1, 2, 2, 2, 2]
@@ -167,7 +168,7 @@ def test_the_order_in_pairs_is_random_and_the_same_again(tmp_path: Path, monkeyp
     older, bundle = two(tmp_path)
     order: list[str] = []
     monkeypatch.setattr(sampling.Sampler, "_run", lambda *args: order.append(args[-1]))
-    profile = PROFILE.model_copy(update={"measuring": Measuring(runs=40)})
+    profile = PROFILE.model_copy(update={"measuring": Measuring(runs=40, turn_seconds=0)})
     for _ in range(2):
         said: list[str] = []
 

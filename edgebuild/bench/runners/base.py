@@ -40,6 +40,9 @@ class Runner(Protocol):
     def command(self, request: Request, stem: str) -> list[str]:
         """The program and its arguments; it runs in the work folder."""
 
+    def by_turns(self, stems: tuple[str, str], seed: str) -> list[str] | None:
+        """The command for two runs at once, which take turns in an order drawn from ``seed``; None: it can't."""
+
     def parse(self, done: Completed, answer: bytes | None) -> Response | Crash:
         """What the run says.
 

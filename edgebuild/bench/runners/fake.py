@@ -23,5 +23,8 @@ class FakeRunner:
         self.asked.append(request)
         return ["fake", stem]
 
+    def by_turns(self, stems: tuple[str, str], seed: str) -> list[str] | None:
+        return ["fake", *stems, seed]
+
     def parse(self, done: Completed, answer: bytes | None) -> Response | Crash:  # noqa: ARG002
         return next(self._answers, Crash("the script is over", killed=False))

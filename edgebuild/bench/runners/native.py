@@ -53,6 +53,9 @@ class NativeRunner:
             f"--warmup_min_secs={request.warmup_seconds:g}",
         ]  # fmt: skip
 
+    def by_turns(self, stems: tuple[str, str], seed: str) -> list[str] | None:  # noqa: ARG002
+        return None
+
     def parse(self, done: Completed, answer: bytes | None) -> Response | Crash:  # noqa: ARG002
         return crash(done) if done.code != 0 else parse_report(self.device.name, f"{done.stdout}\n{done.stderr}")
 

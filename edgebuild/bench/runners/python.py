@@ -27,6 +27,10 @@ class PythonRunner:
     def command(self, request: Request, stem: str) -> list[str]:  # noqa: ARG002
         return [*self.device.python, _zipapp(), _asked(stem), answer_name(stem)]
 
+    def by_turns(self, stems: tuple[str, str], seed: str) -> list[str] | None:
+        files = [name for stem in stems for name in (_asked(stem), answer_name(stem))]
+        return [*self.device.python, _zipapp(), "--turns", seed, *files]
+
     def parse(self, done: Completed, answer: bytes | None) -> Response | Crash:
         if done.code != 0 or answer is None:
             return dataclasses.replace(crash(done), full=done.code == FULL)
