@@ -18,8 +18,9 @@ from edgebuild.core.target import Target
 from edgebuild.core.verdict import Verdict
 from edgebuild.devices.base import Device
 from edgebuild.judge.exact import LEAST_RUNS
+from edgebuild.judge.facts import Facts
 from edgebuild.judge.sampling import next_step
-from edgebuild.judge.verdict import Facts, judge
+from edgebuild.judge.verdict import judge
 from edgebuild.sampling import Sampler, Subject, pair_series, record
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.evidence import read_evidence

@@ -114,10 +114,12 @@ class Judging(Frozen):
     Attributes:
         confidence: 1 − α for a false PASS (and a false FAIL) of latency and memory budgets.
         accuracy_confidence: the same for ``accuracy_drop``.
+        beside: how many budgets on other devices the same release is judged by, which a false FAIL may come from too.
     """
 
     confidence: Fraction = 0.99
     accuracy_confidence: Fraction = 0.95
+    beside: Annotated[int, Field(ge=0)] = 0
 
 
 class Profile(Frozen):

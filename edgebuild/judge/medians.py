@@ -10,6 +10,7 @@ from edgebuild.core.metric import Budget
 from edgebuild.core.verdict import Line, Outcome
 from edgebuild.judge import betting
 from edgebuild.judge.order_statistics import least_runs, median_bounds
+from edgebuild.judge.steadiness import change_of
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,12 @@ class MedianTest:
     Attributes:
         least: the runs that it takes, by confidence.
         bounds: of values, a limit and a confidence: the lower and the upper bound, and the level that each holds at.
+        unlike: why values can't have come from one distribution, or nothing.
     """
 
     least: Callable[[float], int]
     bounds: Callable[[Sequence[float], float, float], tuple[float | None, float | None, float]]
+    unlike: Callable[[Sequence[float]], str] = lambda _: ""
 
 
 def _two_looks(values: Sequence[float], limit: float, confidence: float) -> tuple[float | None, float | None, float]:
@@ -42,6 +45,11 @@ def _two_looks(values: Sequence[float], limit: float, confidence: float) -> tupl
 
 def _anytime(values: Sequence[float], limit: float, confidence: float) -> tuple[float | None, float | None, float]:  # noqa: ARG001
     return (*betting.median_bounds(values, confidence), confidence)
+
+
+def _changed(values: Sequence[float]) -> str:
+    shape = change_of(values)
+    return f"unsteady: {shape.told('runs')}" if shape is not None else ""
 
 
 def elsewhere(basis: Basis, speaking: Collection[Basis]) -> str:
@@ -85,3 +93,5 @@ def _decide(
 TWO_LOOKS = MedianTest(least_runs, _two_looks)
 ANYTIME = MedianTest(betting.least_runs, _anytime)
 """Bounds that hold at all times at once, so that sampling may stop whenever they decide."""
+WATCHFUL = MedianTest(betting.least_runs, _anytime, _changed)
+"""The same; and where runs drift or step they depend on when they were made, which the bounds do not allow for."""

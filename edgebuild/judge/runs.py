@@ -43,6 +43,7 @@ def judge_runs(
     values = values_of(metric, own)
     steady, least = [run.steady for run in own], test.least(confidence)
     doubt = elsewhere(basis, speaking) or doubt_of(metric, "runs", steady, len(values), confidence, least)
+    doubt = doubt or test.unlike(values)
     return judge_median(budget, values, doubt, left_out([r for r in made if r.outside]), confidence, basis, test)
 
 

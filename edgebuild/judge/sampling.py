@@ -11,9 +11,10 @@ from edgebuild.core.profile import Judging, Measuring
 from edgebuild.core.verdict import Line, Outcome, Verdict
 from edgebuild.judge.betting import least_runs, runs_to_go
 from edgebuild.judge.exact import LEAST_RUNS
-from edgebuild.judge.pairs import changes, counting, pairs_of
-from edgebuild.judge.runs import values_of
-from edgebuild.judge.verdict import Facts, judge, of_mode
+from edgebuild.judge.facts import Facts, values_for
+from edgebuild.judge.pairs import pairs_of
+from edgebuild.judge.reasons import below_the_floor
+from edgebuild.judge.verdict import judge, lines_now, of_mode
 
 
 @dataclass(frozen=True)
@@ -29,34 +30,41 @@ def next_step(budgets: Sequence[Budget], facts: Facts, judging: Judging, measuri
     """What to sample next; a verdict if all is decided or ``max_runs`` are spent.
 
     At first ``runs``, or what the confidence needs; then as many as could decide a budget that is open, and so on: the
-    bounds hold at all times at once. Pairs come first, since their runs count for other budgets too.
+    bounds hold at all times at once. A change below the device's noise floor is given up as soon as that is seen.
     """
-    verdict = judge(budgets, facts, judging)
+    now = lines_now(budgets, facts, judging)
     made = sum(run.mode is Mode.EXACT for run in facts.runs)
-    if facts.basis is Basis.VIRTUAL and made < LEAST_RUNS and of_mode(verdict.lines, Mode.EXACT):
+    if facts.basis is Basis.VIRTUAL and made < LEAST_RUNS and of_mode(now, Mode.EXACT):
         return Continue(Mode.EXACT, LEAST_RUNS - made)
     for mode in (Mode.LATENCY, Mode.MEMORY) if facts.basis is Basis.DEVICE else (Mode.MEMORY,):
-        lines = of_mode(verdict.lines, mode)
+        lines = of_mode(now, mode)
         if pairs := _pairs_wanted(lines, facts, judging, measuring):
             return Continue(mode, pairs, paired=True)
         if runs := _runs_wanted(lines, mode, facts, judging, measuring):
             return Continue(mode, runs)
-    return verdict
+    return judge(budgets, facts, judging)
 
 
 def _pairs_wanted(lines: Sequence[Line], facts: Facts, judging: Judging, measuring: Measuring) -> int:
     if facts.baseline is None:
         return 0
-    made = pairs_of(facts.runs, facts.baseline)
-    own = counting(made)
-    told = [(each, changes(each.budget.definition, own)) for each in lines if each.budget.definition.change]
+    made, own = pairs_of(facts.runs, facts.baseline), facts.pairs
+    told = [
+        (line, values_for(line.budget, facts))
+        for line in lines
+        if line.budget.definition.change and not (_open(line) and _hopeless(line.budget, facts, judging, measuring))
+    ]
     return _wanted(told, len(own), len(made) - len(own), judging, measuring)
+
+
+def _hopeless(budget: Budget, facts: Facts, judging: Judging, measuring: Measuring) -> bool:
+    return below_the_floor(budget, facts, measuring.max_runs, measuring.max_seconds, judging.confidence)
 
 
 def _runs_wanted(lines: Sequence[Line], mode: Mode, facts: Facts, judging: Judging, measuring: Measuring) -> int:
     made = [run for run in facts.runs if run.mode is mode]
     own = [run for run in made if not run.outside]
-    told = [(each, values_of(each.budget.definition, own)) for each in lines if not each.budget.definition.change]
+    told = [(line, values_for(line.budget, facts)) for line in lines if not line.budget.definition.change]
     return _wanted(told, len(own), len(made) - len(own), judging, measuring)
 
 

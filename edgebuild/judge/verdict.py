@@ -3,43 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
-from edgebuild.core.artifact import Quality
-from edgebuild.core.digest import Digest
 from edgebuild.core.errors import ConfigError, worst_exit
-from edgebuild.core.measurement import Basis, Run
+from edgebuild.core.measurement import Basis
 from edgebuild.core.metric import Budget, Kind, Mode
 from edgebuild.core.profile import Judging
 from edgebuild.core.verdict import Line, Outcome, Verdict
 from edgebuild.judge.accuracy import judge_accuracy
 from edgebuild.judge.exact import judge_instructions
-from edgebuild.judge.medians import ANYTIME, TWO_LOOKS, MedianTest
+from edgebuild.judge.facts import Facts, is_median, values_for
+from edgebuild.judge.family import hold_together
+from edgebuild.judge.medians import ANYTIME, TWO_LOOKS, WATCHFUL, MedianTest
 from edgebuild.judge.pairs import judge_change
+from edgebuild.judge.reasons import told_why
 from edgebuild.judge.runs import judge_runs
 
-RULE = 3
+RULE = 4
 """The version of the rule that new verdicts are made by."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of one variant of a bundle.
-
-    Attributes:
-        runs: all made under equal keys.
-        size: bytes of the model's files.
-        is_float: a float variant is its own twin and loses nothing.
-        baseline: another bundle's runs, under a key that differs only in what is run; None: there is none.
-    """
-
-    bundle: Digest
-    runs: Sequence[Run]
-    basis: Basis
-    size: int
-    quality: Quality | None
-    is_float: bool = False
-    baseline: Sequence[Run] | None = None
 
 
 def judge(budgets: Sequence[Budget], facts: Facts, judging: Judging, rule: int = RULE) -> Verdict:
@@ -73,6 +53,24 @@ def _rule_2(budgets: Sequence[Budget], facts: Facts, judging: Judging) -> Verdic
 def _rule_3(budgets: Sequence[Budget], facts: Facts, judging: Judging) -> Verdict:
     """As rule 2, and one may look after every run."""
     return _by_basis(3, budgets, facts, judging, ANYTIME)
+
+
+def _rule_4(budgets: Sequence[Budget], facts: Facts, judging: Judging) -> Verdict:
+    """As rule 3; runs that drift or step decide no absolute budget, failing lines are held together, and why a line is
+    open is told.
+    """
+    lines = [told_why(line, facts, judging) for line in lines_now(budgets, facts, judging)]
+    return _verdict(4, lines, facts)
+
+
+def lines_now(budgets: Sequence[Budget], facts: Facts, judging: Judging) -> list[Line]:
+    """The lines by the rule of today, without a word on why one is open, which takes long to find out."""
+    lines = list(_by_basis(4, budgets, facts, judging, WATCHFUL).lines)
+    on_medians = [place for place, line in enumerate(lines) if line.decides and is_median(line.budget)]
+    held = hold_together([(lines[place], values_for(lines[place].budget, facts)) for place in on_medians], judging)
+    for place, line in zip(on_medians, held, strict=True):
+        lines[place] = line
+    return lines
 
 
 def _by_basis(rule: int, budgets: Sequence[Budget], facts: Facts, judging: Judging, test: MedianTest) -> Verdict:
@@ -113,7 +111,12 @@ def _verdict(rule: int, lines: Sequence[Line], facts: Facts) -> Verdict:
     )  # fmt: skip
 
 
-RULES: dict[int, Callable[[Sequence[Budget], Facts, Judging], Verdict]] = {1: _rule_1, 2: _rule_2, 3: _rule_3}
+RULES: dict[int, Callable[[Sequence[Budget], Facts, Judging], Verdict]] = {
+    1: _rule_1,
+    2: _rule_2,
+    3: _rule_3,
+    4: _rule_4,
+}
 """Every version that verdicts were made by stays callable."""
 
 

@@ -14,9 +14,9 @@ from edgebuild.core.metric import Budget, Mode
 from edgebuild.core.profile import Judging, Measuring
 from edgebuild.core.verdict import Outcome, Verdict
 from edgebuild.judge.betting import hits_needed, least_runs, median_bounds, runs_to_go, wealth
+from edgebuild.judge.facts import Facts
 from edgebuild.judge.runs import judge_runs
 from edgebuild.judge.sampling import Continue, next_step
-from edgebuild.judge.verdict import Facts
 
 P50 = "latency_p50"
 VALUES = st.lists(st.integers(0, 30).map(float), max_size=60)
@@ -119,4 +119,4 @@ def test_runs_that_contradict_each_other_decide_nothing_and_no_more_are_wanted()
     step = next_step(budgets, Facts("0" * 64, made, Basis.DEVICE, 1, None), Judging(), Measuring(max_runs=200))
     assert isinstance(step, Verdict)
     assert step.outcome is Outcome.INCONCLUSIVE
-    assert "contradict" in step.reason
+    assert "stepped by +122 % after 20 runs" in step.reason

@@ -10,8 +10,9 @@ from edgebuild.core.profile import Judging, Measuring
 from edgebuild.core.units import format_quantity
 from edgebuild.core.verdict import Outcome, Verdict
 from edgebuild.judge.exact import instructions_of, judge_instructions
+from edgebuild.judge.facts import Facts
 from edgebuild.judge.sampling import Continue, next_step
-from edgebuild.judge.verdict import RULES, Facts, judge
+from edgebuild.judge.verdict import RULES, judge
 
 LIMIT = Budget(metric="instructions", limit=1_000_000)
 CHANGE = Budget(metric="instructions_change", limit=0.5)
@@ -94,7 +95,7 @@ def test_a_latency_on_a_virtual_board_is_not_judged_and_exits_4() -> None:
 
 def test_exact_budgets_decide_beside_it() -> None:
     verdict = judge([LATENCY, LIMIT], facts([exact(900_000)] * 2), Judging())
-    assert (verdict.outcome, verdict.rule) == (Outcome.PASS, 3)
+    assert (verdict.outcome, verdict.rule) == (Outcome.PASS, 4)
     assert [line.decides for line in verdict.lines] == [False, True]
     assert "not judged here" in verdict.lines[0].reason
     broken = judge([LATENCY, LIMIT], facts([exact(1_100_000)] * 2), Judging())
@@ -120,7 +121,7 @@ def test_memory_is_judged_on_a_virtual_board_and_was_not_by_rule_1() -> None:
 
 
 def test_all_rules_stay_and_agree_where_there_is_no_doubt_on_a_device() -> None:
-    assert set(RULES) == {1, 2, 3}
+    assert set(RULES) == {1, 2, 3, 4}
     runs = [Run(mode=Mode.LATENCY, samples_ns=(500,) * 100)] * 8
     for limit in (400, 500, 600):
         budgets = [Budget(metric="latency_p50", limit=limit), Budget(metric="model_size", limit=100)]

@@ -15,8 +15,9 @@ from edgebuild.core.metric import Budget, Mode
 from edgebuild.core.profile import Conditions, Judging, Measuring
 from edgebuild.core.verdict import Outcome, Verdict
 from edgebuild.core.wire import Response
+from edgebuild.judge.facts import Facts
 from edgebuild.judge.sampling import Continue, next_step
-from edgebuild.judge.verdict import Facts, judge
+from edgebuild.judge.verdict import judge
 
 CALM = Environment(
     load_1min=0.1, clock_khz=(600_000, 2_400_000), governor="performance", temperature_mc=(51_000, 48_500),

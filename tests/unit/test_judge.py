@@ -13,11 +13,12 @@ from edgebuild.core.metric import Budget, Mode
 from edgebuild.core.profile import Judging, Measuring
 from edgebuild.core.verdict import Outcome, Verdict
 from edgebuild.judge.accuracy import drop_bounds, judge_accuracy, samples_without_disagreement
+from edgebuild.judge.facts import Facts
 from edgebuild.judge.medians import ANYTIME, TWO_LOOKS, MedianTest
 from edgebuild.judge.order_statistics import binomial_tail, least_runs, median_bounds, percentile, upper_rank
 from edgebuild.judge.runs import judge_runs
 from edgebuild.judge.sampling import Continue, next_step
-from edgebuild.judge.verdict import Facts, judge
+from edgebuild.judge.verdict import judge
 
 P50 = "latency_p50"
 
@@ -121,7 +122,7 @@ def test_memory_is_judged_above_the_floor() -> None:
 def test_a_failed_budget_outranks_an_open_one_and_no_budget_never_passes() -> None:
     budgets = [Budget(metric="model_size", limit=99), Budget(metric=P50, limit=1)]
     verdict = judge(budgets, facts([]), Judging())
-    assert (verdict.outcome, verdict.deciding, verdict.rule) == (Outcome.FAIL, "model_size", 3)
+    assert (verdict.outcome, verdict.deciding, verdict.rule) == (Outcome.FAIL, "model_size", 4)
     assert judge([], facts([]), Judging()).outcome is Outcome.INCONCLUSIVE
     with pytest.raises(ConfigError, match="version 99"):
         judge(budgets, facts([]), Judging(), rule=99)
