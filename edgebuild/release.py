@@ -13,6 +13,7 @@ from edgebuild.core.metric import METRICS, Budget, Kind, Mode, parse_budget
 from edgebuild.core.profile import Profile
 from edgebuild.core.verdict import Verdict
 from edgebuild.judge.betting import median_bounds
+from edgebuild.judge.facts import is_median
 from edgebuild.judge.runs import values_of
 from edgebuild.opening import open_for
 from edgebuild.pipeline.project import BuildReport, Built, build_project
@@ -87,7 +88,12 @@ def release_project(
         project_path, targets, profile, out, progress=lambda stage, subject: progress(f"{stage}: {subject}")
     )
     rules = find_profile(profile or build.project.build.profile, build.root)
-    released = [_release(build, built, rules, device, given, progress) for built in build.built]
+    judged = [_budgets(build, built.target.name, given) for built in build.built]
+    sampled = [sum(is_median(budget) for budget in own) for own in judged]
+    released = [
+        _release(built, rules, device, own, sum(sampled) - count, progress)
+        for built, own, count in zip(build.built, judged, sampled, strict=True)
+    ]
     return ReleaseReport(build, tuple(released))
 
 
@@ -99,25 +105,29 @@ def _budget(text: str) -> Budget:
         raise ConfigError("--budget", str(error), expected='METRIC=LIMIT, such as "latency_p90=12 ms"') from error
 
 
+def _budgets(build: BuildReport, target: str, given: Sequence[Budget]) -> tuple[Budget, ...]:
+    """A target's budgets: the project's, and those given beside them or instead."""
+    return tuple({each.metric: each for each in (*build.project.budgets_for(target), *given)}.values())
+
+
 def _release(
-    build: BuildReport,
     built: Built,
     rules: Profile,
     device: str | None,
-    given: tuple[Budget, ...],
+    budgets: Sequence[Budget],
+    beside: int,
     progress: Callable[[str], None],
 ) -> Released:
     if built.bundle is None:
         return Released(built, error=built.error)
     bundle, target = built.bundle, built.target
-    budgets = {budget.metric: budget for budget in (*build.project.budgets_for(target.name), *given)}
     try:
         progress(f"verify: {target.name}")
         checks = tuple(verify(bundle, target, rules, device))
         progress(f"measure and judge: {target.name}")
-        opened = open_for(budgets.values(), target, device, progress)
+        opened = open_for(budgets, target, device, progress)
         try:
-            verdict = run_trial(bundle, opened, tuple(budgets.values()), rules, target, progress=progress)
+            verdict = run_trial(bundle, opened, budgets, rules, target, progress=progress, beside=beside)
         finally:
             opened.close()
     except EdgebuildError as error:

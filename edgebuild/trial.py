@@ -33,7 +33,7 @@ _PATIENCE = 10
 def run_trial(  # noqa: PLR0913 - what, where, against what, how
     bundle: Bundle, device: Device, budgets: Sequence[Budget], profile: Profile, target: Target, *,
     part: str | None = None, precision: str | None = None, progress: Progress = lambda _: None,
-    keep_verdict: bool = True, baseline: Bundle | None = None,
+    keep_verdict: bool = True, baseline: Bundle | None = None, beside: int = 0,
 ) -> Verdict:  # fmt: skip
     """Sample until the budgets are decided, or ``max_runs`` or ``max_seconds`` are spent; record the verdict.
 
@@ -42,11 +42,13 @@ def run_trial(  # noqa: PLR0913 - what, where, against what, how
         part, precision: which variant is judged; default the first part's preferred one.
         baseline: what a change is held against, by the variant of the same part and precision; its runs are evidence
             beside it.
+        beside: how many budgets on medians the same release is judged by on other devices.
 
     Raises:
         ConfigError: the baseline has no such variant, or it can't be compared with.
         ModelRejected, DeviceError: as ``Bench.execute``; runs already made stay evidence.
     """
+    judging = profile.judging.model_copy(update={"beside": beside}) if beside else profile.judging
     counted = counts_instructions(device)
     bench = Bench(with_fixed_seed(device) if counted else device, bundle.manifest.lineage.tools)
     patience = _PATIENCE if device.basis is Basis.VIRTUAL else 1
@@ -62,12 +64,12 @@ def run_trial(  # noqa: PLR0913 - what, where, against what, how
         held = _held(other, subject, Mode.EXACT if counted else sampler.pair_mode) if subject and other else None
         key = subject.key if subject else None
         facts = facts_of(bundle, chosen, variant, key, budgets, records, held)
-        step = next_step(budgets, facts, profile.judging, profile.measuring)
+        step = next_step(budgets, facts, judging, profile.measuring)
         if isinstance(step, Verdict) or sampler.late:
-            found = step if isinstance(step, Verdict) else judge(budgets, facts, profile.judging)
+            found = step if isinstance(step, Verdict) else judge(budgets, facts, judging)
             verdict = found.model_copy(
                 update={
-                    "part": chosen.name, "precision": variant.precision, "key": key, "judging": profile.judging,
+                    "part": chosen.name, "precision": variant.precision, "key": key, "judging": judging,
                     "profile": digest_json(profile), "records": len(records), "baseline": held,
                 }
             )  # fmt: skip

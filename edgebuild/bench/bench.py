@@ -309,4 +309,4 @@ def _as_run(answer: Response, mode: Mode, seed: int, started: str, memory: Memor
 
 def now() -> str:
     """This moment, as measurements and evidence are dated."""
-    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
