@@ -134,7 +134,7 @@ class Sampler:
             return bench.memory_run(runtime, files, inputs, options, seed)
         if mode is Mode.EXACT:
             return exact_run(bench, runtime, files, inputs, options, seed)
-        return bench.latency_run(runtime, files, inputs, options, self.profile.measuring, seed)
+        return bench.latency_run(runtime, files, inputs, options, self.profile.measuring, seed, mode)
 
 
 def _files_and_inputs(subject: Subject) -> tuple[dict[str, bytes], dict[str, Array]]:

@@ -21,6 +21,7 @@ from edgebuild.core.metric import Mode
 from edgebuild.core.profile import Measuring
 from edgebuild.core.target import RuntimeOptions
 from edgebuild.core.wire import Request, Response
+from edgebuild.core.workload import WORKLOADS
 from edgebuild.devices.base import Device
 from edgebuild.store.arrays import stored_npz
 
@@ -165,14 +166,14 @@ class Bench:
 
     def latency_run(
         self, runtime: str, files: Files, inputs: Inputs | None, options: RuntimeOptions, measuring: Measuring,
-        seed: int = 0,
+        seed: int = 0, mode: Mode = Mode.LATENCY,
     ) -> Run:  # fmt: skip
-        """One run of timed inferences."""
-        request = _timed(Mode.LATENCY, runtime, options, measuring, seed)
+        """One run of timed inferences, at the pace of a mode that tells times."""
+        request = _timed(mode, runtime, options, measuring, seed)
         started = now()
         answer = self.execute(request, files, inputs, timeout_s=request.max_seconds + request.warmup_seconds + 60)
         _refuse_no_samples(self.device.name, answer)
-        return _as_run(answer, Mode.LATENCY, seed, started, None)
+        return _as_run(answer, mode, seed, started, None)
 
     @property
     def takes_turns(self) -> bool:
@@ -266,12 +267,17 @@ def _request(mode: Mode, runtime: str, options: RuntimeOptions) -> Request:
 
 
 def _timed(mode: Mode, runtime: str, options: RuntimeOptions, measuring: Measuring, seed: int) -> Request:
-    return _request(mode, runtime, options).model_copy(
+    request, pace = _request(mode, runtime, options), WORKLOADS[mode]
+    return request.model_copy(
         update={
             "min_samples": measuring.min_samples,
-            "min_seconds": measuring.min_seconds,
+            "min_seconds": max(measuring.min_seconds, pace.seconds),
+            "max_seconds": request.max_seconds + pace.seconds,
             "warmup_seconds": measuring.warmup_seconds,
             "turn_seconds": measuring.turn_seconds,
+            "burst": pace.burst,
+            "gap_seconds": pace.gap_seconds,
+            "period_seconds": pace.period_seconds,
             "seed": seed,
         }
     )
@@ -303,7 +309,7 @@ def _as_run(answer: Response, mode: Mode, seed: int, started: str, memory: Memor
         mode=mode, seed=seed, samples_ns=answer.samples_ns, told_ns=answer.told_ns, warmup_ns=answer.warmup_ns,
         load_ns=answer.load_ns,
         first_ns=answer.first_ns, memory=memory, before=answer.before, during=answer.during, after=answer.after,
-        sampling_ns=answer.sampling_ns, steady=answer.steady, started_at=started,
+        sampling_ns=answer.sampling_ns, every=answer.every, steady=answer.steady, started_at=started,
     )  # fmt: skip
 
 

@@ -89,6 +89,7 @@ class Run(Frozen):
         sampling_ns: the processor time that reading it took: the guard's own cost.
         pair: which pair of runs it belongs to, where two bundles are held against each other; "" for none.
         side: "a", the baseline, or "b", what is held against it.
+        every: of so many inferences one is kept, in a run of very many.
         outside: why the run was made outside its profile's conditions; such a run is kept, and never pooled.
     """
 
@@ -107,12 +108,21 @@ class Run(Frozen):
     sampling_ns: int = 0
     pair: Annotated[str, Field(pattern=r"^[0-9a-f-]*$", max_length=64)] = ""
     side: Literal["", "a", "b"] = ""
+    every: Annotated[int, Field(ge=1)] = 1
     outside: tuple[str, ...] = ()
     steady: bool = True
     started_at: str = ""
 
 
-_WORKLOADS = {Mode.TURNS: "by_turns", Mode.MEMORY: "memory", Mode.EXACT: "exact", Mode.PROFILE: "profile"}
+_WORKLOADS = {
+    Mode.TURNS: "by_turns",
+    Mode.BURST: "burst",
+    Mode.DUTY: "duty_cycle",
+    Mode.SUSTAINED: "sustained",
+    Mode.MEMORY: "memory",
+    Mode.EXACT: "exact",
+    Mode.PROFILE: "profile",
+}
 
 
 class MeasurementKey(Frozen):
@@ -123,7 +133,7 @@ class MeasurementKey(Frozen):
     precision: Precision
     model: Digest
     signature: str
-    workload: Literal["back_to_back", "by_turns", "memory", "exact", "profile"]
+    workload: Literal["back_to_back", "by_turns", "burst", "duty_cycle", "sustained", "memory", "exact", "profile"]
     device: str
     threads: int
     affinity: str = ""

@@ -29,17 +29,25 @@ class Mode(StrEnum):
     """What a run is: what the runner does in one fresh process.
 
     EXACT: the runner does what it does for LATENCY, with a clock that counts executed instructions. TURNS: the same as
-    LATENCY, in turns of a few hundredths of a second with another process.
+    LATENCY, in turns of a few hundredths of a second with another process. BURST, DUTY, SUSTAINED: the same as LATENCY,
+    at another pace (core/workload.py).
     """
 
     SELFTEST = "selftest"
     INFER = "infer"
     LATENCY = "latency"
     TURNS = "turns"
+    BURST = "burst"
+    DUTY = "duty"
+    SUSTAINED = "sustained"
     MEMORY = "memory"
     PROFILE = "profile"
     EXACT = "exact"
     STATE = "state"
+
+
+TIMED = (Mode.LATENCY, Mode.BURST, Mode.DUTY, Mode.SUSTAINED)
+"""Modes that tell times."""
 
 
 class Metric(Frozen):
@@ -101,6 +109,42 @@ METRICS: dict[str, Metric] = {
         _latency_change(50),
         _latency_change(90),
         _latency_change(99),
+        Metric(
+            name="burst_p90",
+            unit=Unit.NANOSECOND,
+            mode=Mode.BURST,
+            quantile=0.9,
+            start="inputs in memory, inference called",
+            end="outputs in memory",
+            cache_state="model loaded, warmed up, idle for half a second before each ten inferences",
+            meaning="90th percentile of inferences that come ten at a time, half a second apart",
+        ),
+        Metric(
+            name="duty_cycle_p90",
+            unit=Unit.NANOSECOND,
+            mode=Mode.DUTY,
+            quantile=0.9,
+            start="inputs in memory, inference called",
+            end="outputs in memory",
+            cache_state="model loaded, warmed up, idle since the last inference",
+            meaning="90th percentile of inferences that come ten times a second",
+        ),
+        Metric(
+            name="sustained_p90",
+            unit=Unit.NANOSECOND,
+            mode=Mode.SUSTAINED,
+            quantile=0.9,
+            start="inputs in memory, inference called",
+            end="outputs in memory",
+            cache_state="model loaded, running without a pause for four minutes",
+            meaning="90th percentile of the last of five minutes without a pause",
+        ),
+        Metric(
+            name="sustained_slowdown",
+            unit=Unit.PERCENT,
+            mode=Mode.SUSTAINED,
+            meaning="percent by which the median of the last of five minutes is above that of the first",
+        ),
         Metric(
             name="cold_start",
             unit=Unit.NANOSECOND,

@@ -20,7 +20,7 @@ class Request(Frozen):
 
     ``watch_seconds`` is the time between two readings of the environment while inferences are timed; 0: none is read,
     and the run has no thread but the model's. ``turn_seconds`` is how long one of two runs goes on before it is the
-    other's turn, in mode TURNS.
+    other's turn, in mode TURNS. ``burst``, ``gap_seconds`` and ``period_seconds`` are the pace (core/workload.py).
     """
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
@@ -39,6 +39,9 @@ class Request(Frozen):
     warmup_seconds: float = 2.0
     watch_seconds: float = 0.5
     turn_seconds: float = 0.02
+    burst: int = 0
+    gap_seconds: float = 0.0
+    period_seconds: float = 0.0
     seed: int = 0
 
     model_config = Frozen.model_config | {"populate_by_name": True}
@@ -66,6 +69,7 @@ class Response(Frozen):
     warmup_ns: Annotated[tuple[Nanoseconds, ...], Field(max_length=200_000)] = ()
     samples_ns: Annotated[tuple[Nanoseconds, ...], Field(max_length=200_000)] = ()
     told_ns: Annotated[dict[Annotated[str, Field(max_length=20)], Nanoseconds], Field(default={}, max_length=20)]
+    every: Annotated[int, Field(ge=1, le=10**9)] = 1
     steady: bool = True
     memory: Memory | None = None
     before: Environment = Environment()

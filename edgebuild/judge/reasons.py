@@ -9,7 +9,7 @@ from math import exp, log
 from statistics import fmean, median
 
 from edgebuild.core.measurement import Run
-from edgebuild.core.metric import Budget, Metric
+from edgebuild.core.metric import Budget, Metric, Mode
 from edgebuild.core.profile import Judging
 from edgebuild.core.verdict import Line, Outcome
 from edgebuild.judge.facts import Facts, counting_runs, is_median, values_for
@@ -97,6 +97,8 @@ def _inside(metric: Metric, runs: Sequence[Run]) -> Shape | None:
 
     Two modes matter where the percentile lies between them: elsewhere it is a number of one.
     """
+    if metric.mode is Mode.SUSTAINED:
+        return None  # what becomes of it over the minutes is what such a run is for
     beyond = 1 - (metric.quantile or 0.5)
     found = [shape for run in runs if (shape := shape_of(_thinned(run))) is not None]
     shapes = [shape for shape in found if shape.name != "bimodal" or beyond / 2 <= shape.share <= 1.5 * beyond]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Sequence
+from itertools import accumulate
 
 from edgebuild.core.measurement import Basis, Run
-from edgebuild.core.metric import Budget, Metric
+from edgebuild.core.metric import Budget, Metric, Mode
 from edgebuild.core.verdict import Line
+from edgebuild.core.workload import MINUTE, WORKLOADS
 from edgebuild.judge.exact import instructions_of
 from edgebuild.judge.medians import ANYTIME, MedianTest, elsewhere, judge_median
 from edgebuild.judge.order_statistics import percentile, samples_needed
@@ -14,18 +17,41 @@ from edgebuild.judge.order_statistics import percentile, samples_needed
 
 def value_of(metric: Metric, run: Run) -> float | None:
     """What one run says of a metric, in its base unit; None if it says nothing."""
-    if metric.quantile is not None and run.told_ns:
-        return run.told_ns.get(f"p{100 * metric.quantile:g}")
     if metric.quantile is not None:
-        enough = len(run.samples_ns) >= samples_needed(metric.quantile)
-        return percentile(run.samples_ns, metric.quantile) if enough else None
-    if metric.name == "instructions":
-        return instructions_of(run)
-    if run.memory is not None and metric.name == "process_memory":
-        return run.memory.vm_hwm
+        return _percentile(metric.quantile, run)
     if run.memory is not None and metric.name == "peak_memory":
         return None if run.memory.floor is None else max(0, run.memory.vm_hwm - run.memory.floor)
-    return {"cold_start": run.load_ns, "first_inference": run.first_ns}.get(metric.name)
+    told: dict[str, Callable[[], float | None]] = {
+        "cold_start": lambda: run.load_ns,
+        "first_inference": lambda: run.first_ns,
+        "instructions": lambda: instructions_of(run),
+        "process_memory": lambda: run.memory.vm_hwm if run.memory else None,
+        "sustained_slowdown": lambda: _slowdown(run),
+    }
+    return told.get(metric.name, lambda: None)()
+
+
+def _percentile(quantile: float, run: Run) -> float | None:
+    if run.told_ns:
+        return run.told_ns.get(f"p{100 * quantile:g}")
+    samples = minutes_of(run)[1] if run.mode is Mode.SUSTAINED else run.samples_ns
+    return percentile(samples, quantile) if len(samples) >= samples_needed(quantile) else None
+
+
+def minutes_of(run: Run) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The inferences of a sustained run's first minute, and of its last; they came without a pause."""
+    ends = list(accumulate(run.samples_ns))
+    minute = (ends[-1] if ends else 0) * MINUTE / WORKLOADS[Mode.SUSTAINED].seconds
+    first, last = bisect_right(ends, minute), bisect_left(ends, (ends[-1] if ends else 0) - minute)
+    return run.samples_ns[:first], run.samples_ns[last:]
+
+
+def _slowdown(run: Run) -> float | None:
+    if run.mode is not Mode.SUSTAINED:
+        return None
+    first, last = minutes_of(run)
+    enough = min(len(first), len(last)) >= samples_needed(0.5)
+    return 100.0 * (percentile(last, 0.5) / percentile(first, 0.5) - 1) if enough else None
 
 
 def judge_runs(
@@ -73,6 +99,6 @@ def doubt_of(metric: Metric, units: str, steady: Sequence[bool], told: int, conf
     if told < least:
         return f"{told} {units}; {confidence:.4g} confidence needs at least {least}"
     unsteady = made - sum(steady)
-    if metric.quantile is not None and 2 * unsteady >= made:
+    if metric.quantile is not None and metric.mode is not Mode.SUSTAINED and 2 * unsteady >= made:
         return f"unsteady: in {unsteady} of {made} {units} the inferences drifted"
     return ""

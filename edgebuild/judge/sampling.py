@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgebuild.core.measurement import Basis
-from edgebuild.core.metric import Budget, Mode
+from edgebuild.core.metric import TIMED, Budget, Mode
 from edgebuild.core.profile import Judging, Measuring
 from edgebuild.core.verdict import Line, Outcome, Verdict
 from edgebuild.judge.betting import least_runs, runs_to_go
@@ -36,7 +36,7 @@ def next_step(budgets: Sequence[Budget], facts: Facts, judging: Judging, measuri
     made = sum(run.mode is Mode.EXACT for run in facts.runs)
     if facts.basis is Basis.VIRTUAL and made < LEAST_RUNS and of_mode(now, Mode.EXACT):
         return Continue(Mode.EXACT, LEAST_RUNS - made)
-    for mode in (Mode.LATENCY, Mode.MEMORY) if facts.basis is Basis.DEVICE else (Mode.MEMORY,):
+    for mode in (*TIMED, Mode.MEMORY) if facts.basis is Basis.DEVICE else (Mode.MEMORY,):
         lines = of_mode(now, mode)
         if pairs := _pairs_wanted(lines, facts, judging, measuring):
             return Continue(mode, pairs, paired=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from edgebuild.core.errors import ConfigError, worst_exit
 from edgebuild.core.measurement import Basis
-from edgebuild.core.metric import Budget, Kind, Mode
+from edgebuild.core.metric import TIMED, Budget, Kind, Mode
 from edgebuild.core.profile import Judging
 from edgebuild.core.verdict import Line, Outcome, Verdict
 from edgebuild.judge.accuracy import judge_accuracy
@@ -89,7 +89,7 @@ def _by_basis(rule: int, budgets: Sequence[Budget], facts: Facts, judging: Judgi
             memory = budget.definition.mode is Mode.MEMORY
             speaking = (Basis.DEVICE, Basis.VIRTUAL) if memory else (Basis.DEVICE,)
             lines.append(_line(budget, facts, judging, speaking, test))
-    timed, counted = of_mode(lines, Mode.LATENCY), of_mode(lines, Mode.EXACT)
+    timed, counted = [line for mode in TIMED for line in of_mode(lines, mode)], of_mode(lines, Mode.EXACT)
     aside = timed if facts.basis is Basis.VIRTUAL else counted
     if timed and counted:
         lines = [line.model_copy(update={"decides": False}) if line in aside else line for line in lines]

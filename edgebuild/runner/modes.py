@@ -15,6 +15,7 @@ from runner import arrays
 from runner.baton import Baton
 from runner.faults import Fault, kind_of
 from runner.memory import Memory
+from runner.pace import Pace
 from runner.steadiness import BLOCK, is_steady, warmed_up
 from runner.watch import Watch
 
@@ -66,14 +67,14 @@ def _latency(request: Fields, folder: Path, baton: Baton | None) -> Fields:
         first = _timed(session, samples, 0, 1)[0]
         warmup = _warm_up(session, samples, request)
         with Watch(float(request.get("watch_seconds", 0))) as watch:
-            timed = (
+            sampled = (
                 _by_turns(session, samples, request, warmup, baton) if baton else _measure(session, samples, request)
             )
     finally:
         gc.enable()
-    fields = {"load_ns": load_ns, "first_ns": first, "warmup_ns": warmup, "samples_ns": timed}
+    fields = {"load_ns": load_ns, "first_ns": first, "warmup_ns": warmup, **sampled}
     seen = {"during": watch.readings, "sampling_ns": watch.cost_ns}
-    return {**_versions(runtime), **fields, **seen, "steady": is_steady(timed)}
+    return {**_versions(runtime), **fields, **seen, "steady": is_steady(sampled["samples_ns"])}
 
 
 def memory(request: Fields, folder: Path) -> Fields:
@@ -108,6 +109,9 @@ MODES: dict[str, Callable[[Fields, Path], Fields]] = {
     "infer": infer,
     "latency": latency,
     "turns": turns,
+    "burst": latency,
+    "duty": latency,
+    "sustained": latency,
     "memory": memory,
     "profile": profile,
     "state": state,
@@ -187,18 +191,24 @@ def _warm_up(session: Any, samples: list[list[Any]], request: Fields) -> list[in
     return taken
 
 
-def _measure(session: Any, samples: list[list[Any]], request: Fields) -> list[int]:
+def _measure(session: Any, samples: list[list[Any]], request: Fields) -> Fields:
+    """Timed inferences at the request's pace; of very many, every second is kept, or every fourth and so on."""
     start = time.perf_counter_ns()
     enough, most = start + int(request["min_seconds"] * 1e9), start + int(request["max_seconds"] * 1e9)
-    taken: list[int] = []
-    while len(taken) < request["max_samples"] and time.perf_counter_ns() < most:
-        if len(taken) >= request["min_samples"] and time.perf_counter_ns() >= enough:
+    pace, taken, made, every = Pace(request), list[int](), 0, 1
+    while time.perf_counter_ns() < most:
+        if made >= request["min_samples"] and time.perf_counter_ns() >= enough:
             break
-        taken += _timed(session, samples, len(taken), 1)
-    return taken
+        pace.wait(made)
+        found = _timed(session, samples, made, 1)
+        taken += found if made % every == 0 else []
+        made += 1
+        if len(taken) > request["max_samples"]:
+            taken, every = taken[::2], 2 * every
+    return {"samples_ns": taken, "every": every}
 
 
-def _by_turns(session: Any, samples: list[list[Any]], request: Fields, warmup: list[int], baton: Baton) -> list[int]:
+def _by_turns(session: Any, samples: list[list[Any]], request: Fields, warmup: list[int], baton: Baton) -> Fields:
     """Timed inferences of all turns.
 
     The first of a turn finds the caches as the other process left them, so it counts as warm-up, unless it takes longer
@@ -214,7 +224,7 @@ def _by_turns(session: Any, samples: list[list[Any]], request: Fields, warmup: l
             if time.perf_counter_ns() - start >= turn:
                 break
         spent += time.perf_counter_ns() - start
-    return taken
+    return {"samples_ns": taken}
 
 
 def _enough(taken: list[int], spent: int, request: Fields) -> bool:
