@@ -66,15 +66,16 @@ def budgets_of(bundle: Bundle, given: Sequence[str]) -> tuple[Budget, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def gate(
+def gate(  # noqa: PLR0913 - what, where, how, against what
     bundle: Bundle, given: Sequence[str], device: str | None, profile: str | None, precision: str | None,
-    root: Path, say: Callable[[str], None], baseline: Bundle | None = None,
+    root: Path, say: Callable[[str], None], baseline: Bundle | None = None, *, fresh: bool = False,
 ) -> Verdict:  # fmt: skip
     """The verdict on a bundle's budgets, measured as far as it takes.
 
     Args:
         baseline: another bundle, that this one may be no slower than, within ``TIMED_CHANGE`` unless given; on a
             virtual board, execute no more instructions than.
+        fresh: runs that were made before do not count.
 
     Raises:
         ConfigError: there is no budget.
@@ -88,7 +89,9 @@ def gate(
     chosen = find_profile(profile or bundle.manifest.profile, root)
     opened = open_for(budgets, target, device, say)
     try:
-        return run_trial(bundle, opened, budgets, chosen, target, precision=precision, progress=say, baseline=baseline)
+        return run_trial(
+            bundle, opened, budgets, chosen, target, precision=precision, progress=say, baseline=baseline, fresh=fresh
+        )
     finally:
         opened.close()
 

@@ -34,6 +34,7 @@ def run_trial(  # noqa: PLR0913 - what, where, against what, how
     bundle: Bundle, device: Device, budgets: Sequence[Budget], profile: Profile, target: Target, *,
     part: str | None = None, precision: str | None = None, progress: Progress = lambda _: None,
     keep_verdict: bool = True, baseline: Bundle | None = None, beside: int = 0,
+    fresh: bool = False,
 ) -> Verdict:  # fmt: skip
     """Sample until the budgets are decided, or ``max_runs`` or ``max_seconds`` are spent; record the verdict.
 
@@ -43,6 +44,7 @@ def run_trial(  # noqa: PLR0913 - what, where, against what, how
         baseline: what a change is held against, by the variant of the same part and precision; its runs are evidence
             beside it.
         beside: how many budgets on medians the same release is judged by on other devices.
+        fresh: runs that were made before do not count, as where the device has become steady since.
 
     Raises:
         ConfigError: the baseline has no such variant, or it can't be compared with.
@@ -59,18 +61,19 @@ def run_trial(  # noqa: PLR0913 - what, where, against what, how
     other = _other(baseline, subject, bench, target) if baseline and subject else None
     if other and counted:
         _count(other, sampler)
+    since = len(read_evidence(bundle)) if fresh else 0
     while True:
         records = [record.payload for record in read_evidence(bundle)]
         held = _held(other, subject, Mode.EXACT if counted else sampler.pair_mode) if subject and other else None
         key = subject.key if subject else None
-        facts = facts_of(bundle, chosen, variant, key, budgets, records, held)
+        facts = facts_of(bundle, chosen, variant, key, budgets, records, held, since)
         step = next_step(budgets, facts, judging, profile.measuring)
         if isinstance(step, Verdict) or sampler.late:
             found = step if isinstance(step, Verdict) else judge(budgets, facts, judging)
             verdict = found.model_copy(
                 update={
                     "part": chosen.name, "precision": variant.precision, "key": key, "judging": judging,
-                    "profile": digest_json(profile), "records": len(records), "baseline": held,
+                    "profile": digest_json(profile), "records": len(records), "since": since, "baseline": held,
                 }
             )  # fmt: skip
             if keep_verdict:
@@ -159,16 +162,20 @@ def _modes(budgets: Sequence[Budget]) -> tuple[Mode, ...]:
 
 def facts_of(
     bundle: Bundle, part: Part, variant: Variant, key: MeasurementKey | None, budgets: Sequence[Budget],
-    records: Sequence[Payload], baseline: Measurement | None = None,
+    records: Sequence[Payload], baseline: Measurement | None = None, since: int = 0,
 ) -> Facts:  # fmt: skip
-    """What some records say of a variant's budgets: its runs under ``key`` (None: none are needed) and its quality."""
+    """What some records say of a variant's budgets: its runs under ``key`` (None: none are needed) and its quality.
+
+    Args:
+        since: the first records' runs do not count, so many of them.
+    """
     modes = _modes(budgets) if key is not None else ()
     if baseline is not None and baseline.key.workload == "by_turns":
         modes = (*modes, Mode.TURNS)
     keys = [key.of_mode(mode) for mode in modes] if key is not None else []
     return Facts(
         bundle=bundle.digest,
-        runs=runs_under(records, *keys),
+        runs=runs_under(records[since:], *keys),
         basis=key.basis if key is not None else Basis.DEVICE,
         size=variant.size, is_float=variant.precision == "float32", quality=quality_of(part.name, variant, records),
         baseline=baseline.runs if baseline is not None else None,

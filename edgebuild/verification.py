@@ -134,7 +134,7 @@ def _rejudged(bundle: Bundle, recorded: Verdict, judging: Judging, records: Sequ
         if unlike := not_comparable(recorded.baseline.key, alike):
             return Check("verdict", "broken", f"its baseline is not comparable: {unlike} differ")
     budgets = [line.budget for line in recorded.lines]
-    facts = facts_of(bundle, part, variant, recorded.key, budgets, records, recorded.baseline)
+    facts = facts_of(bundle, part, variant, recorded.key, budgets, records, recorded.baseline, recorded.since)
     again = judge(budgets, facts, judging, recorded.rule)
     if (again.outcome, again.lines) != (recorded.outcome, recorded.lines):
         return Check("verdict", "broken", f"{recorded.outcome} is recorded; the evidence gives {again.outcome}")

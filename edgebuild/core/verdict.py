@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from edgebuild.core.artifact import Precision
 from edgebuild.core.base import Frozen
 from edgebuild.core.digest import Digest
@@ -58,6 +60,7 @@ class Verdict(Frozen):
         judging: the confidence it was judged at.
         profile: the digest of the profile that states it.
         records: how many of the bundle's records of evidence it stands on: those that were there first.
+        since: how many of them are older than it was asked for, in a trial that begins anew: their runs don't count.
         baseline: the exact runs of another bundle that it was held against.
     """
 
@@ -73,4 +76,5 @@ class Verdict(Frozen):
     judging: Judging | None = None
     profile: Digest | None = None
     records: int | None = None
+    since: int = Field(ge=0, default=0)
     baseline: Measurement | None = None

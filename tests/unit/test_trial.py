@@ -154,3 +154,15 @@ def test_only_an_unknown_name_reads_as_not_known_here(tmp_path: Path) -> None:
         known_target(bundle, tmp_path)
     with pytest.raises(ConfigError):
         known_profile(bundle, tmp_path)
+
+
+def test_a_trial_that_begins_anew_passes_over_older_runs(tmp_path: Path) -> None:
+    bundle, budgets = bundle_of(tmp_path), [Budget(metric="latency_p50", limit=1e9)]
+    first = run_trial(bundle, open_local(), budgets, PROFILE, TARGET)
+    again = run_trial(bundle, open_local(), budgets, PROFILE, TARGET, fresh=True)
+    assert (first.lines[0].count, again.lines[0].count, again.since) == (4, 4, 5)
+    made = [r for r in read_evidence(bundle) if isinstance(r.payload, Measurement)]
+    assert len(made) == 8
+    assert verify(bundle, TARGET)[-1].state == "ok"
+    resumed = run_trial(bundle, open_local(), budgets, PROFILE, TARGET)
+    assert resumed.lines[0].count == 8

@@ -23,6 +23,7 @@ def command(
         Path | None,
         typer.Option(help="Another bundle; this one may be 2 % slower (virtual boards: take 0.5 % more instructions)."),
     ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew: runs that were made before don't count.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit XML report here.")] = None,
     github: Annotated[bool, typer.Option("--github", help="Annotate a GitHub Actions run.")] = False,
     project: Annotated[Path, typer.Option(help="The project's folder, whose own targets come first.")] = Path(),
@@ -34,7 +35,7 @@ def command(
 
     opened, other = open_bundle(bundle), open_bundle(baseline) if baseline else None
     with progress() as say:
-        verdict = gate(opened, budget or [], device, profile, precision, project, say, other)
+        verdict = gate(opened, budget or [], device, profile, precision, project, say, other, fresh=fresh)
     tell_ci(gate_cases(opened.path.name, verdict), junit, github=github)
     text = "\n".join([*line_texts(verdict), f"{verdict.outcome.value} {verdict.reason}".rstrip()])
     result = verdict.model_dump(mode="json")
