@@ -24,9 +24,7 @@ def with_one_layer_more(data: bytes, share: float = SHARE) -> tuple[bytes, float
     from onnx import helper, numpy_helper, shape_inference
 
     model = shape_inference.infer_shapes(onnx.load_from_string(data))
-    shapes = {value.name: _shape(value) for value in (*model.graph.value_info, *model.graph.input)}
-    shapes |= {value.name: _shape(value) for value in model.graph.output}
-    shapes |= {weight.name: tuple(weight.dims) for weight in model.graph.initializer}
+    shapes = _shapes(model)
     total = sum(_products(node, shapes) for node in model.graph.node)
     at, pool = _first_pool(model, shapes)
     _, channels, height, width = shapes[pool.input[0]]
@@ -38,6 +36,32 @@ def with_one_layer_more(data: bytes, share: float = SHARE) -> tuple[bytes, float
     pool.input[0] = "one_more"
     model.graph.node.insert(at, added)
     return model.SerializeToString(), full / groups / total
+
+
+def with_detour(data: bytes, share: float) -> bytes:
+    """An ONNX model with two more convolutions of about that share of its products, to few channels and back.
+
+    Raises:
+        ConfigError: as above.
+    """
+    import numpy as np
+    import onnx
+    from onnx import helper, numpy_helper, shape_inference
+
+    model = shape_inference.infer_shapes(onnx.load_from_string(data))
+    shapes = _shapes(model)
+    total = sum(_products(node, shapes) for node in model.graph.node)
+    at, pool = _first_pool(model, shapes)
+    _, channels, height, width = shapes[pool.input[0]]
+    between = max(1, round(share * total / (2 * channels * height * width)))
+    for name, shape in (("there", (between, channels, 1, 1)), ("back", (channels, between, 1, 1))):
+        weight = np.full(shape, 1 / shape[1], np.float32)
+        model.graph.initializer.append(numpy_helper.from_array(weight, f"{name}.weight"))
+    model.graph.node.insert(at, helper.make_node("Conv", [pool.input[0], "there.weight"], ["there"], "there"))
+    model.graph.node.insert(at + 1, helper.make_node("Conv", ["there", "back.weight"], ["back"], "back"))
+    pool.input[0] = "back"
+    longer: bytes = model.SerializeToString()
+    return longer
 
 
 def renamed(data: bytes) -> bytes:
@@ -60,6 +84,13 @@ def _first_pool(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int,
         f"model {model.graph.name}", f"has no layer that pools images; its layers are {kinds}",
         expected=f"one of {', '.join(_POOLS)}, to put one more layer before it",
     )  # fmt: skip
+
+
+def _shapes(model: Any) -> dict[str, tuple[int, ...]]:
+    """Of all values and weights, by name."""
+    shapes = {value.name: _shape(value) for value in (*model.graph.value_info, *model.graph.input)}
+    shapes |= {value.name: _shape(value) for value in model.graph.output}
+    return shapes | {weight.name: tuple(weight.dims) for weight in model.graph.initializer}
 
 
 def _shape(value: Any) -> tuple[int, ...]:
