@@ -80,11 +80,16 @@ STEADY = ("independent", "autocorrelated", "heavy-tailed", "offsets between proc
 """Kinds of which the end of a window is like its beginning."""
 
 
-def scatter(kind: str) -> float:
-    """The robust standard deviation (1.4826 MAD) of the log-ratio of two runs, one right after the other."""
+def differences(kind: str) -> list[float]:
+    """The log-ratios of pairs of runs, one right after the other, in random order."""
     rng = random.Random(kind)
     traces = [KINDS[kind](rng, 200) for _ in range(100)]
-    apart = [trace[slot + 1] - trace[slot] for trace in traces for slot in range(0, 200, 2)]
+    return [rng.choice((1, -1)) * (trace[slot + 1] - trace[slot]) for trace in traces for slot in range(0, 200, 2)]
+
+
+def scatter(kind: str) -> float:
+    """The robust standard deviation (1.4826 MAD) of such log-ratios."""
+    apart = differences(kind)
     middle = median(apart)
     return 1.4826 * median(abs(each - middle) for each in apart)
 
