@@ -99,9 +99,15 @@ def state(request: Fields, folder: Path) -> Fields:  # noqa: ARG001
     return {}
 
 
-def profile(request: Fields, folder: Path) -> Fields:  # noqa: ARG001
-    """Time per layer is for a later version; the wire format already names it."""
-    raise Fault("bad_request", "mode profile (time per layer) is not in this version of the runner")
+def profile(request: Fields, folder: Path) -> Fields:
+    """Time per layer by the runtime's own profiler; before it, whole inferences without, in ``samples_ns``."""
+    runtime = _runtime(request)
+    session = _load(runtime, request, folder)
+    samples = _samples(session, request, folder)
+    _warm_up(session, samples, request)
+    timed = _measure(session, samples, request)
+    layers, count = session.profile(samples, request["min_samples"], sorted(timed)[len(timed) // 2])
+    return {**_versions(runtime), "samples_ns": timed, "layers": layers, "inferences": count}
 
 
 MODES: dict[str, Callable[[Fields, Path], Fields]] = {
