@@ -9,11 +9,12 @@ from edgebuild.bench.layers import typical_ns
 from edgebuild.core.layers import LayerTime
 from edgebuild.core.origin import OriginMap, RuntimeOp
 from edgebuild.core.wire import TimedOperator
+from edgebuild.judge.layers import is_conversion
 from edgebuild.layer_order import aligned
 
 Nodes = tuple[str, ...]
 
-_ADDED = re.compile(r"(_(token_\d+|nchwc|nhwc|fused)|/[^/]+)$")
+_ADDED = re.compile(r"(_(token_\d+|nchwc|nhwc|fused|q|dq)|/[^/]+)$")
 """What onnxruntime's optimizers and OpenVINO's put behind the name of a node that they rewrote."""
 
 _WEIGHTED = frozenset(
@@ -98,10 +99,16 @@ def _align(told: list[Nodes], operators: Sequence[TimedOperator], ops: Sequence[
 
 
 def _beside(kind: str, told: Sequence[Nodes], at: int) -> Nodes:
-    """The nodes of the convolution that onnxruntime reorders blocks of channels for: it ran next to that."""
+    """The nodes of what ran next to an operator that is not in the model, where its kind says which side.
+
+    onnxruntime reorders blocks of channels right before and behind a convolution. What computes was made of what ran
+    before it, as HardSwish is taken apart. What only moves numbers may serve either side, and stays unknown.
+    """
     if kind == "ReorderInput":
         return next((nodes for nodes in told[at + 1 :] if nodes), ())
-    return next((nodes for nodes in reversed(told[:at]) if nodes), ()) if kind == "ReorderOutput" else ()
+    if kind == "ReorderOutput" or not is_conversion(kind):
+        return next((nodes for nodes in reversed(told[:at]) if nodes), ())
+    return ()
 
 
 def _absorb(told: list[Nodes], ops: Sequence[RuntimeOp]) -> None:

@@ -36,7 +36,8 @@ class LayerTimes(Frozen):
     Attributes:
         key: of the profiled run; its workload is "profile".
         inferences: how many the medians are over.
-        whole_ns: the median of whole inferences without the profiler, made before in the same process.
+        whole_ns: a whole inference without the profiler that nothing else disturbed, of those made before in the same
+            process: their tenth percentile.
         overhead_ns: what the profiler itself takes for each operator, which is in every ``ns``: those are the runtime's
             own numbers. It is what makes the operators together longer than the whole.
     """
