@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from pydantic import ValidationError
+
 from edgebuild.bench.bench import Bench
 from edgebuild.bench.layers import profile_run
 from edgebuild.core.artifact import Artifact, Part, Precision, Variant
+from edgebuild.core.errors import BundleError
 from edgebuild.core.layers import LayerTimes
 from edgebuild.core.metric import Mode
 from edgebuild.core.profile import Profile
@@ -110,9 +113,17 @@ def overhead(run: LayerTimes) -> float:
 
 
 def artifact_of(bundle: Bundle, variant: Variant) -> Artifact:
-    """What a variant's operators are and where they came from, as the build wrote it."""
-    folder = Path(variant.files[0].name).parent.as_posix()
-    return Artifact.model_validate_json(bundle.read(f"{folder}/artifact.json"))
+    """What a variant's operators are and where they came from, as the build wrote it.
+
+    Raises:
+        BundleError: it is not there, or is no such thing.
+    """
+    name = f"{Path(variant.files[0].name).parent.as_posix()}/artifact.json"
+    data = bundle.read(name)
+    try:
+        return Artifact.model_validate_json(data)
+    except ValidationError as error:
+        raise BundleError(str(bundle.path), f"{name}: {error.errors()[0]['msg']:.200}", fix="build it again") from error
 
 
 def _profiled(

@@ -5,6 +5,7 @@ A *unit* is one module, or several that a runtime fused into one operator in eit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -223,8 +224,9 @@ def _once(layers: Iterable[LayerTime]) -> Iterable[str]:
 
 
 def _change_ns(rounded: LayerTimes) -> float:
-    """What one change between integers and floats costs: the median of those there are."""
-    found = [ns for layer, ns in _timed(rounded) if "quantize" in layer.kind.lower() or layer.kind == "Convert"]
+    """What one change between integers and floats costs: the median of those there are, or of other conversions."""
+    all_of_them = [(layer.kind.lower(), ns) for layer, ns in _timed(rounded) if is_conversion(layer.kind)]
+    found = [ns for kind, ns in all_of_them if "quantize" in kind or kind == "convert"] or [ns for _, ns in all_of_them]
     return median(found) if found else 0.0
 
 
@@ -255,8 +257,14 @@ def patterns_of(chosen: set[str], labels: Iterable[str]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for label in known:
         if label in chosen:
-            found[next((f"{path}.*" for path in _above(label) if _all_below(path, known, chosen)), label)] = None
+            path = next((path for path in _above(label) if _all_below(path, known, chosen)), "")
+            found[f"{_literal(path)}.*" if path else _literal(label)] = None
     return tuple(found)
+
+
+def _literal(name: str) -> str:
+    """A name as a pattern that matches it alone."""
+    return re.sub(r"([*?[])", r"[\1]", name)
 
 
 def _above(label: str) -> Iterator[str]:

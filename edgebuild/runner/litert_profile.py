@@ -135,7 +135,8 @@ def library_of(package: Any, version: str) -> Path:
         Fault: it has none, or one that was not tried.
     """
     place = Path(package.__file__).with_name("libLiteRt.so")
-    if not place.is_file() or not version.startswith(tuple(f"ai-edge-litert {one}." for one in TRIED)):
+    wide = ctypes.sizeof(c_void_p) == 8
+    if not wide or not place.is_file() or not version.startswith(tuple(f"ai-edge-litert {one}." for one in TRIED)):
         raise Fault(
             "bad_request",
             f"{version} shows no profiler: time per layer is read through the C interface of ai-edge-litert "

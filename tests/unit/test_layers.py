@@ -126,10 +126,11 @@ def test_a_kernel_outside_the_delegate_is_named_only_where_float_ran_inside() ->
         ({"a.0", "a.1", "b"}, ("a.*", "b")),
         ({"b", "b.x.0", "b.x.1"}, ("b", "b.x.*")),
         ({"b.x.0", "b.x.1", "b.y"}, ("b.*",)),
+        ({"c[0]"}, ("c[[]0]",)),
     ],
 )
 def test_patterns_name_what_was_chosen_and_no_more(chosen: set[str], patterns: tuple[str, ...]) -> None:
-    labels = ("a.0", "a.1", "b", "b.x.0", "b.x.1", "b.y")
+    labels = ("a.0", "a.1", "b", "b.x.0", "b.x.1", "b.y", "c[0]")
     assert patterns_of(chosen, labels) == patterns
 
 
