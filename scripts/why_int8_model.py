@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-MODEL = '''"""Large convolutions, which gain by int8, and gates of small operators, between which it only converts."""
+MODEL = '''"""Large layers, which gain by int8, and gates of small operators, between which it only converts."""
 import torch
 from torch import nn
 from torch.nn import functional
@@ -32,7 +32,9 @@ class Net(nn.Module):
         self.body = nn.Sequential(*(self.block() for _ in range(2)))
         self.narrow = nn.Sequential(nn.Conv2d(32, 16, 3, stride=2, padding=1), nn.ReLU())
         self.gates = nn.Sequential(*(Gate(16) for _ in range(16)))
-        self.head = nn.Sequential(nn.Linear(16, 1024), nn.ReLU(), nn.Linear(1024, 1024), nn.ReLU(), nn.Linear(1024, 10))
+        self.widen = nn.Sequential(nn.Linear(16, 1024), nn.ReLU())
+        self.wide = nn.Sequential(*(nn.Sequential(nn.Linear(1024, 1024), nn.ReLU()) for _ in range(2)))
+        self.head = nn.Linear(1024, 10)
 
     @staticmethod
     def block():
@@ -40,7 +42,7 @@ class Net(nn.Module):
 
     def forward(self, image):
         x = self.gates(self.narrow(self.body(self.stem(image))))
-        return self.head(x.mean((2, 3)))
+        return self.head(self.wide(self.widen(x.mean((2, 3)))))
 
 
 def make():
@@ -106,7 +108,7 @@ ranges = "minmax"
 runs = 8
 min_samples = 200
 min_seconds = 0.3
-warmup_seconds = 1.0
+warmup_seconds = 0.5
 pairs = 11
 """
 
