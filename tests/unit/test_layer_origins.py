@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from edgebuild.bench.layers import typical_ns
+from edgebuild.bench.bench import Bench
+from edgebuild.bench.layers import profile_run, typical_ns
+from edgebuild.bench.runners.fake import FakeRunner
+from edgebuild.bench.runners.python import parse_response
+from edgebuild.core.errors import DeviceError
 from edgebuild.core.origin import OriginMap, RuntimeOp, SourceNode
-from edgebuild.core.wire import TimedOperator
+from edgebuild.core.profile import Measuring
+from edgebuild.core.target import RuntimeOptions
+from edgebuild.core.wire import Response, TimedOperator
+from edgebuild.devices.base import Completed, Device
+from edgebuild.devices.transports.fake import FakeTransport
 from edgebuild.layer_order import aligned
 from edgebuild.layer_origins import layer_times
 
@@ -126,3 +136,26 @@ def test_alignment(ran: list[str], model: list[str], places: list[int | None]) -
 )
 def test_the_median_of_durations_that_were_cut_to_ticks(cut: tuple[int, ...], ns: int) -> None:
     assert typical_ns(TimedOperator(name="a", kind="b", ns=cut)) == ns
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ns": []}, {"ns": [-1]}, {"ns": [1] * 10_001}, {"name": "x" * 1001}, {"sources": ["a"] * 1001}, {"index": -1},
+        {"index": 10**7}, {"dtype": "f" * 21}, {"more": 1},
+    ],
+)  # fmt: skip
+def test_what_a_device_tells_is_bounded(change: dict[str, object]) -> None:
+    told = {"name": "a", "kind": "Conv", "ns": [1]}
+    answer: dict[str, object] = {"schema": 1, "ok": True, "inferences": 1, "layers": [told]}
+    assert parse_response("board", json.dumps(answer).encode()).layers
+    with pytest.raises(DeviceError, match="not one of the runner's"):
+        parse_response("board", json.dumps({**answer, "layers": [{**told, **change}]}).encode())
+
+
+def test_a_profile_without_operators_is_no_profile() -> None:
+    steps = (lambda *_: Completed(0, ""),)
+    with Bench(Device("board", "board/x", FakeTransport(steps), ("python3",))) as bench:
+        bench._session.runner = FakeRunner([Response(schema=1, ok=True, samples_ns=(1,))])
+        with pytest.raises(DeviceError, match="told of no operator"):
+            profile_run(bench, "onnxruntime", {}, None, RuntimeOptions(), Measuring())
