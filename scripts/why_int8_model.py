@@ -29,7 +29,7 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.stem = nn.Sequential(nn.Conv2d(3, 32, 3, stride=2, padding=1), nn.ReLU())
-        self.body = nn.Sequential(*(self.block() for _ in range(2)))
+        self.body = self.block()
         self.narrow = nn.Sequential(nn.Conv2d(32, 16, 3, stride=2, padding=1), nn.ReLU())
         self.gates = nn.Sequential(*(Gate(16) for _ in range(16)))
         self.widen = nn.Sequential(nn.Linear(16, 1024), nn.ReLU())
