@@ -172,7 +172,7 @@ def _without_kernel(missing: Sequence[Missing]) -> Iterable[str]:
 
 def _proposed(proposal: Proposal | None, findings: Findings, target: str) -> list[str]:
     if proposal is None:
-        return ["  Leaving a layer in float would not make int8 faster." if findings.slower else ""]
+        return ["  Leaving a layer in float would not make int8 faster."] if findings.slower else []
     estimate = (
         f"about {_ns(proposal.estimate_ns)} of operators, where int8 has {_ns(findings.int8_ns)} and float "
         f"{_ns(findings.float_ns)}; estimated from these times"

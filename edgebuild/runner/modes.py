@@ -22,6 +22,8 @@ from runner.watch import Watch
 Fields = dict[str, Any]
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _MEMORY_RUNS = 10
+_PROFILED = 8
+"""Inferences under the profiler, at least: of a slow model there are no more than fit into the request's seconds."""
 
 
 def selftest(request: Fields, folder: Path) -> Fields:  # noqa: ARG001
@@ -106,7 +108,9 @@ def profile(request: Fields, folder: Path) -> Fields:
     samples = _samples(session, request, folder)
     _warm_up(session, samples, request)
     timed = _measure(session, samples, request)
-    layers, count = session.profile(samples, request["min_samples"], sorted(timed)[len(timed) // 2])
+    one = sorted(timed)[len(timed) // 2]
+    most = min(request["min_samples"], int(request["max_seconds"] * 1e9) // max(one, 1))
+    layers, count = session.profile(samples, max(most, _PROFILED), one)
     return {**_versions(runtime), "samples_ns": timed, "layers": layers, "inferences": count}
 
 

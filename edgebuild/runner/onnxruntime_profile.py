@@ -35,8 +35,11 @@ def profile(
 
 
 def _trace(open_session: Any, names: list[str], samples: list[list[Any]], count: int) -> list[dict[Any, Any]]:
-    """For each inference its nodes in the order they ran: what each is, and its microseconds."""
-    with tempfile.TemporaryDirectory(prefix="edgebuild-") as folder:
+    """For each inference its nodes in the order they ran: what each is, and its microseconds.
+
+    The trace is written into the work folder, which is known to have room and is cleared whatever happens.
+    """
+    with tempfile.TemporaryDirectory(dir=str(Path.cwd())) as folder:
 
         def traced(options: Any) -> None:
             options.enable_profiling = True
