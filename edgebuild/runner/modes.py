@@ -107,7 +107,7 @@ def profile(request: Fields, folder: Path) -> Fields:
     session = _load(runtime, request, folder)
     samples = _samples(session, request, folder)
     _warm_up(session, samples, request)
-    timed = _measure(session, samples, request)
+    timed: list[int] = _measure(session, samples, request)["samples_ns"]
     one = sorted(timed)[len(timed) // 2]
     most = min(request["min_samples"], int(request["max_seconds"] * 1e9) // max(one, 1))
     layers, count = session.profile(samples, max(most, _PROFILED), one)
