@@ -57,7 +57,7 @@ def run_trial(  # noqa: PLR0913 - what, where, against what, how
     ends = time.monotonic() + patience * profile.measuring.max_seconds
     sampler = Sampler(bench, target, profile, ends, progress)
     chosen, variant = choose(bundle, part, precision)
-    subject = _subject(bundle, chosen, variant, bench, target) if _modes(budgets) else None
+    subject = subject_of(bundle, chosen, variant, bench, target) if _modes(budgets) else None
     other = _other(baseline, subject, bench, target) if baseline and subject else None
     if other and counted:
         _count(other, sampler)
@@ -88,7 +88,7 @@ def run_trial(  # noqa: PLR0913 - what, where, against what, how
 
 def _other(baseline: Bundle, subject: Subject, bench: Bench, target: Target) -> Subject:
     """The baseline's variant of the same part and precision."""
-    found = _subject(baseline, *choose(baseline, subject.part.name, subject.variant.precision), bench, target)
+    found = subject_of(baseline, *choose(baseline, subject.part.name, subject.variant.precision), bench, target)
     if unlike := not_comparable(found.key, subject.key):
         raise ConfigError("baseline", f"can't be compared: {unlike} differ", fix="name one of the same runtime")
     return found
@@ -143,7 +143,7 @@ def choose(bundle: Bundle, part: str | None = None, precision: str | None = None
     return parts[name], found
 
 
-def _subject(bundle: Bundle, part: Part, variant: Variant, bench: Bench, target: Target) -> Subject:
+def subject_of(bundle: Bundle, part: Part, variant: Variant, bench: Bench, target: Target) -> Subject:
     """A variant with what its runs are filed under; the device is asked for its versions."""
     options = target.runtime_options
     key = MeasurementKey(

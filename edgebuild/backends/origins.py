@@ -50,14 +50,15 @@ def self_origins(ops: tuple[RuntimeOp, ...]) -> OriginMap:
 def carry_origins(origins: OriginMap, ops: tuple[RuntimeOp, ...]) -> OriginMap:
     """The map of a model that was made from a mapped one by rewriting operators: quantized, compiled.
 
-    An operator keeps its origins by its own name or by the names of its outputs; what was added lies between.
+    An operator keeps its origins by its own name and by the names of its outputs, which differ where another one was
+    merged into it; what was added lies between.
     """
     by_name = {op.name: op.origins for op in origins.ops}
     by_tensor = {tensor: op.origins for op in origins.ops for tensor in op.outputs}
     carried = []
     for op in ops:
-        found = by_tensor.get(op.outputs[0] if op.outputs else "", ()) or by_name.get(op.name, ())
-        carried.append(op.model_copy(update={"origins": found}))
+        found = (*by_name.get(op.name, ()), *by_tensor.get(op.outputs[0] if op.outputs else "", ()))
+        carried.append(op.model_copy(update={"origins": tuple(dict.fromkeys(found))}))
     known = {tensor: node for tensor, node in origins.tensors.items() if any(tensor in op.outputs for op in ops)}
     return OriginMap(nodes=origins.nodes, ops=_fill(tuple(carried), {}), tensors=known)
 

@@ -16,13 +16,17 @@ class LayerTime(Frozen):
     Attributes:
         name: the runtime's own name for it; ``kind``: its type, as "Conv"; ``kernel``: what computed it, "" unknown.
         modules: the PyTorch modules that it came from, as far as that is known.
-        ns: the median over inferences, in nanoseconds.
+        nodes: the same by source node of the bundle's own OriginMap, which tells apart what one module does twice.
+        dtype: what it reads or computes in, as "f32" or "u8"; "" unknown.
+        ns: the median over inferences, in nanoseconds; the average where a runtime tells no more.
     """
 
     name: str
     kind: str
     kernel: str = ""
     modules: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    dtype: str = ""
     ns: Annotated[int, Field(ge=0)]
 
 
@@ -32,8 +36,25 @@ class LayerTimes(Frozen):
     Attributes:
         key: of the profiled run; its workload is "profile".
         inferences: how many the medians are over.
+        whole_ns: a whole inference without the profiler that nothing else disturbed, of those made before in the same
+            process: their tenth percentile.
+        overhead_ns: what the profiler itself takes for each operator, which is in every ``ns``: those are the runtime's
+            own numbers. It is what makes the operators together longer than the whole.
     """
 
     key: MeasurementKey
     layers: tuple[LayerTime, ...]
     inferences: Annotated[int, Field(ge=1)]
+    whole_ns: Annotated[int, Field(ge=0)] = 0
+    overhead_ns: Annotated[float, Field(ge=0)] = 0
+
+    @property
+    def total_ns(self) -> int:
+        """The sum over operators."""
+        return sum(layer.ns for layer in self.layers)
+
+    @property
+    def mapped(self) -> float:
+        """The share of the operators' time whose origin is known, from 0 to 1; 1 where no time was taken."""
+        known = sum(layer.ns for layer in self.layers if layer.modules)
+        return known / self.total_ns if self.total_ns else 1.0

@@ -82,13 +82,29 @@ class Data(Frozen):
 
 
 class Build(Frozen):
-    """``[build]``: the targets, the profile and the golden vectors."""
+    """``[build]``: the targets, the profile and the golden vectors.
+
+    Attributes:
+        keep_both: whether a bundle of a host target holds both float and int8, the faster one first, where otherwise
+            it would hold the faster one alone: so that ``bench --profile`` can say where the time goes.
+        keep_float: by target, the layers that stay float in its int8 model: module paths, in which ``*`` stands for
+            anything, or names of single nodes of the exported graph.
+    """
 
     targets: Annotated[tuple[Name, ...], Field(min_length=1)]
     profile: Name = "default"
     golden: Literal["synthetic", "samples"] = "synthetic"
     golden_samples: Annotated[int, Field(gt=0, le=64)] = 4
     seed: Annotated[int, Field(ge=0)] = 0
+    keep_both: bool = False
+    keep_float: dict[Name, tuple[str, ...]] = Field(default={})
+
+    @model_validator(mode="after")
+    def _keeps_for_own_targets(self) -> Build:
+        for name in self.keep_float:
+            if name not in self.targets:
+                raise ValueError(f"keep_float.{name}: not a target of this project ({', '.join(self.targets)})")
+        return self
 
 
 class Project(Frozen):

@@ -54,8 +54,35 @@ class Failure(Frozen):
     message: Annotated[str, Field(max_length=10_000)]
 
 
+_Text = Annotated[str, Field(max_length=1000)]
+
+
+class TimedOperator(Frozen):
+    """One operator that the runtime's profiler tells of, in mode PROFILE.
+
+    Attributes:
+        name, kind, kernel: in the runtime's own words; a name may be its optimizer's.
+        dtype: what it reads or computes in, as "f32" or "u8"; "" unknown.
+        sources: names of the model's operators that it says it was made of; empty: it does not say.
+        index: the operator's place in the model's file, where it says that.
+        ns: of each inference; one number where the runtime tells only its average.
+    """
+
+    name: _Text
+    kind: _Text
+    kernel: _Text = ""
+    dtype: Annotated[str, Field(max_length=20)] = ""
+    sources: Annotated[tuple[_Text, ...], Field(max_length=1000)] = ()
+    index: Annotated[int, Field(ge=0, le=10**6)] | None = None
+    ns: Annotated[tuple[Nanoseconds, ...], Field(min_length=1, max_length=10_000)]
+
+
 class Response(Frozen):
-    """What a run says. Hostile until validated against this. ``told_ns`` is as in ``Run``; our own runner has none."""
+    """What a run says. Hostile until validated against this. ``told_ns`` is as in ``Run``; our own runner has none.
+
+    ``layers`` are the operators of a run in mode PROFILE over ``inferences``, in the order they ran; ``samples_ns`` are
+    then whole inferences without the profiler, made before in the same process.
+    """
 
     schema_version: Literal[1] = Field(alias="schema")
     ok: bool
@@ -72,6 +99,8 @@ class Response(Frozen):
     every: Annotated[int, Field(ge=1, le=10**9)] = 1
     steady: bool = True
     memory: Memory | None = None
+    layers: Annotated[tuple[TimedOperator, ...], Field(max_length=50_000)] = ()
+    inferences: Annotated[int, Field(ge=1, le=10**9)] | None = None
     before: Environment = Environment()
     during: Annotated[tuple[Environment, ...], Field(max_length=1000)] = ()
     after: Environment = Environment()

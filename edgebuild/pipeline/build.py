@@ -21,6 +21,7 @@ from edgebuild.pipeline.sources import DataSet
 from edgebuild.store.bundle import Bundle
 
 SETTING_LOST = "another setting did better on the selection set"
+KEPT_BOTH = "the slower one, kept because the project says keep_both"
 NO_DEVICE = "speed not measured: the target's device is not at hand; bench it there"
 
 
@@ -103,7 +104,7 @@ def _pick_int8(shared: Material, target: Target, exact: Converted, origins: Orig
     others = [
         Rejected(
             precision="int8",
-            setting=candidate.setting.label,
+            setting=candidate.label,
             reason=SETTING_LOST,
             size=candidate.converted.size,
             quality=quality,
@@ -161,20 +162,31 @@ def _decide(
     if not reason and target.is_host:
         speed, shared.lock = shared.scorer.speed(target, exact, candidate.converted, _timed(shared), shared.lock)
         reason = choose.slowness(speed)
-    if reason:
-        rejected.append(_rejected("int8", candidate.setting.label, reason, candidate.converted, quality, speed))
-        if target.int8 is not None and target.int8.full_integer:
-            raise BuildError("choose", reason, expected=f"an int8 model: {target.name} runs nothing else")
-        return [offer_float.because(reason, speed)], rejected
+    if reason and target.int8 is not None and target.int8.full_integer:
+        raise BuildError("choose", reason, expected=f"an int8 model: {target.name} runs nothing else")
     artifact = _artifact(candidate.converted, "int8", candidate.origins, candidate)
-    offer = Offer(candidate.converted, artifact, quality, speed, candidate.setting.label)
-    if target.is_host:
-        note = "int8 is faster here and within the allowed loss"
-        rejected.append(_rejected("float32", "", note, exact, offer_float.quality, None))
-        return [offer.because(note, speed)], rejected
+    offer_int8 = Offer(candidate.converted, artifact, quality, speed, candidate.label)
+    if speed is not None:
+        return _by_speed(shared, offer_int8, offer_float, speed, rejected)
+    if reason:
+        rejected.append(_rejected(offer_int8, reason))
+        return [offer_float.because(reason, None)], rejected
+    offer_int8 = offer_int8.because(NO_DEVICE, None)
     if target.int8 is not None and target.int8.full_integer:
-        return [offer.because(NO_DEVICE, None)], rejected
-    return [offer.because(NO_DEVICE, None), offer_float.because(NO_DEVICE, None)], rejected
+        return [offer_int8], rejected
+    return [offer_int8, offer_float.because(NO_DEVICE, None)], rejected
+
+
+def _by_speed(
+    shared: Material, offer_int8: Offer, offer_float: Offer, speed: Speed, rejected: list[Rejected]
+) -> tuple[list[Offer], list[Rejected]]:
+    """The faster variant, and behind it the other one if the project wants both."""
+    slowness = choose.slowness(speed)
+    first, other = (offer_float, offer_int8) if slowness else (offer_int8, offer_float)
+    reason = slowness or "int8 is faster here and within the allowed loss"
+    if shared.road.project.build.keep_both:
+        return [first.because(reason, speed), other.because(KEPT_BOTH, speed)], rejected
+    return [first.because(reason, speed)], [*rejected, _rejected(other, reason)]
 
 
 def _float_only(shared: Material, target: Target, offer_float: Offer) -> list[Offer]:
@@ -194,11 +206,15 @@ def _timed(shared: Material) -> DataSet:
     return shared.sets.selection or shared.golden
 
 
-def _rejected(
-    precision: str, setting: str, reason: str, converted: Converted, quality: Quality | None, speed: Speed | None
-) -> Rejected:
-    value = {"precision": precision, "setting": setting, "reason": reason, "size": converted.size}
-    return Rejected.model_validate(value).model_copy(update={"quality": quality, "speed": speed})
+def _rejected(offer: Offer, reason: str) -> Rejected:
+    return Rejected(
+        precision=offer.artifact.precision,
+        setting=offer.setting,
+        reason=reason,
+        size=offer.converted.size,
+        quality=offer.quality,
+        speed=offer.speed,
+    )
 
 
 def _artifact(converted: Converted, precision: str, origins: OriginMap, candidate: Candidate | None = None) -> Artifact:

@@ -23,6 +23,7 @@ from edgebuild.core.target import Int8Scheme, Target
 from edgebuild.pipeline.float_stages import Converted, export, prepared, save_exported
 from edgebuild.pipeline.sources import DataSet, Source
 from edgebuild.pipeline.stage import Road, Stage
+from edgebuild.quant.runtime_plan import named_nodes
 from edgebuild.store.arrays import save_arrays
 from edgebuild.store.entry import Entry
 
@@ -69,10 +70,19 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An int8 model, the setting it was made with, and its operators' origins and errors."""
+    """An int8 model, the setting it was made with, and its operators' origins and errors.
+
+    ``named`` is how many nodes of the graph stay float because the project names them.
+    """
 
     setting: QuantSetting
     converted: Converted
+    named: int = 0
+
+    @property
+    def label(self) -> str:
+        """The setting's short name, and that the project keeps layers float."""
+        return f"{self.setting.label}+{self.named}-named-float" if self.named else self.setting.label
 
     @cached_property
     def origins(self) -> OriginMap:
@@ -161,6 +171,9 @@ def quantize(
 
     Args:
         origins: of the float artifact; the corrected one has the same operators and tensors.
+
+    Raises:
+        ConfigError: the project wants a layer float that the model does not have.
     """
     corrected = export(road, calibration.source, target.runtime, calibration.plan.setting.label)
     return _write(road, corrected, calibration.plan, target, scheme, origins, samples)
@@ -180,6 +193,8 @@ def _write(
     samples: DataSet,
 ) -> Candidate:  # fmt: skip
     runtime = target.runtime
+    named = named_nodes(road.project.build.keep_float.get(target.name, ()), origins.nodes)
+    plan = plan.model_copy(update={"keep_float": tuple(dict.fromkeys((*plan.keep_float, *named)))})
     code = (f"backends/{runtime}", "backends/base.py", "backends/origins.py", "quant/runtime_plan.py")
     stage = Stage(f"quantize for {runtime}", code, find_backend(runtime).DISTRIBUTIONS, on_cpu=True)
     count = road.profile.quantization.correction_samples
@@ -198,7 +213,7 @@ def _write(
         )
 
     entry = road.step(stage, plan.setting.label, inputs, make)
-    return Candidate(plan.setting, Converted(runtime, entry, converted.model))
+    return Candidate(plan.setting, Converted(runtime, entry, converted.model), len(named))
 
 
 def _make_candidate(

@@ -141,8 +141,9 @@ def _listed(name: str, data: bytes) -> ModelFile:
 
 
 def _part_signature(offers: list[Offer]) -> Signature:
-    """The last offer's: the float one's where there is one."""
-    return offers[-1].converted.signature
+    """The float offer's where there is one, else the only one's."""
+    exact = [offer for offer in offers if offer.artifact.precision == "float32"]
+    return (exact or offers)[-1].converted.signature
 
 
 def _variant(offer: Offer, part_signature: Signature) -> Variant:

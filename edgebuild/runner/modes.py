@@ -22,6 +22,8 @@ from runner.watch import Watch
 Fields = dict[str, Any]
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _MEMORY_RUNS = 10
+_PROFILED = 8
+"""Inferences under the profiler, at least: of a slow model there are no more than fit into the request's seconds."""
 
 
 def selftest(request: Fields, folder: Path) -> Fields:  # noqa: ARG001
@@ -99,9 +101,17 @@ def state(request: Fields, folder: Path) -> Fields:  # noqa: ARG001
     return {}
 
 
-def profile(request: Fields, folder: Path) -> Fields:  # noqa: ARG001
-    """Time per layer is for a later version; the wire format already names it."""
-    raise Fault("bad_request", "mode profile (time per layer) is not in this version of the runner")
+def profile(request: Fields, folder: Path) -> Fields:
+    """Time per layer by the runtime's own profiler; before it, whole inferences without, in ``samples_ns``."""
+    runtime = _runtime(request)
+    session = _load(runtime, request, folder)
+    samples = _samples(session, request, folder)
+    _warm_up(session, samples, request)
+    timed: list[int] = _measure(session, samples, request)["samples_ns"]
+    one = sorted(timed)[len(timed) // 2]
+    most = min(request["min_samples"], int(request["max_seconds"] * 1e9) // max(one, 1))
+    layers, count = session.profile(samples, max(most, _PROFILED), one)
+    return {**_versions(runtime), "samples_ns": timed, "layers": layers, "inferences": count}
 
 
 MODES: dict[str, Callable[[Fields, Path], Fields]] = {

@@ -1,5 +1,6 @@
 """OpenVINO: one synchronous request on the device named by the delegate, with the latency hint."""
 
+# mypy: disable-error-code="import-not-found, no-any-return"
 from __future__ import annotations
 
 import functools
@@ -31,11 +32,14 @@ def empty() -> Any:
 class Session:
     """One compiled model."""
 
-    def __init__(self, path: str, threads: int, delegate: str, precision: str) -> None:
+    def __init__(self, path: str, threads: int, delegate: str, precision: str, counters: bool = False) -> None:
         import openvino
 
+        self._again = (path, threads, delegate, precision)
         core = openvino.Core()
         options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
+        if counters:
+            options["PERF_COUNT"] = "YES"
         if delegate == "cpu":
             options["INFERENCE_NUM_THREADS"] = str(threads)
         self._model = core.compile_model(path, delegate.upper(), options)
@@ -68,6 +72,22 @@ class Session:
     def read(self) -> list[Any]:
         """Copies of the last inference's outputs."""
         return [self._request.get_output_tensor(number).data.copy() for number in range(len(self._model.outputs))]
+
+    def profile(self, samples: list[list[Any]], most: int, one_ns: int) -> tuple[list[dict[str, Any]], int]:
+        """Time per operator, in a session of its own with the counters on; as ``openvino_profile.operators``."""
+        from runner import openvino_profile
+
+        counted = Session(*self._again, counters=True)
+        return counted.counted(samples, openvino_profile.inferences(one_ns, most))
+
+    def counted(self, samples: list[list[Any]], count: int) -> tuple[list[dict[str, Any]], int]:
+        """So many inferences of a session with counters, and what those say."""
+        from runner.openvino_profile import operators
+
+        for number in range(count):
+            self.feed(samples[number % len(samples)])
+            self.run()
+        return operators(self._model, self._request), count
 
 
 def _name(port: Any, otherwise: str) -> str:

@@ -22,7 +22,7 @@ def operators(files: Files) -> tuple[RuntimeOp, ...]:
     for node in graph.node:
         if node.op_type == "Constant" or _dequantizes_constant(node, constants):
             constants |= set(node.output)
-    return tuple(
+    return _in_order(
         RuntimeOp(
             name=node.name,
             kind=node.op_type,
@@ -33,6 +33,22 @@ def operators(files: Files) -> tuple[RuntimeOp, ...]:
         for node in graph.node
         if not constants.issuperset(node.output)
     )
+
+
+def _in_order(ops: Iterable[RuntimeOp]) -> tuple[RuntimeOp, ...]:
+    """Each operator after those that it reads from: the quantizer writes its own at the end of the file."""
+    given = tuple(ops)
+    made_by = {name: op for op in given for name in op.outputs}
+    done: dict[str, RuntimeOp] = {}
+    stack = list(reversed(given))
+    while stack:
+        op = stack[-1]
+        missing = [made_by[name] for name in op.inputs if name in made_by and made_by[name].name not in done]
+        if missing and op.name not in done:
+            stack += missing[::-1]
+            continue
+        done.setdefault(stack.pop().name, op)
+    return tuple(done.values())
 
 
 def _dequantizes_constant(node: object, constants: set[str]) -> bool:

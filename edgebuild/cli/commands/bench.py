@@ -1,34 +1,74 @@
-"""Measure a bundle on a device: latency and memory with their bounds, or instructions; as evidence beside it."""
+"""Measure a bundle on a device: latency and memory, instructions, or time per layer; as evidence beside it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgebuild.cli.console import Json, emit, progress
 
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from edgebuild.store.bundle import Bundle
+
 
 def command(
     bundles: Annotated[list[Path], typer.Argument(help="Bundles: folders or .edgebundle files.")],
     device: Annotated[str | None, typer.Option(help="Where to measure; default the target's own device.")] = None,
-    profile: Annotated[str | None, typer.Option("-p", "--profile", help="Default: the bundle's own.")] = None,
+    release_profile: Annotated[
+        str | None, typer.Option("-p", "--release-profile", help="How to measure; default the bundle's own profile.")
+    ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Time per layer by the runtime's own profiler, float against int8.")
+    ] = False,
     precision: Annotated[str | None, typer.Option(help="The variant; default the preferred one.")] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Count instructions, on a virtual board.")] = False,
     against: Annotated[Path | None, typer.Option(help="Another bundle, measured beside, to tell the change.")] = None,
     project: Annotated[Path, typer.Option(help="The project's folder, whose own targets come first.")] = Path(),
     json: Json = False,
 ) -> int:
-    from edgebuild.deviceside import measure
     from edgebuild.store.bundle import open_bundle
+
+    if profile:
+        _refuse_beside_profile(exact=exact, against=against)
+        return _profile([open_bundle(path) for path in bundles], device, release_profile, precision, project, json)
+    from edgebuild.deviceside import measure
 
     opened, other = [open_bundle(path) for path in bundles], open_bundle(against) if against else None
     with progress() as say:
         rows = [
             row
             for bundle in opened
-            for row in measure(bundle, device, profile, precision, project, say, exact=exact, against=other)
+            for row in measure(bundle, device, release_profile, precision, project, say, exact=exact, against=other)
         ]
     text = "\n".join("  ".join(str(value) for value in row.values()) for row in rows)
     return emit("bench", {"measured": rows}, text, json=json)
+
+
+def _profile(
+    bundles: list[Bundle], device: str | None, release_profile: str | None, precision: str | None, project: Path,
+    json: bool,
+) -> int:  # fmt: skip
+    from edgebuild.profiling import profile_bundle
+    from edgebuild.report.layers import layers_result, layers_text
+
+    with progress() as say:
+        found = [profile_bundle(one, device, release_profile, precision, project, say) for one in bundles]
+
+    def text() -> Group:
+        from rich.console import Group
+
+        return Group(*(layers_text(one) for one in found))
+
+    return emit("bench", {"profiled": [layers_result(one) for one in found]}, text, json=json)
+
+
+def _refuse_beside_profile(*, exact: bool, against: Path | None) -> None:
+    from edgebuild.core.errors import ConfigError
+
+    for given, name in ((exact, "--exact"), (against is not None, "--against")):
+        if given:
+            raise ConfigError("bench", f"--profile and {name} are two different runs", fix="give one of them")
