@@ -52,17 +52,17 @@ def of_real_runs(bundle: Bundle, baseline: Bundle, target: Target, say: Callable
     _again_by_every_rule(bundle)
 
 
-def of_traces(bundle: Bundle, precision: Precision, kind: str, seed: int) -> None:
+def of_traces(bundle: Bundle, precision: Precision, kind: str, runs: int = 40, percent: int = 90) -> None:
     """Verdicts on a made trace, and on two of them in pairs, of limits around what it says."""
-    rng = random.Random(f"{kind} {seed}")
-    own, other = (_traced(rng, kind, side) for side in ("b", "a"))
+    rng, samples = random.Random(kind), 1000 // (100 - percent)
+    own, other = (_traced(rng, kind, side, runs, samples) for side in ("b", "a"))
     key = _key(bundle, precision, f"trace {kind}", Basis.DEVICE)
     held = Measurement(key=key.model_copy(update={"bundle": digest_bytes(kind.encode())}), runs=tuple(other))
     record(bundle, Measurement(key=key, runs=tuple(own)))
     for share in (0.7, 1.0, 1.4):
         for rule in RULES:
-            _record(bundle, key, [Budget(metric="latency_p50", limit=_USUAL_NS * share)], rule)
-            limits = {"latency_p90_change": 100.0 * (share - 1.0) + 1.0, "latency_p50": _HUGE}
+            _record(bundle, key, [Budget(metric=f"latency_p{percent}", limit=_USUAL_NS * share)], rule)
+            limits = {f"latency_p{percent}_change": 100.0 * (share - 1.0) + 1.0, "latency_p50": _HUGE}
             _record(bundle, key, _budgets(limits), rule, held)
 
 
@@ -112,7 +112,7 @@ def synthetic(precisions: Sequence[Precision]) -> Iterator[Made]:
     """What no run is made for; every other bundle is an archive."""
     for number, kind in enumerate(KINDS):
         precision, ending = precisions[number % len(precisions)], (".edgebundle", "")[number % 2]
-        yield Made(f"trace{number}{ending}", lambda b, p=precision, k=kind, n=number: of_traces(b, p, k, n))  # type: ignore[misc]
+        yield Made(f"trace{number}{ending}", lambda b, p=precision, k=kind: of_traces(b, p, k))  # type: ignore[misc]
     for precision in precisions:
         yield Made(f"counts-{precision}", lambda b, p=precision: of_counts(b, p))  # type: ignore[misc]
         yield Made(f"quality-{precision}.edgebundle", lambda b, p=precision: of_quality(b, p))  # type: ignore[misc]
@@ -130,14 +130,13 @@ def _key(bundle: Bundle, precision: Precision, device: str, basis: Basis) -> Mea
     )  # fmt: skip
 
 
-def _traced(rng: random.Random, kind: str, side: str) -> list[Run]:
-    """40 runs of 100 samples; an unsteady one now and then, and one outside its conditions."""
-    values = times(KINDS[kind](rng, 40), _USUAL_NS)
+def _traced(rng: random.Random, kind: str, side: str, count: int, samples: int) -> list[Run]:
+    """Runs of so many samples; an unsteady one now and then, and one outside its conditions."""
     runs = []
-    for number, value in enumerate(values):
-        samples = tuple(round(value * rng.uniform(0.98, 1.04)) for _ in range(100))
+    for number, value in enumerate(times(KINDS[kind](rng, count), _USUAL_NS)):
+        taken = tuple(round(value * rng.uniform(0.98, 1.04)) for _ in range(samples))
         told = {"steady": rng.random() < 0.9, "outside": ("85 °C, where 80 is allowed",) if number == 7 else ()}
-        said = {"mode": "latency", "samples_ns": samples, "pair": f"{number:x}-{number}", "side": side, **told}
+        said = {"mode": "latency", "samples_ns": taken, "pair": f"{number:x}-{number}", "side": side, **told}
         runs.append(Run.model_validate(said | {"load_ns": 10 * value, "first_ns": 3 * value}))
     return runs
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from edgebuild.cli.console import Json, emit
-
-if TYPE_CHECKING:
-    from edgebuild.store.keys import AskPassphrase
+from edgebuild.cli.keys import signing_key
 
 
 def command(
@@ -27,7 +24,7 @@ def command(
     from edgebuild.core.errors import ConfigError
     from edgebuild.report.verification import signed_row, signed_text
     from edgebuild.store.bundle import open_bundle
-    from edgebuild.store.keys import find_signing_key, new_signing_key
+    from edgebuild.store.keys import new_signing_key
 
     if new_key is not None:
         if bundles or key is not None:
@@ -40,12 +37,5 @@ def command(
     from edgebuild.signing import sign
 
     opened = [open_bundle(path) for path in bundles]
-    found = sign(opened, find_signing_key(key, asker()))
+    found = sign(opened, signing_key(key))
     return emit("sign", {"signed": [signed_row(each) for each in found]}, signed_text(found), json=json)
-
-
-def asker() -> AskPassphrase | None:
-    """Asks for a passphrase on the terminal; None where there is none."""
-    if not sys.stdin.isatty():
-        return None
-    return lambda source: str(typer.prompt(f"Passphrase of {source}", hide_input=True, err=True))
