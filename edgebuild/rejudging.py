@@ -26,7 +26,8 @@ Found = tuple[State, str, Verdict | None]
 def rejudge(bundle: Bundle, records: Sequence[EvidenceRecord], profile: Profile | None = None) -> tuple[Rejudged, ...]:
     """Every verdict among a bundle's records, judged again by its own rule from those that it stands on.
 
-    It is *ok* only if its canonical JSON comes out the same, byte for byte.
+    It is *ok* only if its canonical JSON comes out the same, byte for byte, but for the last digits of bounds of
+    accuracy.
 
     Args:
         profile: the one of the bundle's name that is known here, if any.
@@ -89,10 +90,12 @@ def _rejudged(bundle: Bundle, recorded: Verdict, before: Sequence[Payload], prof
         again = _judged_again(bundle, recorded, judging, before[: recorded.records])
     except (ArithmeticError, ValueError, TypeError) as error:  # samples that no device gives
         return "broken", f"what it stands on can't be judged: {error!s:.200}", None
+    said = [f"{recorded.outcome} at {judging.confidence:g} confidence, by rule {recorded.rule}"]
     if again.canonical_json() != recorded.canonical_json():
-        return "broken", _difference(recorded, again), again
-    said = f"{recorded.outcome} at {judging.confidence:g} confidence, by rule {recorded.rule}"
-    return "ok", "; ".join([said, *_asides(bundle, recorded, profile)]), again
+        if _to_twelve_digits(again) != _to_twelve_digits(recorded):
+            return "broken", _difference(recorded, again), again
+        said.append("the last digits of its bounds of accuracy are another machine's")
+    return "ok", "; ".join([*said, *_asides(bundle, recorded, profile)]), again
 
 
 def _judged_again(bundle: Bundle, recorded: Verdict, judging: Judging, records: Sequence[Payload]) -> Verdict:
@@ -132,6 +135,21 @@ def _difference(recorded: Verdict, again: Verdict) -> str:
             return f"the evidence gives another {fields[0]} of {one.budget.metric}"
     fields = _differing(recorded, again) or ["JSON"]
     return f"the evidence gives another {fields[0]}"
+
+
+def _to_twelve_digits(verdict: Verdict) -> bytes:
+    """The verdict with bounds of accuracy rounded: they alone come from log and pow, which C libraries round apart."""
+    lines = [
+        line.model_copy(update={name: _rounded(getattr(line, name)) for name in ("estimate", "low", "high")})
+        if line.budget.metric == "accuracy_drop"
+        else line
+        for line in verdict.lines
+    ]
+    return verdict.model_copy(update={"lines": tuple(lines)}).canonical_json()
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.12g}")
 
 
 def _differing(one: Frozen, other: Frozen) -> list[str]:

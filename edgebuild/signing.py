@@ -153,7 +153,7 @@ def _judged(bundle: Bundle, evidence: Evidence, signatures: Sequence[Line], trus
     later = len(evidence.records) - last.records - 1
     source = keys[last.key.raw].source
     why = f"by key {short_id(last.key.id)} ({source}), with {last.records} records of evidence"
-    return Check("signature", "ok", f"{why}; {later} later not signed" if later else why, signed=last.records)
+    return Check("signature", "ok", f"{why}; {later} later not signed by it" if later else why, signed=last.records)
 
 
 def _held(bundle: Bundle, evidence: Evidence, line: Line, trusted: Sequence[PublicKey]) -> _Held:

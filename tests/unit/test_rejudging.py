@@ -179,6 +179,23 @@ def test_a_quality_that_counts_wrong_is_no_internal_error(scripts: ModuleType, b
     assert last(bundle).state == "broken"
 
 
+@pytest.mark.parametrize(
+    ("metric", "share", "state"), [("accuracy_drop", 1e-15, "ok"), ("accuracy_drop", 1e-9, "broken")]
+)
+def test_bounds_of_accuracy_may_differ_by_a_c_library(
+    scripts: ModuleType, bundle: Bundle, metric: str, share: float, state: str
+) -> None:
+    scripts.of_quality(bundle, "int8")
+    made = next(verdict for verdict in verdicts(bundle) if verdict.lines[0].high is not None)
+    assert made.lines[0].budget.metric == metric
+    assert made.lines[0].high is not None
+    other = with_line(made, high=made.lines[0].high * (1 + share))
+    assert other != made
+    add(bundle, other)
+    assert last(bundle).state == state
+    assert state == "broken" or "another machine's" in last(bundle).why
+
+
 def test_only_what_is_signed_speaks(traced: Bundle, tmp_path: Path) -> None:
     key, _ = new_signing_key(tmp_path / "key")
     sign([traced], key)

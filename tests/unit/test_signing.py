@@ -68,7 +68,7 @@ def test_what_comes_later_is_said_not_to_be_signed(bundle: Bundle, key: SigningK
     sign([bundle], key)
     append(bundle, record_of(bundle.digest, quality(5), AT))
     check = checked(bundle, key.public)
-    assert (check.state, check.signed, "1 later not signed" in check.why) == ("ok", 2, True)
+    assert (check.state, check.signed, "1 later not signed by it" in check.why) == ("ok", 2, True)
     (again,) = sign([bundle], key)
     assert (again.already, checked(bundle, key.public).signed) == (False, 4)
     before = evidence_path(bundle).read_bytes()
