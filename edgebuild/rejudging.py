@@ -95,6 +95,8 @@ def _rejudged(bundle: Bundle, recorded: Verdict, before: Sequence[Payload], prof
         if _to_twelve_digits(again) != _to_twelve_digits(recorded):
             return "broken", _difference(recorded, again), again
         said.append("the last digits of its bounds of accuracy are another machine's")
+    left = len(before) - (len(before) if recorded.records is None else recorded.records)
+    said += [f"{left} records before it were left out"] if left else []
     return "ok", "; ".join([*said, *_asides(bundle, recorded, profile)]), again
 
 

@@ -20,7 +20,7 @@ from edgebuild.core.target import Target
 from edgebuild.devices.opening import open_device
 from edgebuild.golden import compare
 from edgebuild.rejudging import rejudge, verdict_check
-from edgebuild.signing import signature_check
+from edgebuild.signatures import signature_check
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.evidence import open_evidence
 from edgebuild.store.keys import PublicKey

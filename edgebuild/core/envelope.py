@@ -6,12 +6,15 @@ https://github.com/in-toto/attestation (Statement, version 1).
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from edgebuild.core.base import Frozen
-from edgebuild.core.digest import Digest
+from edgebuild.core.digest import Digest, Json
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -93,3 +96,22 @@ def subjects(bundle: Digest, evidence: Digest) -> tuple[Named, ...]:
         Named(name="manifest.json", digest={"sha256": bundle}),
         Named(name="evidence.jsonl", digest={"sha256": evidence}),
     )
+
+
+def as_base64(data: bytes) -> str:
+    """Bytes in base64, with padding."""
+    return base64.b64encode(data).decode()
+
+
+def from_base64(text: str) -> bytes | None:
+    """The bytes of base64 as ``as_base64`` writes it; None for anything else, even for unused bits that are set."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if as_base64(data) == text else None
+
+
+def as_json(value: Json) -> bytes:
+    """JSON in ASCII with sorted keys and no spaces: how statements and lines of evidence are written."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

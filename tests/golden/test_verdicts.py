@@ -8,7 +8,7 @@ import pytest
 
 from edgebuild.judge.verdict import RULES
 from edgebuild.rejudging import rejudge
-from edgebuild.signing import signature_check
+from edgebuild.signatures import signature_check
 from edgebuild.store.bundle import open_bundle
 from edgebuild.store.evidence import open_evidence
 from edgebuild.store.keys import find_trusted_keys

@@ -15,10 +15,15 @@ import pytest
 from store_samples import FILES, manifest_for
 
 from edgebuild.checks import Check
-from edgebuild.core.envelope import Envelope, EnvelopeSignature, signed_bytes
+from edgebuild.core.envelope import Envelope, EnvelopeSignature, as_base64, as_json, from_base64, signed_bytes
 from edgebuild.core.errors import BundleError, ConfigError, EdgebuildError
 from edgebuild.core.evidence import record_of
-from edgebuild.signing import _bytes, _canonical, _text, sign, signature_check
+from edgebuild.core.target import Target
+from edgebuild.core.verdict import Outcome, Verdict
+from edgebuild.pipeline.project import Built
+from edgebuild.release import Released, _signed
+from edgebuild.signatures import signature_check
+from edgebuild.signing import sign
 from edgebuild.store.bundle import Bundle, open_bundle, write_bundle
 from edgebuild.store.evidence import append, evidence_path, open_evidence, read_evidence
 from edgebuild.store.keys import PublicKey, SigningKey, find_signing_key, find_trusted_keys, new_signing_key
@@ -91,10 +96,10 @@ def test_openssl_says_the_same(bundle: Bundle, key: SigningKey, tmp_path: Path) 
     sign([bundle], key)
     envelope = read_evidence(bundle)[-1].payload
     assert isinstance(envelope, Envelope)
-    payload = _bytes(envelope.payload)
+    payload = from_base64(envelope.payload)
     assert payload is not None
     (tmp_path / "message").write_bytes(signed_bytes(envelope.payload_type, payload))
-    (tmp_path / "sig").write_bytes(_bytes(envelope.signatures[0].sig) or b"")
+    (tmp_path / "sig").write_bytes(from_base64(envelope.signatures[0].sig) or b"")
     words = "openssl pkeyutl -verify -pubin -inkey release.key.pub -rawin -in message -sigfile sig"
     done = subprocess.run(words.split(), cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "Verified Successfully" in done.stdout, done.stderr
@@ -102,10 +107,11 @@ def test_openssl_says_the_same(bundle: Bundle, key: SigningKey, tmp_path: Path) 
     assert named[0] == {"name": "manifest.json", "digest": {"sha256": bundle.digest}}
 
 
-def test_every_edited_byte_of_signed_evidence_is_found(bundle: Bundle, key: SigningKey) -> None:
+def test_edited_bytes_of_signed_evidence_are_found(bundle: Bundle, key: SigningKey) -> None:
     sign([bundle], key)
     good, path, rng = evidence_path(bundle).read_bytes(), evidence_path(bundle), random.Random(0)
-    for place in range(len(good)):
+    line = good.rindex(b"\n", 0, -1)  # the signature's own line has parts that nobody signed
+    for place in (*rng.sample(range(line), 150), *rng.sample(range(line, len(good)), 450), len(good) - 1):
         edited = bytearray(good)
         edited[place] ^= rng.choice((1, 2, 4, 8, 32, 128, rng.randrange(1, 256)))
         path.write_bytes(edited)
@@ -117,13 +123,13 @@ def test_every_edited_byte_of_signed_evidence_is_found(bundle: Bundle, key: Sign
 
 
 @pytest.mark.parametrize("archive", [False, True], ids=["folder", "archive"])
-def test_every_edited_byte_of_a_bundle_is_found(tmp_path: Path, key: SigningKey, archive: bool) -> None:
+def test_edited_bytes_of_a_bundle_are_found(tmp_path: Path, key: SigningKey, archive: bool) -> None:
     bundle = with_evidence(write_bundle(tmp_path / "b.edgebundle", FILES, manifest_for(FILES), archive=archive))
     sign([bundle], key)
     rng = random.Random(1)
     for path in sorted(path for path in [bundle.path, *bundle.path.rglob("*")] if path.is_file()):
         good = path.read_bytes()
-        for place in range(len(good)):
+        for place in rng.sample(range(len(good)), min(len(good), 400)):
             path.write_bytes(bytes([*good[:place], good[place] ^ rng.randrange(1, 256), *good[place + 1 :]]))
             assert fails(bundle, key.public), f"byte {place} of {path.name}"
         path.write_bytes(good)
@@ -202,8 +208,8 @@ def test_a_signature_that_was_cut_off_is_told_and_made_anew(bundle: Bundle, key:
 
 def hostile(key: SigningKey, payload: bytes, kind: str = "application/vnd.in-toto+json") -> Envelope:
     """An envelope that a key really signed around anything."""
-    signature = EnvelopeSignature(keyid=key.public.id, sig=_text(key.sign(signed_bytes(kind, payload))))
-    return Envelope(payload=_text(payload), payload_type=kind, signatures=(signature,))
+    signature = EnvelopeSignature(keyid=key.public.id, sig=as_base64(key.sign(signed_bytes(kind, payload))))
+    return Envelope(payload=as_base64(payload), payload_type=kind, signatures=(signature,))
 
 
 @pytest.mark.parametrize(
@@ -243,12 +249,13 @@ def test_envelopes_that_nobody_signed_are_broken(bundle: Bundle, key: SigningKey
 def test_a_signature_of_a_later_version_is_not_checked_and_says_so(
     bundle: Bundle, key: SigningKey, tmp_path: Path
 ) -> None:
-    later = _canonical({"_type": "https://in-toto.io/Statement/v1", "predicateType": "urn:edgebuild:signed-bundle:2"})
+    later = as_json({"_type": "https://in-toto.io/Statement/v1", "predicateType": "urn:edgebuild:signed-bundle:2"})
     append(bundle, record_of(bundle.digest, hostile(key, later), AT))
     assert (checked(bundle, key.public).state, checked(bundle).state) == ("not checked", "not checked")
     assert "update edgebuild" in checked(bundle, key.public).why
-    other = new_signing_key(tmp_path / "other.key")[0].public
-    assert checked(bundle, other).state == "broken"
+    other = new_signing_key(tmp_path / "other.key")[0]
+    assert checked(bundle, other.public).state == "broken"
+    assert not sign([bundle], other)[0].already
 
 
 def test_evidence_that_changes_while_it_is_signed_is_not_signed(
@@ -300,7 +307,7 @@ def test_keys_come_from_the_environment_as_text_or_as_paths(tmp_path: Path, monk
         monkeypatch.setenv("EDGEBUILD_SIGNING_KEY", given)
         assert find_signing_key(None).public.raw == one.raw
         assert find_signing_key(tmp_path / "two").public.raw == two.raw
-    text = (tmp_path / "one.pub").read_text() + (tmp_path / "two.pub").read_text()
+    text = "".join((tmp_path / name).read_text() for name in ("one.pub", "two.pub"))
     for given in (f"{tmp_path}/one.pub:{tmp_path}/two.pub", text):
         monkeypatch.setenv("EDGEBUILD_TRUSTED_KEYS", given)
         assert [key.raw for key in find_trusted_keys([])] == [one.raw, two.raw]
@@ -341,3 +348,29 @@ def test_a_record_of_a_signature_must_be_one(bundle: Bundle) -> None:
     checks = {check.name: check for check in verify(bundle, None)}
     assert checks["signature"].state == checks["verdict"].state == "broken"
     assert "line 3 is no evidence" in checks["verdict"].why
+
+
+def released(bundle: Bundle, outcome: Outcome) -> Released:
+    """How a target went whose verdict is given."""
+    target = Target(schema=1, name="host", title="here", family="host", runtime="onnxruntime", transport="local")
+    made = Built(target, bundle)
+    verdict = Verdict(outcome=outcome, lines=(), bundle=bundle.digest, rule=3)
+    checks = (Check("digests", "ok"), Check("golden", "ok"))
+    return Released(made, checks, verdict)
+
+
+@pytest.mark.parametrize(("outcome", "signed"), [(o, o is Outcome.PASS) for o in Outcome])
+def test_a_release_signs_what_passed_and_nothing_else(
+    bundle: Bundle, key: SigningKey, outcome: Outcome, signed: bool
+) -> None:
+    found = _signed(released(bundle, outcome), key)
+    assert found.signed == (key.public.id if signed else "")
+    assert checked(bundle, key.public).state == ("ok" if signed else "not checked")
+    assert _signed(released(bundle, outcome), None).signed == ""
+
+
+def test_a_release_that_can_not_be_signed_is_no_release(bundle: Bundle, key: SigningKey) -> None:
+    (bundle.path / "golden.npz").write_bytes(b"edited meanwhile")
+    found = _signed(released(bundle, Outcome.PASS), key)
+    assert (found.exit_code, found.signed) == (2, "")
+    assert "nothing was signed" in found.error.message if found.error else False
