@@ -16,7 +16,7 @@ from edgebuild.judge.verdict import RULES, judge
 from edgebuild.store.bundle import Bundle
 from edgebuild.trial import choose, facts_of, not_comparable
 
-_GIVEN = ("part", "precision", "key", "judging", "profile", "records", "baseline")
+_GIVEN = ("part", "precision", "key", "judging", "profile", "records", "since", "baseline")
 """What of a verdict was not judged but given: what it was judged from."""
 _NAMED = 5
 
@@ -95,15 +95,13 @@ def _rejudged(bundle: Bundle, recorded: Verdict, before: Sequence[Payload], prof
         if _to_twelve_digits(again) != _to_twelve_digits(recorded):
             return "broken", _difference(recorded, again), again
         said.append("the last digits of its bounds of accuracy are another machine's")
-    left = len(before) - (len(before) if recorded.records is None else recorded.records)
-    said += [f"{left} records before it were left out"] if left else []
-    return "ok", "; ".join([*said, *_asides(bundle, recorded, profile)]), again
+    return "ok", "; ".join([*said, *_left_out(recorded, len(before)), *_asides(bundle, recorded, profile)]), again
 
 
 def _judged_again(bundle: Bundle, recorded: Verdict, judging: Judging, records: Sequence[Payload]) -> Verdict:
     part, variant = choose(bundle, recorded.part, recorded.precision)
     budgets = [line.budget for line in recorded.lines]
-    facts = facts_of(bundle, part, variant, recorded.key, budgets, records, recorded.baseline)
+    facts = facts_of(bundle, part, variant, recorded.key, budgets, records, recorded.baseline, recorded.since)
     again = judge(budgets, facts, judging, recorded.rule)
     return again.model_copy(update={name: getattr(recorded, name) for name in _GIVEN})
 
@@ -124,8 +122,9 @@ def _problem(bundle: Bundle, recorded: Verdict, before: int, profile: Profile | 
         alike = key.model_copy(update={"workload": held.key.workload})
         if unlike := not_comparable(held.key, alike):
             return f"its baseline is not comparable: {unlike} differ"
-    if profile is not None and recorded.profile == digest_json(profile) and recorded.judging != profile.judging:
-        return f"its confidence is not that of {profile.name}, which it names"
+    if profile is not None and recorded.profile == digest_json(profile) and recorded.judging is not None:
+        stated = profile.judging.model_copy(update={"beside": recorded.judging.beside})
+        return "" if recorded.judging == stated else f"its confidence is not that of {profile.name}, which it names"
     return ""
 
 
@@ -156,6 +155,13 @@ def _rounded(value: float | None) -> float | None:
 
 def _differing(one: Frozen, other: Frozen) -> list[str]:
     return [name for name in type(one).model_fields if getattr(one, name) != getattr(other, name)]
+
+
+def _left_out(recorded: Verdict, before: int) -> list[str]:
+    """What it does not stand on, of the records that were there."""
+    later = 0 if recorded.records is None else before - recorded.records
+    said = [f"runs among the first {recorded.since} records do not count"] if recorded.since else []
+    return [*said, f"{later} records right before it were left out"] if later else said
 
 
 def _asides(bundle: Bundle, recorded: Verdict, profile: Profile | None) -> list[str]:
