@@ -66,6 +66,22 @@ def of_traces(bundle: Bundle, precision: Precision, kind: str, runs: int = 40, p
             _record(bundle, key, _budgets(limits), rule, held)
 
 
+def of_workloads(bundle: Bundle, precision: Precision) -> None:
+    """Verdicts on bursts, a duty cycle and sustained minutes, steady and slowing down."""
+    rng, key = random.Random(7), _key(bundle, precision, "paced", Basis.DEVICE)
+    for mode in (Mode.BURST, Mode.DUTY, Mode.SUSTAINED):
+        slower = [1.0 + 0.3 * place / 600 * (mode is Mode.SUSTAINED) for place in range(600)]
+        taken = [tuple(round(_USUAL_NS * each * rng.uniform(0.98, 1.04)) for each in slower) for _ in range(8)]
+        runs = tuple(Run(mode=mode, samples_ns=samples) for samples in taken)
+        record(bundle, Measurement(key=key.of_mode(mode), runs=runs))
+    asked = [
+        {name: _USUAL_NS * share} for name in ("burst_p90", "duty_cycle_p90", "sustained_p90") for share in (0.7, 2.0)
+    ]
+    asked += [{"sustained_slowdown": 5.0}, {"sustained_slowdown": 90.0, "sustained_p90": _HUGE}]
+    for limits, rule in ((limits, rule) for limits in asked for rule in RULES):
+        _record(bundle, key, _budgets(limits), rule)
+
+
 def of_counts(bundle: Bundle, precision: Precision) -> None:
     """Verdicts of a virtual board: on counted instructions, memory, and times beside them."""
     key = _key(bundle, precision, "board", Basis.VIRTUAL)
@@ -114,6 +130,7 @@ def synthetic(precisions: Sequence[Precision]) -> Iterator[Made]:
         precision, ending = precisions[number % len(precisions)], (".edgebundle", "")[number % 2]
         yield Made(f"trace{number}{ending}", lambda b, p=precision, k=kind: of_traces(b, p, k))  # type: ignore[misc]
     for precision in precisions:
+        yield Made(f"paced-{precision}", lambda b, p=precision: of_workloads(b, p))  # type: ignore[misc]
         yield Made(f"counts-{precision}", lambda b, p=precision: of_counts(b, p))  # type: ignore[misc]
         yield Made(f"quality-{precision}.edgebundle", lambda b, p=precision: of_quality(b, p))  # type: ignore[misc]
 

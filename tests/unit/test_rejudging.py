@@ -74,6 +74,7 @@ def add(bundle: Bundle, verdict: Verdict) -> None:
 def test_every_kind_and_rule_comes_out_the_same(scripts: ModuleType, traced: Bundle) -> None:
     scripts.of_traces(traced, "int8", "stepped", runs=9, percent=50)
     scripts.of_counts(traced, "int8")
+    scripts.of_workloads(traced, "float32")
     scripts.of_quality(traced, "int8")
     found = rejudge(traced, read_evidence(traced))
     assert len(found) >= 80
@@ -99,6 +100,7 @@ def with_line(verdict: Verdict, **changes: object) -> Verdict:
         (lambda v: with_line(v, reason="because"), "another reason of latency_p50"),
         (lambda v: with_line(v, decides=False), "another decides"),
         (lambda v: v.model_copy(update={"records": -1}), "stands on -1 records"),
+        (lambda v: v.model_copy(update={"since": 1}), "evidence gives"),
         (lambda v: v.model_copy(update={"part": "other"}), "another bundle's variant"),
         (lambda v: v.model_copy(update={"precision": "int8"}), "another model"),
         (lambda v: v.model_copy(update={"key": v.key.model_copy(update={"device": "x"})}), "evidence gives"),
@@ -152,6 +154,7 @@ def test_a_verdict_without_what_it_takes_is_not_checked_but_the_later_one_is(tra
     assert last(traced).state == "not checked"
     add(traced, verdicts(traced)[0])
     assert (last(traced).state, "1 earlier verdict can't be judged again" in last(traced).why) == ("ok", True)
+    assert "records right before it were left out" in last(traced).why
 
 
 @pytest.mark.parametrize(
