@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgebuild.core.errors import ConfigError, EdgebuildError, worst_exit
+from edgebuild.core.errors import EXIT_PASS, ConfigError, EdgebuildError, worst_exit
 from edgebuild.core.evidence import runs_under
 from edgebuild.core.measurement import Measurement, MeasurementKey
 from edgebuild.core.metric import METRICS, Budget, Kind, Mode, parse_budget
@@ -17,9 +17,11 @@ from edgebuild.judge.facts import is_median
 from edgebuild.judge.runs import values_of
 from edgebuild.opening import open_for
 from edgebuild.pipeline.project import BuildReport, Built, build_project
+from edgebuild.signing import sign
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.catalog import find_profile
 from edgebuild.store.evidence import read_evidence
+from edgebuild.store.keys import SigningKey
 from edgebuild.trial import run_trial
 from edgebuild.verification import Check, exit_code, verify
 
@@ -38,13 +40,14 @@ class Bounded:
 
 @dataclass(frozen=True)
 class Released:
-    """How one target went. ``error`` says what kept it from a verdict."""
+    """How one target went. ``error`` says what kept it from a verdict; ``signed``, by which key it was signed."""
 
     built: Built
     checks: tuple[Check, ...] = ()
     verdict: Verdict | None = None
     measured: dict[str, Bounded] | None = None
     error: EdgebuildError | None = None
+    signed: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -77,11 +80,13 @@ def release_project(
     device: str | None = None,
     budgets: Sequence[str] = (),
     progress: Callable[[str], None] = lambda _: None,
+    key: SigningKey | None = None,
 ) -> ReleaseReport:
     """Take every target through build, verify and gate; one that fails does not keep the others from theirs.
 
     Args:
         budgets: "METRIC=LIMIT", beside the project's and instead of those of the same metric.
+        key: signs what passed, with its evidence.
     """
     given = tuple(_budget(text) for text in budgets)
     build = build_project(
@@ -94,7 +99,18 @@ def release_project(
         _release(built, rules, device, own, sum(sampled) - count, progress)
         for built, own, count in zip(build.built, judged, sampled, strict=True)
     ]
-    return ReleaseReport(build, tuple(released))
+    return ReleaseReport(build, tuple(_signed(each, key) for each in released))
+
+
+def _signed(released: Released, key: SigningKey | None) -> Released:
+    bundle = released.built.bundle
+    if key is None or bundle is None or released.exit_code != EXIT_PASS:
+        return released
+    try:
+        sign([bundle], key)
+    except EdgebuildError as error:
+        return replace(released, error=error)
+    return replace(released, signed=key.public.id)
 
 
 def _budget(text: str) -> Budget:

@@ -10,11 +10,12 @@ from pydantic import Field, model_validator
 from edgebuild.core.artifact import Precision, Quality
 from edgebuild.core.base import Frozen
 from edgebuild.core.digest import Digest
+from edgebuild.core.envelope import Envelope
 from edgebuild.core.layers import LayerTimes
 from edgebuild.core.measurement import Measurement, MeasurementKey, Run
 from edgebuild.core.verdict import Verdict
 
-EvidenceKind = Literal["measurement", "quality", "verdict", "layers"]
+EvidenceKind = Literal["measurement", "quality", "verdict", "layers", "signature"]
 
 
 class VariantQuality(Frozen):
@@ -26,12 +27,13 @@ class VariantQuality(Frozen):
     quality: Quality
 
 
-Payload = Measurement | VariantQuality | Verdict | LayerTimes
+Payload = Measurement | VariantQuality | Verdict | LayerTimes | Envelope
 _KINDS: dict[type[Frozen], EvidenceKind] = {
     Measurement: "measurement",
     VariantQuality: "quality",
     Verdict: "verdict",
     LayerTimes: "layers",
+    Envelope: "signature",
 }
 
 

@@ -10,7 +10,9 @@ _EXTRAS = {
     "litert": ("ai_edge_litert", "ai_edge_quantizer", "litert_torch"),
     "openvino": ("nncf", "openvino"),
     "devices": ("asyncssh", "adbutils"),
+    "sign": ("cryptography",),
 }
+_NO_BUILD = ("devices", "sign")
 
 
 def not_installed(error: BaseException, stage: str = "import") -> EdgebuildError | None:
@@ -26,4 +28,4 @@ def not_installed(error: BaseException, stage: str = "import") -> EdgebuildError
     if extra is None:
         return None
     found, fix = f"{library} is not installed", f'pip install "edgebuild[{extra}]"'
-    return ConfigError(stage, found, fix=fix) if extra == "devices" else BuildError(stage, found, fix=fix)
+    return ConfigError(stage, found, fix=fix) if extra in _NO_BUILD else BuildError(stage, found, fix=fix)

@@ -31,11 +31,12 @@ from edgebuild.pipeline.golden import FLOAT_TOLERANCE, golden_file
 from edgebuild.pipeline.material import Material
 from edgebuild.pipeline.scoring import here
 from edgebuild.pipeline.stage import Stage, cpu_digest
-from edgebuild.store.archive import LIMITS, MANIFEST
+from edgebuild.store.archive import LIMITS
 from edgebuild.store.bundle import Bundle, find_bundle, write_bundle
 from edgebuild.store.entry import Entry
 from edgebuild.store.installed import installed_version
 from edgebuild.store.manifest import manifest_bytes, parse_manifest
+from edgebuild.store.packing import MANIFEST
 
 
 @dataclass(frozen=True)

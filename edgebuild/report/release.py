@@ -50,6 +50,7 @@ def _released(each: Released) -> Json:
         "checks": [{"check": c.name, "state": c.state, "why": c.why} for c in each.checks],
         "verdict": each.verdict.model_dump(mode="json") if each.verdict else None,
         "error": each.error.message if each.error else None,
+        "signed": each.signed or None,
     }
 
 

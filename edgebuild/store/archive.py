@@ -13,15 +13,13 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
 from edgebuild.core.errors import BundleError
+from edgebuild.store.packing import is_written
 
-MANIFEST = "manifest.json"
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
-_STAMP = (1980, 1, 1, 0, 0, 0)
 _MALFORMED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -34,6 +32,7 @@ _MALFORMED = (
     RuntimeError,
 )
 """What zipfile raises for bytes that are no archive, or a broken one."""
+_REPACKED = "the archive's own bytes were changed, or it was packed again; its files are right: verify them unpacked"
 AGAIN = "get the bundle again from where it was built, or build it again"
 
 
@@ -59,6 +58,10 @@ class Source(Protocol):
         """The bytes of a member."""
         ...
 
+    def problem(self) -> str:
+        """What is wrong with the container itself, all of whose members are right; or nothing."""
+        ...
+
 
 class Folder:
     """A bundle as a folder.
@@ -82,6 +85,9 @@ class Folder:
                 return file.read(self.sizes[name] + 1)
         except OSError as error:
             raise BundleError(str(self._path), f"{name} can't be read: {error.strerror}", fix=AGAIN) from error
+
+    def problem(self) -> str:
+        return ""
 
 
 class Archive:
@@ -110,6 +116,15 @@ class Archive:
             except (*_MALFORMED, OSError) as error:
                 raise BundleError(str(self._path), f"{name} can't be read: {error}", fix=AGAIN) from error
 
+    def problem(self) -> str:
+        """A zip has bytes that say nothing of its members, such as time stamps: those too are as they are written."""
+        try:
+            with self._path.open("rb") as file:
+                same = is_written(file, self.sizes, self.read)
+        except OSError as error:
+            raise BundleError(str(self._path), f"can't be read: {error.strerror or error}", fix=AGAIN) from error
+        return "" if same else _REPACKED
+
     def _open(self) -> zipfile.ZipFile:
         try:
             return zipfile.ZipFile(self._path)
@@ -128,17 +143,6 @@ class Archive:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise _unsafe(str(self._path), f"{info.filename!r} has compression method {info.compress_type}")
         return info.orig_filename, info.file_size
-
-
-def archive_bytes(files: Mapping[str, bytes]) -> bytes:
-    """A zip archive of some files: the manifest first, then by name; stored, so that no zlib version shows."""
-    buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(files, key=lambda each: (each != MANIFEST, each)):
-            info = zipfile.ZipInfo(name, _STAMP)
-            info.create_system, info.external_attr = 3, (stat.S_IFREG | 0o644) << 16
-            archive.writestr(info, files[name])
-    return buffer.getvalue()
 
 
 def _walk(root: Path, folder: Path) -> Iterable[tuple[str, int]]:

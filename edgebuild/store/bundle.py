@@ -12,10 +12,11 @@ from pathlib import Path
 from edgebuild.core.artifact import Manifest
 from edgebuild.core.digest import digest_bytes
 from edgebuild.core.errors import BuildError, BundleError, ConfigError
-from edgebuild.store.archive import LIMITS, MANIFEST, archive_bytes
+from edgebuild.store.archive import LIMITS
 from edgebuild.store.files import absolute, sync_folder, write_all, write_atomic, writing
 from edgebuild.store.manifest import listed_names, manifest_bytes
 from edgebuild.store.opening import Bundle, open_bundle, sizes_agree
+from edgebuild.store.packing import MANIFEST, archive_bytes
 from edgebuild.store.scratch import claimed_folder, sweep
 
 _RACES = 20

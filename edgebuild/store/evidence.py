@@ -5,13 +5,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from edgebuild import __version__
-from edgebuild.core.digest import Json
-from edgebuild.core.errors import BundleError
+from edgebuild.core.digest import Digest, Json, digest_bytes
+from edgebuild.core.errors import BundleError, ConfigError
 from edgebuild.core.evidence import EvidenceRecord
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.files import sync_folder, write_all, writing
@@ -27,12 +28,15 @@ def evidence_path(bundle: Bundle) -> Path:
     return bundle.path.with_name(bundle.path.name + ".evidence.jsonl")
 
 
-def append(bundle: Bundle, record: EvidenceRecord) -> None:
+def append(bundle: Bundle, record: EvidenceRecord, after: Digest | None = None) -> None:
     """Add a record, and wait until it is on the disk. A last line that a kill left torn is cut off first.
+
+    Args:
+        after: add it only if the whole lines that are there have this digest.
 
     Raises:
         BundleError: if the record speaks of another bundle. BuildError: if the disk is full (nothing is added then).
-        ConfigError: if the place can't be written to.
+        ConfigError: if the place can't be written to, or its lines are not those of ``after``.
     """
     if record.bundle != bundle.digest:
         found = f"evidence about bundle {record.bundle[:12]}, offered to {bundle.digest[:12]}"
@@ -42,10 +46,51 @@ def append(bundle: Bundle, record: EvidenceRecord) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if after is not None and after != digest_bytes(_whole_lines(descriptor)):
+                raise ConfigError(str(path), "evidence was added meanwhile", fix="try again when nothing is measured")
             _append_line(descriptor, _line(record))
         finally:
             os.close(descriptor)
         sync_folder(path.parent)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A whole line of evidence: where it begins and ends, its newline included, and its record.
+
+    ``record`` is None if it speaks of another bundle.
+    """
+
+    start: int
+    end: int
+    record: EvidenceRecord | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A bundle's evidence as it is on the disk.
+
+    Attributes:
+        data: all bytes of the file; those behind the last whole line are ``torn``.
+    """
+
+    data: bytes
+    lines: tuple[Line, ...]
+
+    @property
+    def records(self) -> tuple[EvidenceRecord, ...]:
+        """The records of the bundle, in the order they were added."""
+        return tuple(line.record for line in self.lines if line.record is not None)
+
+    @property
+    def whole(self) -> bytes:
+        """The whole lines."""
+        return self.data[: self.data.rfind(b"\n") + 1]
+
+    @property
+    def torn(self) -> bytes:
+        """What follows the last newline: nothing, or a record that was being written."""
+        return self.data[self.data.rfind(b"\n") + 1 :]
 
 
 def read_evidence(bundle: Bundle) -> tuple[EvidenceRecord, ...]:
@@ -54,18 +99,31 @@ def read_evidence(bundle: Bundle) -> tuple[EvidenceRecord, ...]:
     Raises:
         BundleError: if a line is not a record, or of a schema version this one doesn't read.
     """
+    return open_evidence(bundle).records
+
+
+def open_evidence(bundle: Bundle) -> Evidence:
+    """The evidence beside a bundle with its bytes; errors as for ``read_evidence``."""
     path = evidence_path(bundle)
+    data, lines, start = _bytes_of(path), list[Line](), 0
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        end = start + len(line) + 1
+        if line:
+            lines.append(Line(start, end, _record(path, number, line, bundle.digest)))
+        start = end
+    return Evidence(data, tuple(lines))
+
+
+def _bytes_of(path: Path) -> bytes:
+    """The bytes of a file of evidence; none if there is none."""
     try:
         if path.stat().st_size > SIZE_LIMIT:
             raise BundleError(str(path), "too large to be read", expected=f"at most {SIZE_LIMIT} bytes")
-        lines = path.read_bytes().split(b"\n")
+        return path.read_bytes()
     except FileNotFoundError:
-        return ()
+        return b""
     except OSError as error:
         raise BundleError(str(path), f"can't be read: {error.strerror}", fix="make it readable") from error
-    lines.pop()  # what follows the last newline: nothing, or a record that was being written
-    records = (_record(path, number, line, bundle.digest) for number, line in enumerate(lines, 1) if line)
-    return tuple(record for record in records if record is not None)
 
 
 def _line(record: EvidenceRecord) -> bytes:
@@ -83,6 +141,10 @@ def _append_line(descriptor: int, line: bytes) -> None:
     except OSError:
         os.ftruncate(descriptor, end)
         raise
+
+
+def _whole_lines(descriptor: int) -> bytes:
+    return os.pread(descriptor, _whole_lines_end(descriptor), 0)
 
 
 def _whole_lines_end(descriptor: int) -> int:

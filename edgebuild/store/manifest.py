@@ -11,7 +11,8 @@ from edgebuild import __version__
 from edgebuild.core.artifact import Manifest
 from edgebuild.core.digest import Json, digest_json
 from edgebuild.core.errors import BundleError
-from edgebuild.store.archive import AGAIN, MANIFEST, Limits
+from edgebuild.store.archive import AGAIN, Limits
+from edgebuild.store.packing import MANIFEST
 
 _SEAL = "seal"
 _SCHEMA = 1

@@ -9,9 +9,10 @@ from pathlib import Path
 from edgebuild.core.artifact import Manifest, ModelFile
 from edgebuild.core.digest import Digest, digest_bytes
 from edgebuild.core.errors import BundleError
-from edgebuild.store.archive import AGAIN, LIMITS, MANIFEST, Archive, Folder, Limits, Source
+from edgebuild.store.archive import AGAIN, LIMITS, Archive, Folder, Limits, Source
 from edgebuild.store.files import absolute, missing, near_names
 from edgebuild.store.manifest import parse_manifest
+from edgebuild.store.packing import MANIFEST
 
 SUFFIX = ".edgebundle"
 
@@ -51,7 +52,10 @@ class Bundle:
         return data
 
     def check(self) -> tuple[str, ...]:
-        """Every problem in words: files missing, edited or not listed; looks at the disk anew and reads every byte."""
+        """Every problem in words: files missing, edited or not listed, or an archive's own bytes edited.
+
+        It looks at the disk anew and reads every byte.
+        """
         try:
             now = open_bundle(self.path, self.limits)
         except BundleError as error:
@@ -62,7 +66,8 @@ class Bundle:
         extra = tuple(
             f"{name}: not listed in {MANIFEST}" for name in sorted(now.source.sizes.keys() - listed - {MANIFEST})
         )
-        return tuple(problem for file in self.manifest.files if (problem := _read_problem(file, now.source))) + extra
+        found = tuple(problem for file in self.manifest.files if (problem := _read_problem(file, now.source))) + extra
+        return found or tuple(problem for problem in (_container_problem(now.source),) if problem)
 
 
 def open_bundle(path: Path, limits: Limits = LIMITS) -> Bundle:
@@ -99,6 +104,13 @@ def _source(place: Path, limits: Limits) -> Source:
     if kind == stat.S_IFREG:
         return Archive(place, limits)
     raise BundleError(str(place), "is neither a folder nor a file", expected=f"a bundle: a folder or a {SUFFIX} file")
+
+
+def _container_problem(source: Source) -> str:
+    try:
+        return source.problem()
+    except BundleError as error:
+        return error.found
 
 
 def _read_problem(file: ModelFile, source: Source) -> str:

@@ -25,7 +25,19 @@ BETWEEN_ROOMS = {
 }  # fmt: skip
 STANDALONE = {"numpy", "onnxruntime", "ai_edge_litert", "tflite_runtime", "openvino"}
 HEAVY = ("torch", "onnx", "onnxruntime", "onnxscript", "nncf", "litert_torch", "ai_edge_quantizer", "openvino")
-DEVICE_SIDE = ("bench", "devices", "judge", "trial", "verification", "report", "store", "core")
+DEVICE_SIDE = (
+    "bench",
+    "devices",
+    "judge",
+    "trial",
+    "verification",
+    "rejudging",
+    "signatures",
+    "signing",
+    "report",
+    "store",
+    "core",
+)
 
 
 def imports(source: str) -> Iterator[str]:

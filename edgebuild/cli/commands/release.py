@@ -9,6 +9,7 @@ import typer
 
 from edgebuild.cli.ci import tell_ci
 from edgebuild.cli.console import Json, emit, progress
+from edgebuild.cli.keys import signing_key
 
 
 def command(
@@ -22,14 +23,19 @@ def command(
     ] = None,
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit XML report here.")] = None,
     github: Annotated[bool, typer.Option("--github", help="Annotate a GitHub Actions run.")] = False,
+    sign: Annotated[bool, typer.Option("--sign", help="Sign what passed; the key as for `edgebuild sign`.")] = False,
+    key: Annotated[
+        Path | None, typer.Option(help="With --sign: the private key; default EDGEBUILD_SIGNING_KEY.")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Build, verify, measure and gate every target of a project: the one line for CI."""
     from edgebuild.release import release_project
     from edgebuild.report.release import release_cases, release_outcomes, release_result, release_table
 
+    signing = signing_key(key) if sign or key is not None else None
     with progress() as say:
-        report = release_project(project, target or (), profile, out, device, budget or (), say)
+        report = release_project(project, target or (), profile, out, device, budget or (), say, signing)
     tell_ci(release_cases(report), junit, github=github)
     return emit(
         "release",
