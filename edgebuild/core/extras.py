@@ -10,6 +10,7 @@ _EXTRAS = {
     "litert": ("ai_edge_litert", "ai_edge_quantizer", "litert_torch"),
     "openvino": ("nncf", "openvino"),
     "devices": ("asyncssh", "adbutils"),
+    "report": ("jinja2",),
 }
 
 
@@ -26,4 +27,4 @@ def not_installed(error: BaseException, stage: str = "import") -> EdgebuildError
     if extra is None:
         return None
     found, fix = f"{library} is not installed", f'pip install "edgebuild[{extra}]"'
-    return ConfigError(stage, found, fix=fix) if extra == "devices" else BuildError(stage, found, fix=fix)
+    return ConfigError(stage, found, fix=fix) if extra in ("devices", "report") else BuildError(stage, found, fix=fix)

@@ -1,0 +1,112 @@
+"""Inferences in the order they were made, run after run, each run's warm-up apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgebuild.core.measurement import Run
+from edgebuild.core.units import Unit
+from edgebuild.report.html.page import Chart
+from edgebuild.report.html.plot import framed
+from edgebuild.report.html.samples import Bucket, buckets, evenly
+from edgebuild.report.html.scales import Axis, axis_of
+from edgebuild.report.html.svg import band, line, path, shape, stretched
+from edgebuild.report.html.words import plural, shown
+
+_RUNS = 60
+_BUCKETS = 900
+_HEIGHT = 190
+_USUAL = 0.98
+"""The share of buckets that the drawing's height is made for; what is slower is marked at its top."""
+Piece = tuple[str, list[Bucket]]
+
+
+def trace_chart(id_: str, runs: Sequence[Run]) -> list[Chart]:
+    """None where there are no samples.
+
+    Args:
+        runs: those that have some.
+    """
+    if not runs:
+        return []
+    drawn = evenly(runs, _RUNS)
+    total = sum(len(run.warmup_ns) + len(run.samples_ns) for run in drawn)
+    pieces, starts = _pieces(drawn, total)
+    all_buckets = [bucket for _, piece in pieces for bucket in piece]
+    y = _heights(all_buckets)
+    x = axis_of([0, total], "inferences, run after run", Unit.COUNT, zero=True, count=4)
+    x = Axis(x.title, 0, total, tuple(tick for tick in x.ticks if tick[0] <= total))
+    marks = [line(x.x(start), 0, x.x(start), _HEIGHT, "between") for start in starts[1:]]
+    marks.append(stretched(_HEIGHT, (_drawn(css, piece, x, y) for css, piece in pieces)))
+    spikes = [bucket for bucket in all_buckets if bucket.high > y.high]
+    marks += [_spike(bucket, x) for bucket in spikes]
+    per = max((bucket.count for bucket in all_buckets), default=1)
+    return [Chart(
+        id=id_, title="Inferences over time", height=_HEIGHT, marks=framed(_HEIGHT, marks, x, y), wide=True,
+        desc=f"{plural(total, 'inference')} of {plural(len(drawn), 'run')} in order; slowest {_slowest(all_buckets)}.",
+        note=_note(len(drawn), len(runs), per, len(spikes)), legend=_legend(pieces, per, bool(spikes)),
+    )]  # fmt: skip
+
+
+def _pieces(drawn: Sequence[Run], total: int) -> tuple[list[Piece], list[int]]:
+    """Each run's warm-up and timed inferences, in buckets, and the place of each run's first."""
+    pieces: list[Piece] = []
+    starts, first = [], 0
+    for run in drawn:
+        starts.append(first)
+        timed = "outside" if run.outside else "a" if run.steady else "unsteady"
+        for css, samples in (("warm", run.warmup_ns), (timed, run.samples_ns)):
+            if samples:
+                pieces.append((css, buckets(samples, first, max(2, _BUCKETS * len(samples) // total))))
+            first += len(samples)
+    return pieces, starts
+
+
+def _heights(found: Sequence[Bucket]) -> Axis:
+    highs = sorted(bucket.high for bucket in found)
+    usual = highs[int(_USUAL * (len(highs) - 1))]
+    return axis_of([min(bucket.low for bucket in found), usual], "time", Unit.NANOSECOND, count=4)
+
+
+def _drawn(css: str, piece: Sequence[Bucket], x: Axis, y: Axis) -> str:
+    places = [x.x(bucket.first + bucket.count / 2) for bucket in piece]
+    if len(piece) == 1:  # a line needs two ends
+        places, piece = [x.x(piece[0].first), x.x(piece[0].first + piece[0].count)], [piece[0], piece[0]]
+    lows = [(at, y.y(bucket.low, _HEIGHT)) for at, bucket in zip(places, piece, strict=True)]
+    highs = [(at, y.y(bucket.high, _HEIGHT)) for at, bucket in zip(places, piece, strict=True)]
+    middles = [(at, y.y(bucket.middle, _HEIGHT)) for at, bucket in zip(places, piece, strict=True)]
+    return band(lows, highs, f"band {css}") + path(middles, f"trace {css}")
+
+
+def _spike(bucket: Bucket, x: Axis) -> str:
+    hint = f"up to {shown(bucket.high, Unit.NANOSECOND)}"
+    return shape(x.x(bucket.first + bucket.count / 2), 0, "M0-5L3.5 1L-3.5 1Z", "spike", hint)
+
+
+def _slowest(found: Sequence[Bucket]) -> str:
+    return shown(max(bucket.high for bucket in found), Unit.NANOSECOND)
+
+
+def _note(drawn: int, made: int, per: int, spikes: int) -> str:
+    few = f"{drawn} of {made:,} runs are drawn, evenly spread. " if drawn < made else ""
+    each = (
+        f"A point stands for up to {per:,} inferences: their median, in the band from least to largest. "
+        if per > 1
+        else ""
+    )
+    above = f"{plural(spikes, 'point')} reach above the drawing and are marked at its top." if spikes else ""
+    return f"{few}{each}{above}".strip()
+
+
+def _legend(pieces: Sequence[Piece], per: int, spikes: bool) -> tuple[tuple[str, str], ...]:
+    names = {
+        "warm": "warm-up, not timed", "a": "timed", "unsteady": "of a run that drifted",
+        "outside": "of a run outside the profile's conditions",
+    }  # fmt: skip
+    there = {css for css, _ in pieces}
+    found = [(f"swatch {css}", words) for css, words in names.items() if css in there]
+    return (
+        (*found, ("triangle spike", f"slower than the drawing is high{', the largest of a point' if per > 1 else ''}"))
+        if spikes
+        else tuple(found)
+    )
