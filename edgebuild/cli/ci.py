@@ -1,4 +1,4 @@
-"""Telling a CI server, and people, what was decided: a JUnit file, annotations of a GitHub Actions run, an HTML page."""
+"""Telling CI servers and people what was decided: a JUnit file, annotations of a GitHub Actions run, an HTML page."""
 
 from __future__ import annotations
 
@@ -29,6 +29,25 @@ def tell_ci(cases: Sequence[Case], junit: Path | None, *, github: bool) -> None:
         for line in workflow_commands(cases):
             note(line)
         add_summary(cases)
+
+
+def page_is_possible(html: Path | None) -> None:
+    """Refuse a page that can't be written before anything is measured for it.
+
+    Raises:
+        ConfigError: its folder is not there, or Jinja2 is not installed.
+    """
+    if html is None:
+        return
+    from importlib.util import find_spec
+
+    from edgebuild.core.errors import ConfigError
+    from edgebuild.store.files import missing
+
+    if find_spec("jinja2") is None:
+        raise ModuleNotFoundError(name="jinja2")  # said as any library of an extra is
+    if not html.absolute().parent.is_dir():
+        raise ConfigError(str(html), missing(html), fix="create the folder first")
 
 
 def tell_people(told: Callable[[], Sequence[Reported]], html: Path | None) -> None:

@@ -82,10 +82,9 @@ def release_reported(report: ReleaseReport) -> list[Reported]:
 
 
 def _reported(each: Released) -> Reported:
-    error = each.error.message if each.error else ""
     if each.built.bundle is None:
-        return Reported(each.built.target.name, error=error)
-    return replace(reported_of(each.built.bundle, each.verdict, each.checks), error=error)
+        return Reported(each.built.target.name, error=each.error)
+    return replace(reported_of(each.built.bundle, each.verdict, each.checks), error=each.error)
 
 
 def release_table(report: ReleaseReport) -> Table:

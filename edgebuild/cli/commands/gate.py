@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgebuild.cli.ci import tell_ci, tell_people
+from edgebuild.cli.ci import page_is_possible, tell_ci, tell_people
 from edgebuild.cli.console import Json, emit, progress
 
 
@@ -35,6 +35,7 @@ def command(
     from edgebuild.report.verdict import gate_cases, line_texts
     from edgebuild.store.bundle import open_bundle
 
+    page_is_possible(html)
     opened, other = open_bundle(bundle), open_bundle(baseline) if baseline else None
     with progress() as say:
         verdict = gate(opened, budget or [], device, profile, precision, project, say, other, fresh=fresh)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgebuild.cli.ci import tell_ci, tell_people
+from edgebuild.cli.ci import page_is_possible, tell_ci, tell_people
 from edgebuild.cli.console import Json, emit, progress
 
 
@@ -35,6 +35,7 @@ def command(
         release_table,
     )
 
+    page_is_possible(html)
     with progress() as say:
         report = release_project(project, target or (), profile, out, device, budget or (), say)
     tell_ci(release_cases(report), junit, github=github)

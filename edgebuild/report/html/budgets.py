@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgebuild.core.metric import Kind
 from edgebuild.core.units import Unit
 from edgebuild.core.verdict import Line, Outcome, Verdict
 from edgebuild.report.html.page import BudgetLine, Budgets, Section, Word
@@ -11,6 +12,8 @@ from edgebuild.report.html.words import bounds_text, percent, plural, shown, uni
 _LIMIT_AT = 64.0
 """Where the limit is, in percent from the left; both sides of it have the same scale."""
 _EDGE = 4.0
+_NAME = 20.0
+"""Half of what the limit's name takes on a narrow page."""
 _MIDDLE = 24.0
 TRACK_HEIGHT = 36
 _WORDS: dict[Outcome, Word] = {
@@ -49,7 +52,9 @@ def word_of(each: Line) -> Word:
 
 def _support(each: Line) -> str:
     """What it stands on: how much evidence, how sure, on which basis."""
-    told = [plural(each.count, unit_of_runs(each.budget.definition))] if each.count else []
+    definition = each.budget.definition
+    sole = definition.kind is Kind.EXACT and definition.mode is None  # a size is a size, however often it is looked at
+    told = [plural(each.count, unit_of_runs(definition))] if each.count and not sole else []
     told += [f"{percent(each.confidence)} confidence"] if each.confidence else []
     told += [f"basis: {each.basis}"] if each.basis else []
     return " · ".join(told)
@@ -58,31 +63,31 @@ def _support(each: Line) -> str:
 def _track(each: Line, word: Word, unit: Unit) -> str:
     limit, css = each.budget.limit, _CSS[word]
     known = [value for value in (each.estimate, each.low, each.high) if value is not None]
-    scale = _scale(limit, known, unit)
+    scale = _scale(limit, known)
 
     def at(value: float) -> float:
         return min(100.0, max(0.0, _LIMIT_AT + (value - limit) * scale))
 
     marks = [rect(0, 14, _LIMIT_AT, 20, "room"), rect(_LIMIT_AT, 14, 100 - _LIMIT_AT, 20, "over")]
-    if min([limit, *known]) <= 0 <= limit:
-        marks += [line(at(0), 14, at(0), 34, "zero"), text(at(0), 10, "0", "tick", "middle")]
+    if min([limit, *known]) <= 0 < limit:
+        marks.append(line(at(0), 14, at(0), 34, "zero"))
+        marks += [text(at(0), 10, "0", "tick", "middle")] if _LIMIT_AT - at(0) > _NAME else []
     if each.low is not None and each.high is not None:
         low, high = sorted((each.low, each.high))
         apart = " apart" if each.low > each.high else ""
-        marks.append(rect(at(low), _MIDDLE - 4, max(at(high) - at(low), 0.4), 8, f"interval {css}{apart}", "", 3))
+        marks.append(rect(at(low), _MIDDLE - 5, max(at(high) - at(low), 0.4), 10, f"interval {css}{apart}", "", 2))
     elif each.high is not None and each.estimate is not None:
         marks.append(rect(at(each.estimate), _MIDDLE - 2, at(each.high) - at(each.estimate), 4, f"interval {css}"))
     marks.append(line(_LIMIT_AT, 12, _LIMIT_AT, 36, "limit"))
-    marks.append(text(_LIMIT_AT, 10, f"≤ {shown(limit, unit)}", "tick strong", "middle"))
+    marks.append(text(_LIMIT_AT, 10, f"≤ {shown(limit, unit)}", "tick", "middle"))
     if each.estimate is not None:
-        marks.append(shape(at(each.estimate), _MIDDLE, "M0-7L6 0L0 7L-6 0Z", f"estimate {css}"))
+        marks.append(shape(at(each.estimate), _MIDDLE, "M0-6.5L5 0L0 6.5L-5 0Z", f"estimate {css}"))
     return "".join(marks)
 
 
-def _scale(limit: float, known: list[float], unit: Unit) -> float:
-    """Percent of the track for one base unit, so that everything known is on it, and zero where values can't be less."""
-    signed = unit in (Unit.PERCENT, Unit.POINT)
-    lowest = min([*known, 0.0] if signed or limit > 0 else known, default=limit)
+def _scale(limit: float, known: list[float]) -> float:
+    """Percent of the track for one base unit, so that everything known is on it, and zero."""
+    lowest = min([*known, 0.0])
     left = (_LIMIT_AT - _EDGE) / (limit - lowest) if lowest < limit else float("inf")
     highest = max(known, default=limit)
     right = (100 - _LIMIT_AT - _EDGE) / (highest - limit) if highest > limit else float("inf")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median_low
 
 from edgebuild.core.artifact import Part, Quality, Rejected, Speed, Variant
@@ -20,11 +20,15 @@ class Candidate:
     """One build of a model.
 
     Attributes:
+        number: its place among all candidates of a page, from 1.
+        model: the model's name; ``bundle``: the bundle's.
         quality: where it has a value; ``size`` in bytes.
         latency: the median in nanoseconds by the device it was measured on.
         rejected: why it is not offered; "" for what is.
     """
 
+    number: int
+    model: str
     bundle: str
     precision: str
     setting: str
@@ -36,31 +40,31 @@ class Candidate:
     @property
     def label(self) -> str:
         """What it is called."""
-        return f"{self.bundle} {self.precision} {self.setting}".strip()
+        return " ".join(filter(None, (self.bundle, self.precision, self.setting)))
 
 
 def candidates_of(told: Iterable[Reported]) -> list[Candidate]:
-    """Those whose quality is known as a number."""
-    return [each for one in told if one.bundle is not None for each in _of_bundle(one)]
+    """Those whose quality is known as a number, numbered; the bundle is not named where there is but one."""
+    found = [each for one in told if one.bundle is not None for each in _of_bundle(one)]
+    several = len({each.bundle for each in found}) > 1
+    return [replace(each, number=number, bundle=each.bundle if several else "") for number, each in enumerate(found, 1)]
 
 
 def _of_bundle(told: Reported) -> Iterator[Candidate]:
     assert told.bundle is not None
-    payloads = told.payloads
+    payloads, model = told.payloads, told.bundle.manifest.name
     for part in told.bundle.manifest.parts:
         for variant in part.variants:
             quality = quality_of(part.name, variant, payloads)
             if quality is not None and quality.value is not None:
-                yield _offered(told.name, part, variant, quality, payloads)
+                latency = _of_speed(variant.speed, variant.precision) | _measured(part, variant, payloads)
+                names = (0, model, told.name, variant.precision, variant.setting)
+                yield Candidate(*names, quality, variant.size, latency)
     for one in told.bundle.manifest.rejected:
         if one.quality is not None and one.quality.value is not None:
             latency = _of_speed(one.speed, one.precision)
-            yield Candidate(told.name, one.precision, one.setting, one.quality, one.size, latency, _why(one))
-
-
-def _offered(name: str, part: Part, variant: Variant, quality: Quality, payloads: Iterable[Payload]) -> Candidate:
-    latency = _of_speed(variant.speed, variant.precision) | _measured(part, variant, payloads)
-    return Candidate(name, variant.precision, variant.setting, quality, variant.size, latency)
+            names = (0, model, told.name, one.precision, one.setting)
+            yield Candidate(*names, one.quality, one.size, latency, _why(one))
 
 
 def _why(one: Rejected) -> str:

@@ -15,10 +15,11 @@ from edgebuild.report.html.reported import Reported
 from edgebuild.report.html.samples import evenly
 from edgebuild.report.html.scales import Axis, axis_of
 from edgebuild.report.html.svg import circle, line, rect, shape, text
-from edgebuild.report.html.words import bounds_text, plural, shown, short_digest
+from edgebuild.report.html.words import bounds_text, plural, short_digest, shown
 
 _HEIGHT = 210
 _DRAWN = 400
+_BOUNDS = ("swatch bounds", "bounds of the median")
 _USUAL = 0.95
 PERCENT = Unit.PERCENT
 
@@ -67,7 +68,7 @@ def _chart(id_: str, judged: Line, values: Sequence[float]) -> Chart:
         id=id_, title=judged.budget.metric, height=_HEIGHT, marks=framed(_HEIGHT, marks, None, y), wide=True,
         desc=f"{found}; {middle}{f', bounds {bounds}' if bounds else ''}.",
         note=f"{found}; {middle}. The shaded band is what the median may be.{few}{rest}",
-        legend=(("dot a", "at or below the limit"), ("dot over-limit", "above it"), ("swatch bounds", "bounds of the median")),
+        legend=(("dot a", "at or below the limit"), ("dot over-limit", "above it"), _BOUNDS),
         table=Table("Pairs", (Column("pair", "number"), Column("change", "number")),
                     tuple((str(number), shown(value, PERCENT)) for number, value in drawn), "Every pair in numbers"),
     )  # fmt: skip
@@ -78,7 +79,7 @@ def _axis(values: Sequence[float], always: Sequence[float]) -> Axis:
     ordered = sorted(values)
     low = ordered[int((1 - _USUAL) * (len(ordered) - 1))]
     high = ordered[int(_USUAL * (len(ordered) - 1))]
-    return axis_of([low, high, *always], "change, %", Unit.RATIO, zero=True)
+    return axis_of([low, high, *always], "change", PERCENT, zero=True)
 
 
 def _point(at: float, number: int, value: float, limit: float, y: Axis) -> str:

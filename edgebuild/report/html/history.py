@@ -42,10 +42,11 @@ def _chart(id_: str, series: Series) -> Chart:
     told = "; ".join(
         f"{each.at[:10]}: {shown(each.before, unit)} before, {shown(each.after, unit)} after" for each in series.changes
     )
+    levels = plural(len(series.changes), "change")
     return Chart(
         id=id_, title=f"{series.metric}: {series.model}, {series.precision} for {series.target} on {series.device}",
         height=_HEIGHT, marks=framed(_HEIGHT, marks, x, y), wide=True,
-        desc=f"{plural(len(series.points), 'bundle')}; {plural(len(series.changes), 'change')} of level{f': {told}' if told else ''}.",
+        desc=f"{plural(len(series.points), 'bundle')}; {levels} of level. {told}".rstrip(),
         note=f"{f'The level changed: {told}.' if told else 'No change of level was found.'}{few}",
         legend=(("dot a", "passed"), ("cross", "failed"), ("diamond", "inconclusive"), ("dot hollow", "not judged")),
         table=_table(series, unit),

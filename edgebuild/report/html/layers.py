@@ -32,7 +32,7 @@ def layers_section(prefix: str, told: Reported) -> Section | None:
         for number, (_, found) in enumerate(sorted(groups.items()))
         for block in _blocks(f"{prefix}layers{number}", sorted(found, key=lambda each: each.key.precision))
     ]
-    lead = "From runs of the runtime's own profiler, which slows them down: shares are to be compared, not the sums with a latency."
+    lead = "Told by the runtime's own profiler, which slows runs down: compare shares, and no sum with a latency."
     return Section(f"{prefix}layers", "Time per layer", lead, tuple(blocks)) if blocks else None
 
 
@@ -75,12 +75,12 @@ def _chart(
     height = row * len(drawn)
     sums = ", ".join(f"{each.key.precision} {shown(sum(layer.ns for layer in each.layers), NS)}" for each in found)
     key = found[0].key
-    rest = (
-        f" The {len(drawn)} longest of {plural(len(ordered), 'module')} are drawn." if len(drawn) < len(ordered) else ""
-    )
+    few = f" The {len(drawn)} longest of {plural(len(ordered), 'module')} are drawn."
+    rest = few if len(drawn) < len(ordered) else ""
     return Chart(
         id=id_, title=f"By module, on {key.device}", height=height, marks=framed(height, marks, axis), wide=True,
-        desc=f"Sum of all operators: {sums}. Longest: {', '.join(drawn[:3])}.", note=f"Sum of all operators: {sums}.{rest}",
+        flush=True, desc=f"Sum of all operators: {sums}. Longest: {', '.join(drawn[:3])}.",
+        note=f"Sum of all operators: {sums}.{rest}",
         legend=tuple((f"swatch {_COLOURS[i % 3]}", precision) for i, precision in enumerate(precisions)),
         table=_modules(precisions, times, ordered),
     )  # fmt: skip
@@ -122,5 +122,6 @@ def _operators(each: LayerTimes) -> Table:
         for layer in each.layers[:_TABLE_ROWS]
     )  # fmt: skip
     few = f", the first {_TABLE_ROWS}" if len(each.layers) > _TABLE_ROWS else ""
-    caption = f"Operators of {each.key.precision} in the order they ran{few}; medians over {plural(each.inferences, 'inference')}"
-    return Table(caption, columns, rows, f"Every operator of {each.key.precision}")
+    precision, over = each.key.precision, plural(each.inferences, "inference")
+    caption = f"Operators of {precision} in the order they ran{few}; medians over {over}"
+    return Table(caption, columns, rows, f"Every operator of {precision}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from edgebuild.core.artifact import Manifest
 from edgebuild.core.units import Unit
 from edgebuild.core.verdict import Verdict
@@ -19,7 +21,7 @@ def lineage_section(prefix: str, told: Reported) -> Section | None:
         Facts((Fact("bundle", told.bundle.digest, code=True), *_made_from(manifest))),
         *([_checks(told)] if told.checks else []),
         Note("Check the bundle and judge its evidence again, anywhere, without the device's runtime for the verdict:"),
-        Note(f"edgebuild verify {told.name} --require digests,verdict", code=True),
+        Note(f"edgebuild verify {shlex.quote(told.bundle.path.name)} --require digests,verdict", code=True),
         _files(manifest), _tools(manifest),
     ]  # fmt: skip
     lead = "A bundle never changes: its digest names every byte of it. Evidence stands beside it, and is only added to."
@@ -30,11 +32,11 @@ def judged_by(verdict: Verdict, manifest: Manifest) -> tuple[Fact, ...]:
     """The rule, the confidence and the profile."""
     facts = [Fact("rule", f"version {verdict.rule}")]
     if verdict.judging is not None:
-        facts.append(Fact("confidence", percent(verdict.judging.confidence)))
-        facts.append(Fact("of accuracy", percent(verdict.judging.accuracy_confidence)))
+        own, accuracy = percent(verdict.judging.confidence), percent(verdict.judging.accuracy_confidence)
+        facts.append(Fact("confidence", own if own == accuracy else f"{own}, of accuracy {accuracy}"))
     if verdict.profile is not None:
-        own = verdict.profile == manifest.profile_digest
-        facts.append(Fact("profile", manifest.profile if own else short_digest(verdict.profile), code=not own))
+        same = verdict.profile == manifest.profile_digest
+        facts.append(Fact("profile", manifest.profile if same else short_digest(verdict.profile), code=not same))
     return tuple(facts)
 
 
@@ -51,7 +53,7 @@ def _made_from(manifest: Manifest) -> tuple[Fact, ...]:
 
 
 def _checks(told: Reported) -> Table:
-    columns = (Column("check"), Column("state"), Column("why"))
+    columns = (Column("check"), Column("state"), Column("why", "prose"))
     rows = tuple((check.name, check.state, check.why) for check in told.checks)
     return Table("What was checked of the bundle", columns, rows)
 

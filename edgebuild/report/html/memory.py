@@ -58,29 +58,33 @@ def _chart(id_: str, parts: Sequence[Part], limits: dict[str, float]) -> Chart:
     axis = axis_of(
         [top, *(limit for limit in limits.values() if limit <= 1.6 * top)], "memory", BYTE, zero=True, count=4
     )
+    floor = next((median for name, _, _, median, _ in parts if name == _PARTS[1][0]), 0)
     marks = []
     for row, (name, _, least, median, largest) in enumerate(parts):
         y = row * _ROW
         marks += [text(0, y + 13, f"{name} ", "label"), text(100, y + 13, shown(median, BYTE), "label strong", "end")]
-        marks.append(rect(0, y + 18, axis.x(median), 8, "bar b" if name == "runtime's floor" else "bar a"))
+        marks.append(rect(0, y + 18, axis.x(median), 8, "bar a"))
+        if name == _PARTS[0][0] and floor:
+            marks.append(rect(0, y + 18, axis.x(floor), 8, "bar floor"))
         if largest > least:
             marks.append(line(axis.x(least), y + 22, axis.x(largest), y + 22, "range"))
         if name in limits and limits[name] <= axis.high:
-            marks.append(line(axis.x(limits[name]), y + 14, axis.x(limits[name]), y + 30, "limit"))
+            marks.append(line(axis.x(limits[name]), y + 16, axis.x(limits[name]), y + 28, "limit"))
     told = "; ".join(f"{name} {shown(median, BYTE)}" for name, _, _, median, _ in parts)
     columns = (
         Column("part"),
         Column("median", "number"),
         Column("least", "number"),
         Column("largest", "number"),
-        Column("what it is"),
+        Column("what it is", "prose"),
     )
     rows = tuple(
         (name, shown(mid, BYTE), shown(low, BYTE), shown(high, BYTE), what) for name, what, low, mid, high in parts
     )
-    legend = (("limit-mark", "budget"),) if limits else ()
+    legend = (("swatch floor", "of it, what the runtime takes without a model"), ("limit-mark", "budget"))
     return Chart(
-        id=id_, title="Parts", height=height, marks=framed(height, marks, axis), desc=f"{told}.", wide=True, legend=legend,
+        id=id_, title="Parts", height=height, marks=framed(height, marks, axis), desc=f"{told}.", wide=True, flush=True,
         note="The parts overlap and don't add up: each is a count of the kernel's own.",
         table=Table("Memory, part by part", columns, rows, "In numbers"),
+        legend=legend if limits else legend[:1],
     )  # fmt: skip

@@ -9,12 +9,15 @@ Word = Literal["PASS", "FAIL", "INCONCLUSIVE", "BESIDE", "ERROR", "NONE"]
 """What a line or a bundle came to; NONE: nothing was judged."""
 
 
+_LONG = 18
+
+
 @dataclass(frozen=True)
 class Column:
     """A table's column. ``kind`` says how its cells are set."""
 
     title: str
-    kind: Literal["text", "number", "code", "word"] = "text"
+    kind: Literal["text", "prose", "number", "code", "word"] = "text"
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ class Chart:
         height: of the drawing, in pixels, without the axes' own texts.
         desc: what can be seen in it, for those who can't.
         legend: a mark's class and what it stands for.
+        key: what the numbers beside marks stand for.
         table: the numbers drawn.
+        wide: as wide as the page; ``flush``: no y axis stands to its left.
     """
 
     kind: ClassVar[str] = "chart"
@@ -52,8 +57,10 @@ class Chart:
     height: int
     note: str = ""
     legend: tuple[tuple[str, str], ...] = ()
+    key: tuple[tuple[str, str], ...] = ()
     table: Table | None = None
     wide: bool = False
+    flush: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,11 @@ class Fact:
     term: str
     value: str
     code: bool = False
+
+    @property
+    def long(self) -> bool:
+        """Whether it takes two places."""
+        return len(self.value) > _LONG
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgebuild.core.errors import EdgebuildError
 from edgebuild.core.evidence import EvidenceRecord, Payload, runs_under
 from edgebuild.core.layers import LayerTimes
 from edgebuild.core.measurement import Measurement, MeasurementKey, Run
@@ -32,7 +33,7 @@ class Reported:
     verdict: Verdict | None = None
     judged_at: str = ""
     checks: tuple[Check, ...] = ()
-    error: str = ""
+    error: EdgebuildError | None = None
 
     @property
     def payloads(self) -> list[Payload]:

@@ -40,7 +40,7 @@ def evenly(items: Sequence[T], most: int) -> list[T]:
 
 
 def spreads(runs: Sequence[Run]) -> list[Spread]:
-    """Each run's percentiles, from its samples or as its vendor's program tells them; runs that tell none are left out."""
+    """Each run's percentiles, from its samples or as its vendor's program tells them; without runs that tell none."""
     found = [Spread(number, run, _percentiles(run)) for number, run in enumerate(runs, 1)]
     return [each for each in found if 50 in each.at]
 

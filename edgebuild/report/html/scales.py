@@ -73,10 +73,14 @@ def log_axis_of(values: Iterable[float], title: str, unit: Unit) -> Axis:
 
 
 def round_ticks(low: float, high: float, count: int = 5) -> list[tuple[float, str]]:
-    """Multiples of 1, 2 or 5 times a power of ten between two values, and their texts; about so many."""
+    """Multiples of 1, 2, 2.5 or 5 times a power of ten between two values, and their texts; about so many."""
     rough = (high - low) / max(count, 1)
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
+    decimals = next(places for places in range(20) if math.isclose(step, round(step, places), rel_tol=1e-9))
     numbers = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
-    return [(number * step, f"{number * step:,.{decimals}f}") for number in numbers]
+    return [(number * step, _signed(f"{number * step + 0.0:,.{decimals}f}")) for number in numbers]
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−")

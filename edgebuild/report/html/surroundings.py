@@ -18,9 +18,9 @@ Reading = Callable[[Environment], "float | None"]
 Words = Callable[[float], str]
 _READINGS: tuple[tuple[str, Reading, Words], ...] = (
     ("load, last minute", lambda e: e.load_1min, lambda v: f"{v:.2f}"),
-    ("fastest core's clock", lambda e: max(e.clock_khz) if e.clock_khz else None, lambda v: f"{v / 1000:,.0f}\u00a0MHz"),
-    ("clock's limit", lambda e: max(e.clock_limit_khz) if e.clock_limit_khz else None, lambda v: f"{v / 1000:,.0f}\u00a0MHz"),
-    ("hottest sensor", lambda e: max(e.temperature_mc) if e.temperature_mc else None, lambda v: f"{v / 1000:.1f}\u00a0°C"),
+    ("fastest core's clock", lambda e: _most(e.clock_khz), lambda v: f"{v / 1000:,.0f}\u00a0MHz"),
+    ("clock's limit", lambda e: _most(e.clock_limit_khz), lambda v: f"{v / 1000:,.0f}\u00a0MHz"),
+    ("hottest sensor", lambda e: _most(e.temperature_mc), lambda v: f"{v / 1000:.1f}\u00a0°C"),
     ("memory available", lambda e: e.memory_available, lambda v: shown(v, Unit.BYTE)),
 )  # fmt: skip
 _MOMENTS: tuple[tuple[str, Callable[[Run], Iterable[Environment]]], ...] = (
@@ -47,7 +47,8 @@ def _device(key: MeasurementKey) -> tuple[Fact, ...]:
     tools = [Fact(name, version, code=True) for name, version in sorted(key.toolchain.items())]
     return (
         Fact("device", key.device), Fact("basis", key.basis.value), Fact("threads", str(key.threads)),
-        Fact("affinity", key.affinity or "none"), Fact("delegate", key.delegate), Fact("float arithmetic", key.compute), *tools,
+        Fact("affinity", key.affinity or "none"), Fact("delegate", key.delegate), Fact("float arithmetic", key.compute),
+        *tools,
     )  # fmt: skip
 
 
@@ -81,6 +82,10 @@ def _states(runs: Sequence[Run]) -> Table:
     return Table(f"The device's state, least to largest over {plural(len(runs), 'run')}", columns, tuple(rows))
 
 
+def _most(values: tuple[int, ...] | None) -> int | None:
+    return max(values) if values else None
+
+
 def _range(values: Sequence[float], words: Words) -> str:
     if not values:
         return DASH
@@ -90,24 +95,24 @@ def _range(values: Sequence[float], words: Words) -> str:
 
 def _each_run(runs: Sequence[Run]) -> Table:
     """A row a run: what was read before and after."""
-    known = [
-        (name, read, words) for name, read, words in _READINGS if any(read(e) is not None for run in runs for e in (run.before, run.after))
-    ]  # fmt: skip
+    told = [each for run in runs for each in (run.before, run.after)]
+    known = [reading for reading in _READINGS if any(reading[1](each) is not None for each in told)]
     columns = [
         Column("started"),
         Column("mode"),
         *(Column(f"{name}, before → after", "number") for name, _, _ in known),
     ]
     rows = [
-        (run.started_at or DASH, run.mode.value, *(f"{_one(read(run.before), words)} → {_one(read(run.after), words)}" for _, read, words in known))
+        (run.started_at or DASH, run.mode.value, *(_change(run, read, words) for _, read, words in known))
         for run in evenly(runs, _ROWS)
-    ]  # fmt: skip
+    ]
     few = f", {_ROWS} of {len(runs):,}" if len(runs) > _ROWS else ""
     return Table(f"The device's state, run by run{few}", tuple(columns), tuple(rows), "Every run's surroundings")
 
 
-def _one(value: float | None, words: Words) -> str:
-    return DASH if value is None else words(value)
+def _change(run: Run, read: Reading, words: Words) -> str:
+    before, after = (DASH if (value := read(each)) is None else words(value) for each in (run.before, run.after))
+    return f"{before} → {after}"
 
 
 def _all_measurements(told: Reported) -> Table:

@@ -16,8 +16,9 @@ from edgebuild.report.html.words import plural, shown
 _RUNS = 60
 _BUCKETS = 900
 _HEIGHT = 190
-_USUAL = 0.98
-"""The share of buckets that the drawing's height is made for; what is slower is marked at its top."""
+_USUAL = 0.99
+"""The share of inferences that the drawing's height is made for; what is slower is marked at its top."""
+_SPIKES = 120
 Piece = tuple[str, list[Bucket]]
 
 
@@ -33,13 +34,13 @@ def trace_chart(id_: str, runs: Sequence[Run]) -> list[Chart]:
     total = sum(len(run.warmup_ns) + len(run.samples_ns) for run in drawn)
     pieces, starts = _pieces(drawn, total)
     all_buckets = [bucket for _, piece in pieces for bucket in piece]
-    y = _heights(all_buckets)
+    y = _heights(drawn, all_buckets)
     x = axis_of([0, total], "inferences, run after run", Unit.COUNT, zero=True, count=4)
     x = Axis(x.title, 0, total, tuple(tick for tick in x.ticks if tick[0] <= total))
     marks = [line(x.x(start), 0, x.x(start), _HEIGHT, "between") for start in starts[1:]]
     marks.append(stretched(_HEIGHT, (_drawn(css, piece, x, y) for css, piece in pieces)))
     spikes = [bucket for bucket in all_buckets if bucket.high > y.high]
-    marks += [_spike(bucket, x) for bucket in spikes]
+    marks += [_spike(bucket, x) for bucket in _apart(spikes, total)]
     per = max((bucket.count for bucket in all_buckets), default=1)
     return [Chart(
         id=id_, title="Inferences over time", height=_HEIGHT, marks=framed(_HEIGHT, marks, x, y), wide=True,
@@ -62,10 +63,20 @@ def _pieces(drawn: Sequence[Run], total: int) -> tuple[list[Piece], list[int]]:
     return pieces, starts
 
 
-def _heights(found: Sequence[Bucket]) -> Axis:
-    highs = sorted(bucket.high for bucket in found)
-    usual = highs[int(_USUAL * (len(highs) - 1))]
-    return axis_of([min(bucket.low for bucket in found), usual], "time", Unit.NANOSECOND, count=4)
+def _heights(drawn: Sequence[Run], found: Sequence[Bucket]) -> Axis:
+    pooled = sorted(sample for run in drawn for sample in run.samples_ns)
+    usual = pooled[int(_USUAL * (len(pooled) - 1))] * 1.2
+    return axis_of([min(bucket.low for bucket in found), usual], "time of one inference", Unit.NANOSECOND, count=4)
+
+
+def _apart(spikes: Sequence[Bucket], total: int) -> list[Bucket]:
+    """The largest spike of every stretch that one mark covers."""
+    largest: dict[int, Bucket] = {}
+    for each in spikes:
+        place = each.first * _SPIKES // total
+        if place not in largest or each.high > largest[place].high:
+            largest[place] = each
+    return list(largest.values())
 
 
 def _drawn(css: str, piece: Sequence[Bucket], x: Axis, y: Axis) -> str:
