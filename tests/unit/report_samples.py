@@ -25,6 +25,7 @@ LIMITS = {
     "model_size": 1e6, "accuracy_drop": 1.0,
 }  # fmt: skip
 """PASS, INCONCLUSIVE, INCONCLUSIVE, FAIL, PASS, INCONCLUSIVE."""
+MODULES = ("stem.conv", "block.0.conv", "head.fc")
 AT = "2026-03-01T10:00:00+00:00"
 
 
@@ -42,23 +43,21 @@ def bundle_in(folder: Path, name: str = "board-int8") -> Bundle:
     rejected = Rejected(
         precision="int8", setting="mse", reason="it loses 3 points", size=60, quality=quality("a", 89.0), speed=speed
     )
-    return write_bundle(
-        folder / name, FILES,
-        manifest_for(FILES, parts=(Part(runtime="onnxruntime", signature=SIGNATURE, variants=variants),), rejected=(rejected,)),
-    )  # fmt: skip
+    parts = (Part(runtime="onnxruntime", signature=SIGNATURE, variants=variants),)
+    return write_bundle(folder / name, FILES, manifest_for(FILES, parts=parts, rejected=(rejected,)))
 
 
 def quality(dataset: str, value: float = 91.9, lost: int = 4) -> Quality:
     return Quality(
-        metric="top1", dataset=digest_bytes(dataset.encode()), samples=800, value=value, low=value - 2, high=value + 1.8,
-        float_value=92.4, lost=lost, won=0,
+        metric="top1", dataset=digest_bytes(dataset.encode()), samples=800, value=value, low=value - 2,
+        high=value + 1.8, float_value=92.4, lost=lost, won=0,
     )  # fmt: skip
 
 
 def key_of(bundle: Bundle, device: str = "pi") -> MeasurementKey:
     variant = bundle.manifest.parts[0].variants[0]
     return MeasurementKey(
-        bundle=bundle.digest, part="model", precision="int8", model=variant.files[0].sha256, signature="serving_default",
+        bundle=bundle.digest, part="model", precision="int8", model=variant.files[0].sha256, signature="s",
         workload="back_to_back", device=device, threads=4, toolchain={"python": "3.11", "runtime": "onnxruntime 1.32"},
         basis=Basis.DEVICE,
     )  # fmt: skip
@@ -99,9 +98,7 @@ def memory_runs(count: int = 8) -> tuple[Run, ...]:
     )  # fmt: skip
 
 
-def layers_of(
-    key: MeasurementKey, precision: str, names: tuple[str, ...] = ("stem.conv", "block.0.conv", "head.fc")
-) -> LayerTimes:
+def layers_of(key: MeasurementKey, precision: str, names: tuple[str, ...] = MODULES) -> LayerTimes:
     """Every convolution with its Q/DQ around it, in int8."""
     factor = 1 if precision == "float32" else 2
     found = [

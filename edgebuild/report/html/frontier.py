@@ -127,8 +127,8 @@ def score_text(each: Candidate) -> str:
 def _table(groups: dict[tuple[str, str, str], list[Candidate]]) -> Table:
     columns = (
         Column("candidate"), Column("model"), Column("metric"), Column("score", "number"),
-        Column("95 % interval", "number"), Column("samples", "number"), Column("size", "number"), Column("median latency", "number"),
-        Column("rejected because", "prose"),
+        Column("95 % interval", "number"), Column("samples", "number"), Column("size", "number"),
+        Column("median latency", "number"), Column("rejected because", "prose"),
     )  # fmt: skip
     rows = tuple(_row(each) for found in groups.values() for each in found)
     return Table("Every variant and candidate", columns, rows, "Every candidate in numbers")

@@ -10,6 +10,7 @@ from edgebuild.core.units import Unit, shown_in
 from edgebuild.report.html.words import pretty_unit
 
 _ROOM = 0.04
+_DECIMALS = 12
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def round_ticks(low: float, high: float, count: int = 5) -> list[tuple[float, st
     rough = (high - low) / max(count, 1)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
-    decimals = next(places for places in range(20) if math.isclose(step, round(step, places), rel_tol=1e-9))
+    exact = (places for places in range(_DECIMALS) if math.isclose(step, round(step, places), rel_tol=1e-9))
+    decimals = next(exact, _DECIMALS)
     numbers = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
     return [(number * step, _signed(f"{number * step + 0.0:,.{decimals}f}")) for number in numbers]
 
