@@ -18,15 +18,19 @@ import html5lib
 import pytest
 
 from edgebuild.cli.main import main
-from edgebuild.core.errors import BuildError
+from edgebuild.core.errors import BuildError, DeviceError
 from edgebuild.core.evidence import Payload, record_of
 from edgebuild.core.layers import LayerTimes
 from edgebuild.core.measurement import Measurement
 from edgebuild.core.metric import Mode
+from edgebuild.core.target import Target
 from edgebuild.core.verdict import Verdict
+from edgebuild.pipeline.project import BuildReport, Built
+from edgebuild.release import Released, ReleaseReport
 from edgebuild.report.html.render import render, write_page
 from edgebuild.report.html.reported import Reported, reported_of
 from edgebuild.report.html.whole import page_of
+from edgebuild.report.release import release_reported
 from edgebuild.store.evidence import append
 from edgebuild.verification import Check
 from tests.unit.report_samples import AT, bundle_in, full, key_of, latency_runs, layers_of, memory_runs, series_of
@@ -282,6 +286,28 @@ def test_a_page_that_cant_be_written_is_refused_before_anything_is_measured(
     assert main([*words, str(tmp_path / "page.html")]) == 2
     assert 'pip install "edgebuild[report]"' in capsys.readouterr().err
     assert reported_of(bundle).records == ()
+
+
+def test_a_release_tells_of_every_target(tmp_path: Path) -> None:
+    told = full(tmp_path)
+    assert told.bundle is not None
+    for record in told.records:
+        append(told.bundle, record)
+    target = Target(schema=1, name="host", title="t", family="host", runtime="onnxruntime", transport="local")
+    checks = (Check("digests", "ok", ""), Check("golden", "not checked", "no device"))
+    error = BuildError("export", "no such operator")
+    released = (
+        Released(Built(target, told.bundle), checks, told.verdict),
+        Released(Built(target, told.bundle), checks, None, error=DeviceError("pi", "the link is lost")),
+        Released(Built(target.model_copy(update={"name": "phone"}), None, error), error=error),
+    )
+    found = release_reported(ReleaseReport(BuildReport(None, tmp_path, (), ()), released))  # type: ignore[arg-type]
+    assert [(each.name, each.verdict, each.error and each.error.exit_code) for each in found] == [
+        ("board-int8", told.verdict, None), ("board-int8", told.verdict, 5), ("phone", None, 3),
+    ]  # fmt: skip
+    text = render(page_of(found))
+    assert "3 bundles: 1 FAIL, 2 ERROR." in text
+    assert "What was checked of the bundle" in text
 
 
 def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
