@@ -56,7 +56,7 @@ def _chart(id_: str, series: Series) -> Chart:
 def _dates(points: Sequence[Point]) -> Axis:
     """By place and not by time: releases come in bursts."""
     last = max(len(points) - 1, 1)
-    places = sorted({round(last * i / 3) for i in range(4)}) if len(points) > 1 else [0]
+    places = sorted({0, last // 2, last}) if len(points) > 1 else [0]
     ticks = tuple((float(i), points[i].at[:10]) for i in places if i < len(points))
     return Axis("", -0.04 * last, 1.04 * last, ticks)
 

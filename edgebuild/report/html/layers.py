@@ -16,6 +16,7 @@ from edgebuild.report.html.words import DASH, plural, shown
 
 NS = Unit.NANOSECOND
 _DRAWN = 20
+_NAME = 26
 _TABLE_ROWS = 600
 _COLOURS = ("a", "b", "c")
 Times = dict[str, dict[str, int]]
@@ -66,7 +67,7 @@ def _chart(
     for number, module in enumerate(drawn):
         y = number * row
         own = times[module]
-        told = ", ".join(f"{precision} {shown(own.get(precision), NS)}" for precision in precisions)
+        told = " · ".join(shown(own.get(precision), NS) for precision in precisions)
         marks += [text(0, y + 12, _shortened(module), "label"), text(100, y + 12, told, "label", "end")]
         marks += [
             rect(0, y + 17 + 11 * place, axis.x(own.get(precision, 0)), 9, f"bar {_COLOURS[place % 3]}")
@@ -87,7 +88,8 @@ def _chart(
 
 
 def _shortened(module: str) -> str:
-    return module if len(module) <= 34 else f"…{module[-33:]}"
+    """A name that leaves room for the times beside it on a phone; its end tells most."""
+    return module if len(module) <= _NAME else f"…{module[1 - _NAME :]}"
 
 
 def _modules(precisions: Sequence[str], times: Times, ordered: Sequence[str]) -> Table:

@@ -37,4 +37,6 @@ def _row(metric: Metric, told: Reported, confidence: float) -> tuple[str, ...] |
     low, high = (min(values), max(values)) if exact else median_bounds(values, confidence)
     middle = sorted(values)[(len(values) - 1) // 2]
     bounds = bounds_text(low, high, metric.unit) or DASH
-    return metric.name, shown(middle, metric.unit), bounds, f"{len(values):,}", metric.meaning
+    apart = low is not None and high is not None and not low <= middle <= high
+    meaning = f"{metric.meaning}; earlier and later runs differ" if apart else metric.meaning
+    return metric.name, shown(middle, metric.unit), bounds, f"{len(values):,}", meaning

@@ -21,6 +21,8 @@ _BINS = 60
 _NAMED_FROM = 32
 _HEIGHT = 200
 _SHOWN_SHARE = 0.995
+_SHOWN_TIMES = 3
+"""What is drawn: so large a share of all inferences, or up to so many times their 90th percentile."""
 
 
 def spread_chart(id_: str, runs: Sequence[Run], limits: Sequence[Budget]) -> list[Chart]:
@@ -32,7 +34,7 @@ def spread_chart(id_: str, runs: Sequence[Run], limits: Sequence[Budget]) -> lis
     pooled = sorted(sample for run in runs for sample in run.samples_ns)
     if not pooled:
         return []
-    top = pooled[min(len(pooled) - 1, int(_SHOWN_SHARE * len(pooled)))]
+    top = min(pooled[int(_SHOWN_SHARE * (len(pooled) - 1))], _SHOWN_TIMES * percentile(pooled, 0.9))
     x = axis_of([pooled[0], top], "time of one inference", NS)
     marks, y = _bars(pooled, x)
     told = {percent: percentile(pooled, percent / 100) for percent in (50, 90, 99)}

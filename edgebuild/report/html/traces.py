@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from edgebuild.core.measurement import Run
 from edgebuild.core.units import Unit
+from edgebuild.judge.order_statistics import percentile
 from edgebuild.report.html.page import Chart
 from edgebuild.report.html.plot import framed
 from edgebuild.report.html.samples import Bucket, buckets, evenly
@@ -17,7 +18,8 @@ _RUNS = 60
 _BUCKETS = 900
 _HEIGHT = 190
 _USUAL = 0.99
-"""The share of inferences that the drawing's height is made for; what is slower is marked at its top."""
+_TIMES = 3
+"""What the height is made for: such a share of all inferences, or so many times their 90th percentile."""
 _SPIKES = 120
 Piece = tuple[str, list[Bucket]]
 
@@ -45,7 +47,7 @@ def trace_chart(id_: str, runs: Sequence[Run]) -> list[Chart]:
     return [Chart(
         id=id_, title="Inferences over time", height=_HEIGHT, marks=framed(_HEIGHT, marks, x, y), wide=True,
         desc=f"{plural(total, 'inference')} of {plural(len(drawn), 'run')} in order; slowest {_slowest(all_buckets)}.",
-        note=_note(len(drawn), len(runs), per, len(spikes)), legend=_legend(pieces, per, bool(spikes)),
+        note=_note(len(drawn), len(runs), per, len(spikes)), legend=_legend(pieces, bool(spikes)),
     )]  # fmt: skip
 
 
@@ -65,7 +67,7 @@ def _pieces(drawn: Sequence[Run], total: int) -> tuple[list[Piece], list[int]]:
 
 def _heights(drawn: Sequence[Run], found: Sequence[Bucket]) -> Axis:
     pooled = sorted(sample for run in drawn for sample in run.samples_ns)
-    usual = pooled[int(_USUAL * (len(pooled) - 1))] * 1.2
+    usual = min(1.2 * pooled[int(_USUAL * (len(pooled) - 1))], _TIMES * percentile(pooled, 0.9))
     return axis_of([min(bucket.low for bucket in found), usual], "time of one inference", Unit.NANOSECOND, count=4)
 
 
@@ -99,25 +101,20 @@ def _slowest(found: Sequence[Bucket]) -> str:
 
 
 def _note(drawn: int, made: int, per: int, spikes: int) -> str:
-    few = f"{drawn} of {made:,} runs are drawn, evenly spread. " if drawn < made else ""
-    each = (
-        f"A point stands for up to {per:,} inferences: their median, in the band from least to largest. "
-        if per > 1
-        else ""
-    )
-    above = f"{plural(spikes, 'point')} reach above the drawing and are marked at its top." if spikes else ""
-    return f"{few}{each}{above}".strip()
+    said = [f"{drawn} of {made:,} runs are drawn, evenly spread."] if drawn < made else []
+    if per > 1:
+        said.append(f"A point stands for up to {per:,} inferences: their median, in the band from least to largest.")
+    if spikes:
+        above = plural(spikes, "point reaches", "points reach")
+        said.append(f"{above} above the drawing, marked at its top.")
+    return " ".join(said)
 
 
-def _legend(pieces: Sequence[Piece], per: int, spikes: bool) -> tuple[tuple[str, str], ...]:
+def _legend(pieces: Sequence[Piece], spikes: bool) -> tuple[tuple[str, str], ...]:
     names = {
         "warm": "warm-up, not timed", "a": "timed", "unsteady": "of a run that drifted",
         "outside": "of a run outside the profile's conditions",
     }  # fmt: skip
     there = {css for css, _ in pieces}
     found = [(f"swatch {css}", words) for css, words in names.items() if css in there]
-    return (
-        (*found, ("triangle spike", f"slower than the drawing is high{', the largest of a point' if per > 1 else ''}"))
-        if spikes
-        else tuple(found)
-    )
+    return (*found, *([("triangle spike", "slower than is drawn")] if spikes else []))
