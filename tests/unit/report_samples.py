@@ -15,7 +15,8 @@ from edgebuild.core.measurement import Basis, Environment, Measurement, Measurem
 from edgebuild.core.metric import Budget, Mode
 from edgebuild.core.profile import Judging
 from edgebuild.core.verdict import Outcome, Verdict
-from edgebuild.judge.verdict import Facts, judge
+from edgebuild.judge.facts import Facts
+from edgebuild.judge.verdict import judge
 from edgebuild.report.html.reported import Reported
 from edgebuild.store.bundle import Bundle, write_bundle
 from tests.unit.store_samples import FILES, SIGNATURE, manifest_for
@@ -63,8 +64,10 @@ def key_of(bundle: Bundle, device: str = "pi") -> MeasurementKey:
     )  # fmt: skip
 
 
-def latency_runs(side: str = "b", count: int = 12, samples: int = 200, slower: float = 1.0) -> tuple[Run, ...]:
-    """Runs of a pair each, with a slow first inference now and then; the third one drifts, the fifth was too hot."""
+def latency_runs(
+    side: str = "", count: int = 12, samples: int = 200, slower: float = 1.0, mode: Mode = Mode.LATENCY
+) -> tuple[Run, ...]:
+    """Runs, each of a pair if they have a side; the third one drifts, the fifth was too hot, the eighth throttled."""
     made = []
     for number in range(count):
         noise = np.random.default_rng([number, side == "a"])
@@ -76,16 +79,16 @@ def latency_runs(side: str = "b", count: int = 12, samples: int = 200, slower: f
             memory_available=3 * 2**30,
         )  # fmt: skip
         made.append(Run.model_validate({
-            "mode": "latency", "seed": number, "samples_ns": tuple(int(ns) for ns in times),
+            "mode": mode, "seed": number, "samples_ns": tuple(int(ns) for ns in times),
             "warmup_ns": tuple(int(2 * ns) for ns in times[:20]), "load_ns": 9_000_000 + number, "first_ns": 4_000_000,
-            "pair": f"ab-{number}", "side": side, "before": moment, "during": (moment,), "after": moment,
+            "pair": f"ab-{number}" if side else "", "side": side, "before": moment, "during": (moment,),
             "outside": ("hot: 86.0 °C, at most 85 °C",) if number == 4 else (), "steady": number != 2,
-            "started_at": f"2026-03-01T10:{number % 60:02}:00+00:00",
+            "after": moment, "started_at": f"2026-03-01T10:{number % 60:02}:00+00:00",
         }))  # fmt: skip
     return tuple(made)
 
 
-def memory_runs(count: int = 8) -> tuple[Run, ...]:
+def memory_runs(count: int = 16) -> tuple[Run, ...]:
     return tuple(
         Run(
             mode=Mode.MEMORY, seed=number,
@@ -139,7 +142,7 @@ def verdict_of(bundle: Bundle, runs: tuple[Run, ...], baseline: tuple[Run, ...],
     key, judging = key_of(bundle), Judging()
     budgets = [Budget(metric=name, limit=limit) for name, limit in LIMITS.items()]
     facts = Facts(bundle.digest, runs, Basis.DEVICE, 50, quality("a"), baseline=baseline)
-    held = Measurement(key=key.model_copy(update={"bundle": "b" * 64}), runs=baseline)
+    held = Measurement(key=key.of_mode(Mode.TURNS).model_copy(update={"bundle": "b" * 64}), runs=baseline)
     return judge(budgets, facts, judging).model_copy(
         update={
             "part": "model", "precision": "int8", "key": key, "judging": judging, "profile": "0" * 64,
@@ -152,11 +155,13 @@ def full(folder: Path, name: str = "board-int8", slower: float = 1.0, runs: int 
     """A bundle with all of it."""
     bundle = bundle_in(folder, name)
     key = key_of(bundle)
-    timed, weighed = latency_runs("b", runs, samples, slower), memory_runs()
+    timed, weighed = latency_runs("", runs, samples, slower), memory_runs()
+    baseline, turns = (latency_runs(side, runs, samples, mode=Mode.TURNS) for side in "ab")
     payloads: list[Payload] = [
         Measurement(key=key, runs=timed), Measurement(key=key.of_mode(Mode.MEMORY), runs=weighed),
+        Measurement(key=key.of_mode(Mode.TURNS), runs=turns),
         layers_of(key, "float32"), layers_of(key, "int8"),
     ]  # fmt: skip
-    verdict = verdict_of(bundle, (*timed, *weighed), latency_runs("a", runs, samples), len(payloads))
+    verdict = verdict_of(bundle, (*timed, *turns, *weighed), baseline, len(payloads))
     records = tuple(record_of(bundle.digest, payload, AT, {"edgebuild": "0.1"}) for payload in (*payloads, verdict))
     return Reported(name, bundle, records, verdict, AT)

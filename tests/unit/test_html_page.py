@@ -66,9 +66,9 @@ def test_everything_is_on_it(tmp_path: Path) -> None:
     words = " ".join("".join(parsed(text).itertext()).split())
     for expected in (
         "Decided by peak_memory: 12.0 MiB", "INCONCLUSIVE because the bounds lie on both sides of the limit",
-        "peak_memory ≤ 8.00 MiB", "latency_p90 ≤ 1.55 ms", "8 runs · 99 % confidence · basis: device", "11 pairs",
+        "peak_memory ≤ 8.00 MiB", "latency_p90 ≤ 1.55 ms", "16 runs · 99 % confidence · basis: device", "11 pairs",
         "weights mapped", "head.fc", "no module: QuantizeLinear", "2026-01-13: 1.00 ms before, 1.10 ms after",
-        "Throttled during 1 run of 20", "hot: 86.0 °C, at most 85 °C (1 run)", "it loses 3 points",
+        "Throttled during 2 runs of 40", "hot: 86.0 °C, at most 85 °C (2 runs)", "it loses 3 points",
         "edgebuild verify board-int8 --require digests,verdict", str(told.bundle and told.bundle.digest),
         "onnxruntime 1.32",
     ):  # fmt: skip
@@ -203,6 +203,29 @@ def test_a_run_of_a_vendors_program_and_a_single_sample_can_be_drawn(tmp_path: P
         record = record_of(bundle.digest, Measurement(key=key_of(bundle), runs=runs), AT)
         text = render(page_of([Reported("b", bundle, (record,))]))
         assert "Latency" in headings(text)
+
+
+def test_other_paces_are_drawn_apart_and_thinned_runs_are_said_to_be(tmp_path: Path) -> None:
+    told = full(tmp_path)
+    assert told.bundle is not None
+    assert told.verdict is not None
+    runs = tuple(run.model_copy(update={"every": 40}) for run in latency_runs(mode=Mode.SUSTAINED))
+    record = record_of(told.bundle.digest, Measurement(key=key_of(told.bundle).of_mode(Mode.SUSTAINED), runs=runs), AT)
+    text = render(page_of([with_only(dataclasses.replace(told, records=(*told.records, record)), lambda _: True)]))
+    titles = ["".join(h3.itertext()) for h3 in parsed(text).iter(f"{_XHTML}h3")]
+    assert titles[:9] == [
+        f"{title}{pace}" for pace in ("", ", in turns with the baseline", ", sustained")
+        for title in ("Runs", "Spread of all inferences", "Inferences over time")
+    ]  # fmt: skip
+    assert "Of up to 40 inferences one was kept." in text
+    assert "sustained_slowdown" in text
+
+
+def test_runs_from_before_a_trial_began_anew_are_not_shown_as_its_own(tmp_path: Path) -> None:
+    told = full(tmp_path)
+    assert told.verdict is not None
+    later = dataclasses.replace(told, verdict=told.verdict.model_copy(update={"since": 1}))
+    assert (len(told.runs(Mode.LATENCY)), later.runs(Mode.LATENCY)) == (12, [])
 
 
 def test_a_million_samples_stay_small_and_it_is_said_that_not_all_are_drawn(tmp_path: Path) -> None:

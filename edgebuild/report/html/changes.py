@@ -30,16 +30,16 @@ def changes_section(prefix: str, told: Reported) -> Section | None:
     if verdict is None or verdict.baseline is None:
         return None
     lines = [line for line in verdict.lines if line.budget.definition.change and line.budget.definition.quantile]
-    pairs = counting(pairs_of(told.runs(Mode.LATENCY), verdict.baseline.runs))
+    turns = verdict.baseline.key.workload == "by_turns"
+    pairs = counting(pairs_of(told.runs(Mode.TURNS if turns else Mode.LATENCY), verdict.baseline.runs))
     charts = [
         _chart(f"{prefix}{line.budget.metric}", line, values)
         for line in lines
         if (values := changes(line.budget.definition, pairs))
     ]
     baseline = short_digest(verdict.baseline.key.bundle)
-    lead = (
-        f"Held against bundle {baseline}: a run of each, one right after the other, which of them first drawn by lot."
-    )
+    how = "in turns of a few hundredths of a second" if turns else "one right after the other"
+    lead = f"Held against bundle {baseline}: a pair is a run of each, {how}, which of them first drawn by lot."
     return Section(f"{prefix}change", "Change from the baseline", lead, tuple(charts)) if charts else None
 
 

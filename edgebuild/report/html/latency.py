@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from edgebuild.core.metric import METRICS, Budget, Mode
+from edgebuild.core.metric import METRICS, Budget, Metric, Mode
 from edgebuild.core.units import Unit
 from edgebuild.judge.runs import value_of
 from edgebuild.report.html.page import Chart, Column, Section, Table
@@ -21,54 +21,67 @@ NS = Unit.NANOSECOND
 _RUNS = 80
 _HEIGHT = 200
 _TABLE_ROWS = 500
-_COLUMNS = ("latency_p50", "latency_p90", "latency_p99", "cold_start", "first_inference")
+_PACES = {
+    Mode.LATENCY: "", Mode.TURNS: ", in turns with the baseline", Mode.BURST: ", in bursts",
+    Mode.DUTY: ", one at a time", Mode.SUSTAINED: ", sustained",
+}  # fmt: skip
 _SIDES = {"a": "baseline", "b": "of a pair", "": "alone"}
 
 
 def latency_section(prefix: str, told: Reported) -> Section | None:
-    """None where no latency run tells anything."""
-    runs = told.runs(Mode.LATENCY)
+    """None where no run tells a time."""
+    charts = [chart for mode in _PACES for chart in _charts(f"{prefix}{mode.value}-", mode, told)]
+    lead = (
+        "A run is a fresh process and the unit of evidence: a budget is on the median over all runs' own percentiles."
+    )
+    return Section(f"{prefix}latency", "Latency", lead, tuple(charts)) if charts else None
+
+
+def _charts(id_: str, mode: Mode, told: Reported) -> list[Chart]:
+    """Of the runs of one mode, if there are some."""
+    runs = told.runs(mode)
     found = spreads(runs)
     if not found:
-        return None
-    limits = [line.budget for line in told.verdict.lines if _is_latency(line.budget)] if told.verdict else []
+        return []
+    budgets = [line.budget for line in told.verdict.lines] if told.verdict else []
+    limits = [each for each in budgets if each.definition.mode is mode and _is_percentile(each.definition)]
+    pace = _PACES[mode]
     counted = [each.run for each in found if not each.run.outside]
-    charts = [
-        _runs_chart(f"{prefix}runs", found, limits),
-        *spread_chart(f"{prefix}spread", counted, limits),
-        *trace_chart(f"{prefix}trace", [run for run in runs if run.samples_ns]),
+    return [
+        _runs_chart(f"{id_}runs", f"Runs{pace}", found, limits, mode),
+        *spread_chart(f"{id_}spread", f"Spread of all inferences{pace}", counted, limits),
+        *trace_chart(f"{id_}trace", f"Inferences over time{pace}", [run for run in runs if run.samples_ns]),
     ]
-    lead = (
-        "A run is a fresh process, and the unit of evidence. A budget is on the median over all runs' own percentiles."
-    )
-    return Section(f"{prefix}latency", "Latency", lead, tuple(charts))
 
 
-def _is_latency(budget: Budget) -> bool:
-    return budget.definition.quantile is not None and not budget.definition.change
+def _is_percentile(metric: Metric) -> bool:
+    return metric.quantile is not None and not metric.change
 
 
-def _runs_chart(id_: str, found: Sequence[Spread], limits: Sequence[Budget]) -> Chart:
+def _runs_chart(id_: str, title: str, found: Sequence[Spread], limits: Sequence[Budget], mode: Mode) -> Chart:
     drawn = evenly(found, _RUNS)
     axis = _axis(drawn, limits)
     marks, beyond = limits_across(axis, limits, _HEIGHT)
     step = 100 / len(drawn)
     for place, each in enumerate(drawn):
         marks += _run((place + 0.5) * step, each, axis)
-    every = max(1, len(drawn) // 5)
-    marks += [
-        text((place + 0.5) * step, _HEIGHT + 16, str(drawn[place].number), "tick", "middle")
-        for place in range(0, len(drawn), every)
-    ]
-    marks.append(text(100, _HEIGHT + 32, "runs in the order they were made", "axis", "end"))
+    marks += _numbers(drawn)
     medians = [each.at[50] for each in found]
     few = f" {len(drawn)} of {plural(len(found), 'run')} are drawn, evenly spread." if len(drawn) < len(found) else ""
     return Chart(
-        id=id_, title="Runs", height=_HEIGHT, marks=framed(_HEIGHT, marks, None, axis),
+        id=id_, title=title, height=_HEIGHT, marks=framed(_HEIGHT, marks, None, axis),
         desc=f"{plural(len(found), 'run')}, their medians from {shown(min(medians), NS)} to {shown(max(medians), NS)}.",
         note=f"Of each run the 5th to 95th percentile, the median and the 90th.{few}{beyond}",
-        legend=(("dot a", "median"), ("tick-mark a", "90th percentile"), *_states(found)), table=_table(found),
+        legend=(("dot a", "median"), ("tick-mark a", "90th percentile"), *_states(found)), table=_table(found, mode),
     )  # fmt: skip
+
+
+def _numbers(drawn: Sequence[Spread]) -> Iterator[str]:
+    """Which run is which, below every few of them."""
+    step = 100 / len(drawn)
+    for place in range(0, len(drawn), max(1, len(drawn) // 5)):
+        yield text((place + 0.5) * step, _HEIGHT + 16, str(drawn[place].number), "tick", "middle")
+    yield text(100, _HEIGHT + 32, "runs in the order they were made", "axis", "end")
 
 
 def _axis(drawn: Sequence[Spread], limits: Iterable[Budget]) -> Axis:
@@ -103,16 +116,17 @@ def _run(x: float, each: Spread, axis: Axis) -> list[str]:
     return [*marks, circle(x, axis.y(at[50], _HEIGHT), 3, f"dot {css}", hint)]
 
 
-def _table(found: Sequence[Spread]) -> Table:
-    metrics = [METRICS[name] for name in _COLUMNS]
+def _table(found: Sequence[Spread], mode: Mode) -> Table:
+    told = Mode.LATENCY if mode is Mode.TURNS else mode
+    metrics = [each for each in METRICS.values() if each.mode is told and not each.change]
     columns = [Column("run", "number"), Column("side"), *(Column(metric.name, "number") for metric in metrics)]
     columns += [Column("samples", "number"), Column("why not counted, or unsteady", "prose")]
-    rows = [
-        (
-            str(each.number), _SIDES[each.run.side], *(shown(value_of(metric, each.run), NS) for metric in metrics),
-            f"{len(each.run.samples_ns):,}", "; ".join(each.run.outside) or ("" if each.run.steady else "drifted"),
-        )
-        for each in evenly(found, _TABLE_ROWS)
-    ]  # fmt: skip
+    rows = [_row(each, metrics) for each in evenly(found, _TABLE_ROWS)]
     few = f", {_TABLE_ROWS} of {len(found):,}" if len(found) > _TABLE_ROWS else ""
-    return Table(f"Runs of this bundle{few}", tuple(columns), tuple(rows), "Every run in numbers")
+    return Table(f"Runs of this bundle{_PACES[mode]}{few}", tuple(columns), tuple(rows), "Every run in numbers")
+
+
+def _row(each: Spread, metrics: Sequence[Metric]) -> tuple[str, ...]:
+    values = [shown(value_of(metric, each.run), metric.unit) for metric in metrics]
+    why = "; ".join(each.run.outside) or ("" if each.run.steady else "drifted")
+    return str(each.number), _SIDES[each.run.side], *values, f"{len(each.run.samples_ns):,}", why

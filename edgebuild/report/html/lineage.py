@@ -9,7 +9,7 @@ from edgebuild.core.units import Unit
 from edgebuild.core.verdict import Verdict
 from edgebuild.report.html.page import Block, Column, Fact, Facts, Note, Section, Table
 from edgebuild.report.html.reported import Reported
-from edgebuild.report.html.words import DASH, percent, short_digest, shown
+from edgebuild.report.html.words import DASH, percent, plural, short_digest, shown
 
 
 def lineage_section(prefix: str, told: Reported) -> Section | None:
@@ -34,6 +34,9 @@ def judged_by(verdict: Verdict, manifest: Manifest) -> tuple[Fact, ...]:
     if verdict.judging is not None:
         own, accuracy = percent(verdict.judging.confidence), percent(verdict.judging.accuracy_confidence)
         facts.append(Fact("confidence", own if own == accuracy else f"{own}, of accuracy {accuracy}"))
+        if verdict.judging.beside:
+            beside = plural(verdict.judging.beside, "budget on other devices", "budgets on other devices")
+            facts.append(Fact("judged beside", beside))
     if verdict.profile is not None:
         same = verdict.profile == manifest.profile_digest
         facts.append(Fact("profile", manifest.profile if same else short_digest(verdict.profile), code=not same))

@@ -42,8 +42,8 @@ class Reported:
 
     @property
     def standing(self) -> list[Payload]:
-        """What the verdict stands on: the records that were there first."""
-        return self.payloads[: self.verdict.records if self.verdict else None]
+        """What the verdict's runs stand on: the records that were there, without those before it began anew."""
+        return self.payloads[self.verdict.since : self.verdict.records] if self.verdict else self.payloads
 
     @property
     def key(self) -> MeasurementKey | None:

@@ -25,7 +25,7 @@ _SHOWN_TIMES = 3
 """What is drawn: so large a share of all inferences, or up to so many times their 90th percentile."""
 
 
-def spread_chart(id_: str, runs: Sequence[Run], limits: Sequence[Budget]) -> list[Chart]:
+def spread_chart(id_: str, title: str, runs: Sequence[Run], limits: Sequence[Budget]) -> list[Chart]:
     """None where runs tell percentiles instead of samples.
 
     Args:
@@ -46,7 +46,7 @@ def spread_chart(id_: str, runs: Sequence[Run], limits: Sequence[Budget]) -> lis
     rows = tuple((f"p{percent}", shown(value, NS)) for percent, value in told.items())
     columns = (Column("percentile"), Column("time", "number"))
     return [Chart(
-        id=id_, title="Spread of all inferences", height=_HEIGHT, marks=framed(_HEIGHT, marks, x, y),
+        id=id_, title=title, height=_HEIGHT, marks=framed(_HEIGHT, marks, x, y),
         desc=f"Histogram of {plural(len(pooled), 'inference')} of {plural(len(runs), 'run')}: {words}.{rest}",
         note=f"All runs pooled, to show the shape; no verdict stands on pooled samples.{rest}{beyond}",
         legend=(("swatch a", "share of the inferences"), ("dashes percentile", "percentiles of all")),

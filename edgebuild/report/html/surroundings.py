@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from edgebuild.core.measurement import Environment, Measurement, MeasurementKey, Run
-from edgebuild.core.metric import Mode
+from edgebuild.core.metric import TIMED, Mode
 from edgebuild.core.units import Unit
 from edgebuild.report.html.page import Block, Column, Fact, Facts, Note, Section, Table
 from edgebuild.report.html.reported import Reported
@@ -33,7 +33,7 @@ def surroundings_section(prefix: str, told: Reported) -> Section | None:
     key = told.key
     if key is None:
         return None
-    runs = [run for mode in (Mode.LATENCY, Mode.MEMORY, Mode.EXACT) for run in told.runs(mode)]
+    runs = [run for mode in (*TIMED, Mode.TURNS, Mode.MEMORY, Mode.EXACT) for run in told.runs(mode)]
     blocks: list[Block] = [Facts(_device(key)), Note(_held_back(runs))]
     states = _states(runs)
     blocks += [states] if states.rows else []

@@ -24,7 +24,7 @@ _SPIKES = 120
 Piece = tuple[str, list[Bucket]]
 
 
-def trace_chart(id_: str, runs: Sequence[Run]) -> list[Chart]:
+def trace_chart(id_: str, title: str, runs: Sequence[Run]) -> list[Chart]:
     """None where there are no samples.
 
     Args:
@@ -45,9 +45,9 @@ def trace_chart(id_: str, runs: Sequence[Run]) -> list[Chart]:
     marks += [_spike(bucket, x) for bucket in _apart(spikes, total)]
     per = max((bucket.count for bucket in all_buckets), default=1)
     return [Chart(
-        id=id_, title="Inferences over time", height=_HEIGHT, marks=framed(_HEIGHT, marks, x, y), wide=True,
+        id=id_, title=title, height=_HEIGHT, marks=framed(_HEIGHT, marks, x, y), wide=True,
         desc=f"{plural(total, 'inference')} of {plural(len(drawn), 'run')} in order; slowest {_slowest(all_buckets)}.",
-        note=_note(len(drawn), len(runs), per, len(spikes)), legend=_legend(pieces, bool(spikes)),
+        note=_note(drawn, len(runs), per, len(spikes)), legend=_legend(pieces, bool(spikes)),
     )]  # fmt: skip
 
 
@@ -100,8 +100,10 @@ def _slowest(found: Sequence[Bucket]) -> str:
     return shown(max(bucket.high for bucket in found), Unit.NANOSECOND)
 
 
-def _note(drawn: int, made: int, per: int, spikes: int) -> str:
-    said = [f"{drawn} of {made:,} runs are drawn, evenly spread."] if drawn < made else []
+def _note(drawn: Sequence[Run], made: int, per: int, spikes: int) -> str:
+    said = [f"{len(drawn)} of {made:,} runs are drawn, evenly spread."] if len(drawn) < made else []
+    if (every := max(run.every for run in drawn)) > 1:
+        said.append(f"Of up to {every:,} inferences one was kept.")
     if per > 1:
         said.append(f"A point stands for up to {per:,} inferences: their median, in the band from least to largest.")
     if spikes:
