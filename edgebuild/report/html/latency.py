@@ -87,7 +87,7 @@ def _numbers(drawn: Sequence[Spread]) -> Iterator[str]:
 def _axis(drawn: Sequence[Spread], limits: Iterable[Budget]) -> Axis:
     """As high as the usual runs need; limits that are near are held inside."""
     tops = sorted(max(each.at.values()) for each in drawn)
-    usual = tops[int(0.9 * (len(tops) - 1))] * 1.1
+    usual = 1.1 * min(tops[int(0.9 * (len(tops) - 1))], 3 * tops[len(tops) // 2])
     near = [budget.limit for budget in limits if budget.limit <= 1.7 * usual]
     return axis_of([min(min(each.at.values()) for each in drawn), usual, *near], "time of one inference", NS)
 
