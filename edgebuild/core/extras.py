@@ -11,8 +11,9 @@ _EXTRAS = {
     "openvino": ("nncf", "openvino"),
     "devices": ("asyncssh", "adbutils"),
     "sign": ("cryptography",),
+    "report": ("jinja2",),
 }
-_NO_BUILD = ("devices", "sign")
+_NO_BUILD = ("devices", "report", "sign")
 
 
 def not_installed(error: BaseException, stage: str = "import") -> EdgebuildError | None:

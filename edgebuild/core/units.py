@@ -59,12 +59,20 @@ def parse_quantity(text: str, unit: Unit) -> float:
 
 def format_quantity(value: float, unit: Unit) -> str:
     """A value in base units as text for people, with three significant digits or whole units."""
-    for name, factor in _SHOWN.get(unit, ()):
-        if abs(value) >= factor or factor == 1:
-            return f"{_three_digits(value / factor)} {name}"
+    if unit in _SHOWN:
+        name, factor = shown_in(value, unit)
+        return f"{_three_digits(value / factor)} {name}"
     if unit is Unit.COUNT:
         return f"{value:,.0f}"
     return f"{value:.2f} {unit.value}"
+
+
+def shown_in(value: float, unit: Unit) -> tuple[str, float]:
+    """The unit that a value is shown in, and how many base units that is; "" for counts."""
+    for name, factor in _SHOWN.get(unit, ()):
+        if abs(value) >= factor or factor == 1:
+            return name, factor
+    return "" if unit is Unit.COUNT else unit.value, 1
 
 
 def _three_digits(value: float) -> str:

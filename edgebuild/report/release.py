@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgebuild.core.artifact import Manifest, Quality
@@ -12,6 +13,7 @@ from edgebuild.core.units import Unit, format_quantity
 from edgebuild.core.verdict import Outcome
 from edgebuild.release import SHOWN, Bounded, Released, ReleaseReport
 from edgebuild.report.build import short
+from edgebuild.report.html.reported import Reported, reported_of
 from edgebuild.report.verdict import Case, gate_cases
 
 if TYPE_CHECKING:
@@ -69,6 +71,21 @@ def _cases_of(each: Released) -> Iterable[Case]:
     if each.verdict is not None:
         unjudged = Case(subject, "budgets", each.verdict.outcome, each.verdict.reason)
         yield from gate_cases(subject, each.verdict) or [unjudged]
+
+
+def release_reported(report: ReleaseReport) -> list[Reported]:
+    """What the page tells of every target: its bundle's evidence, or what kept it from one.
+
+    Raises:
+        BundleError: evidence can't be read.
+    """
+    return [_reported(each) for each in report.released]
+
+
+def _reported(each: Released) -> Reported:
+    if each.built.bundle is None:
+        return Reported(each.built.target.name, error=each.error)
+    return replace(reported_of(each.built.bundle, each.verdict, each.checks), error=each.error)
 
 
 def release_table(report: ReleaseReport) -> Table:

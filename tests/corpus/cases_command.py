@@ -54,6 +54,11 @@ case(2, "edgebuild.toml", "no such file", line="release {root}/nowhere -o {out}"
 case(2, "'host-onxruntime'", "did you mean 'host-onnxruntime'", line="release {project} -o {out} -t host-onxruntime")(
     only("release_target_misspelt")
 )
+case(2, "no such folder", "create the folder", line=f"{GATE} 'model_size=1 B' --html {{root}}/nowhere/page.html")(
+    only("gate_page_in_no_folder")
+)
+case(2, "no such folder", line="report {bundle} --html {root}/nowhere/page.html")(only("report_page_in_no_folder"))
+case(2, "no such", line="report {bundle} {root}/nowhere.bundle")(only("report_bundle_missing"))
 case(2, "there is no target 'pi-5'", "raspberry-pi-5", line="targets show pi-5")(only("targets_show_unknown"))
 case(2, "there is no profile 'fast'", "quick", line="profiles show fast")(only("profiles_show_unknown"))
 case(2, "'host-onx'", "did you mean", line="inspect {bundle} -t host-onx")(only("inspect_target_misspelt"))

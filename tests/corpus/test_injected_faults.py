@@ -33,6 +33,7 @@ LINES = {
     "inspect": ["inspect {bundle}"],
     "profiles": ["profiles list", "profiles show default"],
     "release": ["release {project} -o {out}"],
+    "report": ["report {bundle} --html {root}/page.html"],
     "run": ["run {bundle} --input {root}/x.npz"],
     "targets": ["targets list", "targets show raspberry-pi-5", "targets check"],
     "verify": ["verify {bundle}"],

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgebuild.cli.ci import tell_ci
+from edgebuild.cli.ci import page_is_possible, tell_ci, tell_people
 from edgebuild.cli.console import Json, emit, progress
 
 
@@ -26,17 +26,21 @@ def command(
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew: runs that were made before don't count.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit XML report here.")] = None,
     github: Annotated[bool, typer.Option("--github", help="Annotate a GitHub Actions run.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page with the verdict and its evidence here.")] = None,
     project: Annotated[Path, typer.Option(help="The project's folder, whose own targets come first.")] = Path(),
     json: Json = False,
 ) -> int:
     from edgebuild.deviceside import gate
+    from edgebuild.report.html.reported import reported_of
     from edgebuild.report.verdict import gate_cases, line_texts
     from edgebuild.store.bundle import open_bundle
 
+    page_is_possible(html)
     opened, other = open_bundle(bundle), open_bundle(baseline) if baseline else None
     with progress() as say:
         verdict = gate(opened, budget or [], device, profile, precision, project, say, other, fresh=fresh)
     tell_ci(gate_cases(opened.path.name, verdict), junit, github=github)
+    tell_people(lambda: [reported_of(opened, verdict)], html)
     text = "\n".join([*line_texts(verdict), f"{verdict.outcome.value} {verdict.reason}".rstrip()])
     result = verdict.model_dump(mode="json")
     return emit("gate", result, text, json=json, exit_code=verdict.outcome.exit_code)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgebuild.cli.ci import tell_ci
+from edgebuild.cli.ci import page_is_possible, tell_ci, tell_people
 from edgebuild.cli.console import Json, emit, progress
 from edgebuild.cli.keys import signing_key
 
@@ -27,16 +27,25 @@ def command(
     key: Annotated[
         Path | None, typer.Option(help="With --sign: the private key; default EDGEBUILD_SIGNING_KEY.")
     ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with all verdicts and their evidence here.")] = None,
     json: Json = False,
 ) -> int:
     """Build, verify, measure and gate every target of a project: the one line for CI."""
     from edgebuild.release import release_project
-    from edgebuild.report.release import release_cases, release_outcomes, release_result, release_table
+    from edgebuild.report.release import (
+        release_cases,
+        release_outcomes,
+        release_reported,
+        release_result,
+        release_table,
+    )
 
     signing = signing_key(key) if sign or key is not None else None
+    page_is_possible(html)
     with progress() as say:
         report = release_project(project, target or (), profile, out, device, budget or (), say, signing)
     tell_ci(release_cases(report), junit, github=github)
+    tell_people(lambda: release_reported(report), html)
     return emit(
         "release",
         release_result(report),
