@@ -125,9 +125,10 @@ def _middle(run: Run) -> float | None:
 
 def _moment(run: Run) -> float | None:
     try:
-        return dt.datetime.fromisoformat(run.started_at).timestamp()
+        moment = dt.datetime.fromisoformat(run.started_at)
     except ValueError:
         return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
 
 
 def _duration(seconds: float) -> str:

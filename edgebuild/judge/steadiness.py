@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from math import cos, exp, log, pi, sin
+from math import cos, exp, fsum, log, pi, sin
 from statistics import fmean, median
 from typing import Literal
 
@@ -122,7 +122,7 @@ def _bimodal(logs: Sequence[float]) -> Shape | None:
 
 
 def _otsu(ordered: Sequence[float]) -> int:
-    total, before, best, split = sum(ordered), 0.0, -1.0, 1
+    total, before, best, split = fsum(ordered), 0.0, -1.0, 1
     count = len(ordered)
     for place in range(1, count):
         before += ordered[place - 1]
@@ -140,7 +140,7 @@ def _periodic(logs: Sequence[float]) -> Shape | None:
     """
     mean, count = fmean(logs), len(logs)
     off = [value - mean for value in logs]
-    total = sum(value * value for value in off)
+    total = fsum(value * value for value in off)
     if total <= 0 or _SIGMAS * _scatter(logs) < _APART:
         return None
     power = [(_power(off, wave), wave) for wave in range(3, count // _SHORTEST + 1)]
@@ -156,6 +156,6 @@ def _power(off: Sequence[float], wave: int) -> float:
     """The part of the sum of squares that is in one frequency."""
     count = len(off)
     turn = 2 * pi * wave / count
-    real = sum(value * cos(turn * place) for place, value in enumerate(off))
-    imaginary = sum(value * sin(turn * place) for place, value in enumerate(off))
+    real = fsum(value * cos(turn * place) for place, value in enumerate(off))
+    imaginary = fsum(value * sin(turn * place) for place, value in enumerate(off))
     return (1 if 2 * wave == count else 2) * (real * real + imaginary * imaginary) / count
