@@ -23,7 +23,7 @@ from edgebuild.core.target import Int8Scheme, Target
 from edgebuild.pipeline.float_stages import Converted, export, prepared, save_exported
 from edgebuild.pipeline.sources import DataSet, Source
 from edgebuild.pipeline.stage import Road, Stage
-from edgebuild.quant.runtime_plan import named_nodes
+from edgebuild.quant.named_layers import named_nodes
 from edgebuild.store.arrays import save_arrays
 from edgebuild.store.entry import Entry
 

@@ -67,6 +67,7 @@ def build_project(
     lock = load_lock(root)
     place = out or root / "build" / project.name
     shared = gather(road, lock)
+    _say_what_is_too_few(shared, chosen)
     built = []
     try:
         for target in chosen:
@@ -78,6 +79,19 @@ def build_project(
         shared.scorer.close()
         road.cache.digests.save()
     return BuildReport(project, root, tuple(built), tuple(road.steps))
+
+
+def _say_what_is_too_few(shared: Material, targets: Sequence[Target]) -> None:
+    """Where the model or its data are new: an accuracy budget that the evaluation set can't pass."""
+    road, evaluation = shared.road, shared.sets.evaluation
+    paired = road.project.data.metric == "top1"
+    if evaluation is None or not paired or all(step.cached for step in road.steps):
+        return
+    from edgebuild.pipeline.enough import too_few
+
+    confidence = road.profile.judging.accuracy_confidence
+    for subject, told in too_few(road.project, targets, evaluation.samples, confidence):
+        road.progress(subject, told)
 
 
 def _build_one(shared: Material, target: Target, place: Path, archive: bool) -> Built:

@@ -14,7 +14,7 @@ from edgebuild.core.errors import ConfigError, ConfigErrors
 from edgebuild.core.layers import LayerTimes
 from edgebuild.core.origin import SourceNode
 from edgebuild.pipeline.project import build_project
-from edgebuild.quant.runtime_plan import named_nodes
+from edgebuild.quant.named_layers import named_nodes
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.cache import Cache
 from edgebuild.store.evidence import read_evidence
