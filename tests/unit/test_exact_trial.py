@@ -100,7 +100,7 @@ def test_two_runs_decide_are_kept_and_judged_again(tmp_path: Path) -> None:
     bundle = bundle_of(tmp_path)
     budgets = [Budget(metric="latency_p50", limit=1.0), LIMIT]
     verdict = trial.run_trial(bundle, board(), budgets, PROFILE, TARGET)
-    assert (verdict.outcome, verdict.rule) == (Outcome.PASS, 3)
+    assert (verdict.outcome, verdict.rule) == (Outcome.PASS, 4)
     kept = exact_runs(bundle)
     assert len(kept) == 2
     assert kept[0].key.toolchain.items() >= VERSIONS.items()
