@@ -9,7 +9,7 @@ from edgebuild.bench.layers import typical_ns
 from edgebuild.core.layers import LayerTime
 from edgebuild.core.origin import OriginMap, RuntimeOp
 from edgebuild.core.wire import TimedOperator
-from edgebuild.judge.layers import is_conversion
+from edgebuild.judge.layer_units import is_conversion
 from edgebuild.layer_order import aligned
 
 Nodes = tuple[str, ...]

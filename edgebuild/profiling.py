@@ -18,7 +18,8 @@ from edgebuild.core.metric import Mode
 from edgebuild.core.profile import Profile
 from edgebuild.core.target import Target
 from edgebuild.devices.opening import open_device
-from edgebuild.judge.layers import Findings, Unit, compare_layers
+from edgebuild.judge.layer_units import Unit
+from edgebuild.judge.layers import Findings, compare_layers
 from edgebuild.layer_origins import layer_times
 from edgebuild.sampling import Subject, model_files, record, timing_inputs
 from edgebuild.store.bundle import Bundle

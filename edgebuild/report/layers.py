@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from edgebuild.core.digest import Json
 from edgebuild.core.layers import LayerTimes
 from edgebuild.core.units import Unit, format_quantity
-from edgebuild.judge.layers import Findings, Missing, Proposal
-from edgebuild.judge.layers import Unit as Row
+from edgebuild.judge.layer_proposal import Proposal
+from edgebuild.judge.layer_units import Unit as Row
+from edgebuild.judge.layers import Findings, Missing
 from edgebuild.profiling import ProfiledBundle
 
 if TYPE_CHECKING:
@@ -161,13 +162,13 @@ def reasons(findings: Findings, target: str) -> list[str]:
 
 def _without_kernel(missing: Sequence[Missing]) -> Iterable[str]:
     for reason, words in (
-        ("in float", "no int8 kernel, so in float between conversions"),
-        ("outside the delegate", "no int8 kernel in the delegate, so the runtime's own"),
+        ("in float", "run in float, as they have no int8 kernel or are kept so"),
+        ("outside the delegate", "run outside the delegate, which has no int8 kernel for them"),
     ):
         found = [one for one in missing if one.reason == reason]
         if found:
             named = ", ".join(f"{one.count} x {one.kind} ({_ns(one.ns)})" for one in found[:_NAMED])
-            yield f"{words}: {named}{' and others' if len(found) > _NAMED else ''}."
+            yield f"These {words}: {named}{' and others' if len(found) > _NAMED else ''}."
 
 
 def _proposed(proposal: Proposal | None, findings: Findings, target: str) -> list[str]:

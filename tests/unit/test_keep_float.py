@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,14 +10,16 @@ import pytest
 from tiny_project import edit, make_project
 
 from edgebuild.cli.main import main
-from edgebuild.core.artifact import Artifact
+from edgebuild.core.artifact import Artifact, Rejected
 from edgebuild.core.errors import ConfigError, ConfigErrors
 from edgebuild.core.layers import LayerTimes
 from edgebuild.core.origin import SourceNode
 from edgebuild.pipeline.project import build_project
+from edgebuild.profiling import ProfiledBundle
 from edgebuild.quant.named_layers import named_nodes
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.cache import Cache
+from edgebuild.store.catalog import find_target
 from edgebuild.store.evidence import read_evidence
 from edgebuild.store.toml import load_project
 
@@ -83,6 +86,21 @@ def test_the_command_tells_both_side_by_side_and_keeps_it(both: Bundle, capsys: 
     assert {one.key.precision for one in kept if isinstance(one, LayerTimes)} == {"float32", "int8"}
     assert main(["bench", "--profile", str(both.path), "--project", str(root), "--precision", "int8"]) == 0
     assert "module" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_bundle_of_one_variant_says_how_to_see_both(both: Bundle) -> None:
+    (part,) = both.manifest.parts
+    exact, rounded = sorted(part.variants, key=lambda variant: variant.precision)
+    gone = Rejected(precision="int8", setting="minmax", reason="int8 is not faster here", speed=rounded.speed)
+    alone = both.manifest.model_copy(
+        update={"parts": (part.model_copy(update={"variants": (exact,)}),), "rejected": (gone,)}
+    )
+    target = find_target("host-onnxruntime")
+    hint = ProfiledBundle(dataclasses.replace(both, manifest=alone), target, {}, {}).hint
+    assert "int8 is not faster here" in hint
+    assert "keep_both = true" in hint
+    assert ProfiledBundle(both, target, {}, {}).hint == ""
 
 
 def test_two_kinds_of_runs_are_not_made_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

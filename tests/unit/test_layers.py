@@ -9,7 +9,9 @@ import pytest
 from edgebuild.core.layers import LayerTime, LayerTimes
 from edgebuild.core.measurement import Basis, MeasurementKey
 from edgebuild.core.origin import OriginMap, SourceNode
-from edgebuild.judge.layers import Findings, Unit, compare_layers, is_conversion, patterns_of
+from edgebuild.judge.layer_proposal import patterns_of
+from edgebuild.judge.layer_units import Unit, is_conversion
+from edgebuild.judge.layers import Findings, compare_layers
 from edgebuild.profiling import overhead, typical
 from edgebuild.report.layers import reasons, setting_lines
 
