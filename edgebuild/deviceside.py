@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from edgebuild.baseline import LAST_RELEASE, last_release, releases_before
 from edgebuild.bench.bench import Bench
 from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError
@@ -14,12 +16,15 @@ from edgebuild.core.metric import Budget, parse_budget
 from edgebuild.core.profile import Profile
 from edgebuild.core.target import Target
 from edgebuild.core.verdict import Line, Verdict
+from edgebuild.creeping import creeps
 from edgebuild.devices.opening import open_device
+from edgebuild.indexing import remember
+from edgebuild.judge.creep import Creep
 from edgebuild.models.preprocess import apply_steps
 from edgebuild.opening import is_virtual, open_for
 from edgebuild.sampling import model_files
 from edgebuild.store.arrays import save_arrays
-from edgebuild.store.bundle import Bundle
+from edgebuild.store.bundle import Bundle, open_bundle
 from edgebuild.store.catalog import find_profile, find_target, profile_names, target_names
 from edgebuild.store.files import read_bytes
 from edgebuild.trial import choose, run_trial
@@ -66,21 +71,40 @@ def budgets_of(bundle: Bundle, given: Sequence[str]) -> tuple[Budget, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
+@dataclass(frozen=True)
+class Gated:
+    """A verdict, and what is told beside it, from the history: it stands on the bundle's own evidence alone.
+
+    Attributes:
+        baseline: where the bundle is that it was held against; "": none.
+        creeps: which metrics crept up over the model's history.
+        missed: why the evidence was not taken up in the history, or nothing.
+    """
+
+    verdict: Verdict
+    baseline: str = ""
+    creeps: tuple[Creep, ...] = ()
+    missed: str = ""
+
+
 def gate(  # noqa: PLR0913 - what, where, how, against what
     bundle: Bundle, given: Sequence[str], device: str | None, profile: str | None, precision: str | None,
-    root: Path, say: Callable[[str], None], baseline: Bundle | None = None, *, fresh: bool = False,
-) -> Verdict:  # fmt: skip
-    """The verdict on a bundle's budgets, measured as far as it takes.
+    root: Path, say: Callable[[str], None], baseline: Path | None = None, *, fresh: bool = False,
+) -> Gated:  # fmt: skip
+    """The verdict on a bundle's budgets, measured as far as it takes; the evidence is taken up in the history.
 
     Args:
         baseline: another bundle, that this one may be no slower than, within ``TIMED_CHANGE`` unless given; on a
-            virtual board, execute no more instructions than.
+            virtual board, execute no more instructions than. ``last-release``: the one that was released last.
         fresh: runs that were made before do not count.
 
     Raises:
-        ConfigError: there is no budget.
+        ConfigError: there is no budget, or no release.
     """
-    budgets = _with_change(budgets_of(bundle, given), baseline, device)
+    from_history = str(baseline) == LAST_RELEASE
+    releases = releases_before(bundle) if from_history else []
+    other = open_bundle(baseline) if baseline and not from_history else None
+    budgets = budgets_of(bundle, given) if baseline is None else _with_change(budgets_of(bundle, given), device)
     if not budgets:
         raise ConfigError(
             "gate", "no budget is given, nor is one in the bundle", fix='add --budget "latency_p90=12 ms"'
@@ -89,17 +113,20 @@ def gate(  # noqa: PLR0913 - what, where, how, against what
     chosen = find_profile(profile or bundle.manifest.profile, root)
     opened = open_for(budgets, target, device, say)
     try:
-        return run_trial(
-            bundle, opened, budgets, chosen, target, precision=precision, progress=say, baseline=baseline, fresh=fresh
+        if releases:
+            other = last_release(bundle, releases, opened.identity, precision)
+            say(f"baseline: {other.path}, released last")
+        verdict = run_trial(
+            bundle, opened, budgets, chosen, target, precision=precision, progress=say, baseline=other, fresh=fresh
         )
     finally:
         opened.close()
+    missed = remember([bundle, other])
+    return Gated(verdict, str(other.path) if other else "", creeps(bundle, verdict) if not missed else (), missed)
 
 
-def _with_change(budgets: tuple[Budget, ...], baseline: Bundle | None, device: str | None) -> tuple[Budget, ...]:
-    """The budgets, with one on the change if there is a baseline."""
-    if baseline is None:
-        return budgets
+def _with_change(budgets: tuple[Budget, ...], device: str | None) -> tuple[Budget, ...]:
+    """The budgets, with one on the change from a baseline."""
     usual = COUNTED_CHANGE if is_virtual(device) else TIMED_CHANGE
     stated = any(budget.definition.change and budget.definition.mode is usual.definition.mode for budget in budgets)
     return budgets if stated else (*budgets, usual)

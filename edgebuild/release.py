@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +11,11 @@ from edgebuild.core.evidence import runs_under
 from edgebuild.core.measurement import Measurement, MeasurementKey
 from edgebuild.core.metric import METRICS, Budget, Kind, Mode, parse_budget
 from edgebuild.core.profile import Profile
-from edgebuild.core.verdict import Verdict
+from edgebuild.core.verdict import Outcome, Verdict
+from edgebuild.creeping import creeps
+from edgebuild.indexing import release_of, remember
 from edgebuild.judge.betting import median_bounds
+from edgebuild.judge.creep import Creep
 from edgebuild.judge.facts import is_median
 from edgebuild.judge.runs import values_of
 from edgebuild.opening import open_for
@@ -25,6 +28,7 @@ from edgebuild.store.keys import SigningKey
 from edgebuild.trial import run_trial
 from edgebuild.verification import Check, exit_code, verify
 
+_OUTCOMES = {outcome.exit_code: outcome for outcome in Outcome}
 SHOWN = ("latency_p50", "latency_p90", "peak_memory", "instructions")
 
 
@@ -61,10 +65,17 @@ class Released:
 
 @dataclass(frozen=True)
 class ReleaseReport:
-    """A release: the build, and each target's verdict."""
+    """A release: the build, and each target's verdict.
+
+    Attributes:
+        missed: why the history does not know of it, or nothing.
+        creeps: which metrics crept up over the history, each with its target.
+    """
 
     build: BuildReport
     released: tuple[Released, ...]
+    missed: str = ""
+    creeps: tuple[tuple[str, Creep], ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -99,7 +110,9 @@ def release_project(
         _release(built, rules, device, own, sum(sampled) - count, progress)
         for built, own, count in zip(build.built, judged, sampled, strict=True)
     ]
-    return ReleaseReport(build, tuple(_signed(each, key) for each in released))
+    ended = tuple(_signed(each, key) for each in released)
+    missed = _remember(ended)
+    return ReleaseReport(build, ended, missed, () if missed else tuple(_crept(ended)))
 
 
 def _signed(released: Released, key: SigningKey | None) -> Released:
@@ -111,6 +124,23 @@ def _signed(released: Released, key: SigningKey | None) -> Released:
     except EdgebuildError as error:
         return replace(released, error=error)
     return replace(released, signed=key.public.id)
+
+
+def _remember(released: Sequence[Released]) -> str:
+    """Take up in the history what was measured, and how each target's release ended."""
+    ended = [
+        release_of(each.built.bundle, each.verdict, _OUTCOMES.get(each.exit_code, Outcome.INCONCLUSIVE))
+        for each in released
+        if each.built.bundle is not None and each.verdict is not None
+    ]
+    bundles = [each.built.bundle for each in released if each.built.bundle is not None]
+    return remember(bundles, [each for each in ended if each is not None]) if bundles else ""
+
+
+def _crept(released: Sequence[Released]) -> Iterable[tuple[str, Creep]]:
+    for each in released:
+        if each.built.bundle is not None and each.verdict is not None:
+            yield from ((each.built.target.name, creep) for creep in creeps(each.built.bundle, each.verdict))
 
 
 def _budget(text: str) -> Budget:

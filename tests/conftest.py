@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from postgres import new_database, place_on, programs, server
+
+from edgebuild.store.history.place import Place
 
 # How long an example takes, or making it, says how busy the machine is; and every run tries the same examples.
 settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -27,3 +31,28 @@ def locks_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDGEBUILD_LOCKS", str(tmp_path_factory.mktemp("locks")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def history_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests measure is not taken up in the user's history."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGEBUILD_HISTORY", str(tmp_path_factory.mktemp("history") / "history.sqlite"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of the session's own."""
+    if programs() is None:
+        pytest.skip("there is no PostgreSQL server; scripts/history_packages installs it")
+    with server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def history_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """An empty history of the test's own, on each kind of database."""
+    if request.param == "sqlite":
+        return Place(tmp_path / "new" / "history.sqlite")
+    return place_on(new_database(request.getfixturevalue("postgres_url")))

@@ -61,7 +61,9 @@ def tell_people(told: Callable[[], Sequence[Reported]], html: Path | None) -> No
         BundleError: the evidence can't be read.
     """
     if html is not None:
+        from edgebuild.recalling import series_beside
         from edgebuild.report.html.render import write_page
         from edgebuild.report.html.whole import page_of
 
-        write_page(html, page_of(told()))
+        found = told()
+        write_page(html, page_of(found, series_beside([each.bundle for each in found if each.bundle is not None])))

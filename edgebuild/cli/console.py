@@ -63,6 +63,12 @@ def note(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def note_missed(why: str) -> None:
+    """A line on stderr if evidence was not taken up in the history; that changes no exit code."""
+    if why:
+        note(f"edgebuild: {why}")
+
+
 @contextlib.contextmanager
 def progress() -> Iterator[Say]:
     """What is being done, on stderr: one live line on a terminal, a line each otherwise."""

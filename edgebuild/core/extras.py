@@ -12,8 +12,10 @@ _EXTRAS = {
     "devices": ("asyncssh", "adbutils"),
     "sign": ("cryptography",),
     "report": ("jinja2",),
+    "history": ("sqlalchemy", "plotille"),
+    "postgresql": ("psycopg",),
 }
-_NO_BUILD = ("devices", "report", "sign")
+_NO_BUILD = ("devices", "history", "postgresql", "report", "sign")
 
 
 def not_installed(error: BaseException, stage: str = "import") -> EdgebuildError | None:

@@ -13,6 +13,7 @@ from edgebuild.core.units import Unit, format_quantity
 from edgebuild.core.verdict import Outcome
 from edgebuild.release import SHOWN, Bounded, Released, ReleaseReport
 from edgebuild.report.build import short
+from edgebuild.report.creep import creep_text
 from edgebuild.report.html.reported import Reported, reported_of
 from edgebuild.report.verdict import Case, gate_cases
 
@@ -40,7 +41,8 @@ def _message(each: Released) -> str:
 
 def release_result(report: ReleaseReport) -> dict[str, Json]:
     """The ``result`` of ``edgebuild release --json``."""
-    return {"project": report.build.project.name, "targets": [_released(each) for each in report.released]}
+    targets: list[Json] = [_released(each) for each in report.released]
+    return {"project": report.build.project.name, "targets": targets, "creeps": [*creep_texts(report)]}
 
 
 def _released(each: Released) -> Json:
@@ -101,7 +103,13 @@ def release_table(report: ReleaseReport) -> Table:
             table.add_row(each.built.target.name, "not built", *[""] * (len(shown) + 4), short(_message(each)))
             continue
         table.add_row(*_row(each, each.built.bundle.manifest, shown))
+    table.caption, table.caption_justify = "\n".join(creep_texts(report)) or None, "left"
     return table
+
+
+def creep_texts(report: ReleaseReport) -> list[str]:
+    """A line for every metric that crept up over the history."""
+    return [f"{target}: {creep_text(creep)}" for target, creep in report.creeps]
 
 
 def _shown(report: ReleaseReport) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def append(bundle: Bundle, record: EvidenceRecord, after: Digest | None = None) 
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if after is not None and after != digest_bytes(_whole_lines(descriptor)):
                 raise ConfigError(str(path), "evidence was added meanwhile", fix="try again when nothing is measured")
-            _append_line(descriptor, _line(record))
+            _append_line(descriptor, line_of(record) + b"\n")
         finally:
             os.close(descriptor)
         sync_folder(path.parent)
@@ -114,6 +114,15 @@ def open_evidence(bundle: Bundle) -> Evidence:
     return Evidence(data, tuple(lines))
 
 
+def lines_of(path: Path) -> list[bytes]:
+    """The whole lines of a file of evidence; none if there is no such file. A torn last line is passed over.
+
+    Raises:
+        BundleError: it is too large, or can't be read.
+    """
+    return _bytes_of(path).split(b"\n")[:-1]
+
+
 def _bytes_of(path: Path) -> bytes:
     """The bytes of a file of evidence; none if there is none."""
     try:
@@ -126,9 +135,10 @@ def _bytes_of(path: Path) -> bytes:
         raise BundleError(str(path), f"can't be read: {error.strerror}", fix="make it readable") from error
 
 
-def _line(record: EvidenceRecord) -> bytes:
+def line_of(record: EvidenceRecord) -> bytes:
+    """A record as its line, without the newline."""
     value = record.model_dump(mode="json", by_alias=True)
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _append_line(descriptor: int, line: bytes) -> None:
@@ -159,18 +169,34 @@ def _whole_lines_end(descriptor: int) -> int:
     return 0
 
 
+def record_on(line: bytes) -> EvidenceRecord:
+    """The record that a line says.
+
+    Raises:
+        ValueError, TypeError, RecursionError: it says none, or one of another schema version.
+    """
+    return _checked(_read(line))
+
+
 def _record(path: Path, number: int, line: bytes, digest: str) -> EvidenceRecord | None:
     """One line's record; None if it speaks of another bundle."""
     try:
-        value: Json = json.loads(line)
-        if not isinstance(value, dict):
-            raise TypeError("not a JSON object")
-        if value.get("bundle") != digest:
-            return None
-        if value.get("schema") != _SCHEMA:
-            raise ValueError(f"schema version {value.get('schema')!r:.60}; edgebuild {__version__} reads {_SCHEMA}")
-        return EvidenceRecord.model_validate(value)
+        value = _read(line)
+        return _checked(value) if value.get("bundle") == digest else None
     except (ValueError, TypeError, RecursionError) as error:
         said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else f"{error!s:.200}"
         fix = f"remove line {number}, and measure again what it held"
         raise BundleError(str(path), f"line {number} is no evidence: {said}", fix=fix) from error
+
+
+def _read(line: bytes) -> dict[str, Json]:
+    value: Json = json.loads(line)
+    if not isinstance(value, dict):
+        raise TypeError("not a JSON object")
+    return value
+
+
+def _checked(value: dict[str, Json]) -> EvidenceRecord:
+    if value.get("schema") != _SCHEMA:
+        raise ValueError(f"schema version {value.get('schema')!r:.60}; edgebuild {__version__} reads {_SCHEMA}")
+    return EvidenceRecord.model_validate(value)

@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from edgebuild.core.errors import BuildError, ConfigError, EdgebuildError
@@ -43,10 +43,11 @@ def read_text(path: Path) -> str:
         raise ConfigError(str(path), found, fix="save it as UTF-8") from error
 
 
-def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
+def write_atomic(path: Path, data: bytes | Iterable[bytes], *, durable: bool = True) -> None:
     """Write a file so that readers see the old bytes or the new, and a kill leaves no half-written one.
 
-    With ``durable`` the bytes are on the disk when it returns, so that a power cut can't undo them either.
+    The bytes may come in pieces. With ``durable`` they are on the disk when it returns,
+    so that a power cut can't undo them either.
 
     Raises:
         BuildError: if the disk is full. ConfigError: if the place can't be written to.
@@ -56,7 +57,8 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     with writing(path):
         held = claim(path.parent, prefix, folder=False)
         try:
-            write_all(held.descriptor, data)
+            for piece in (data,) if isinstance(data, bytes) else data:
+                write_all(held.descriptor, piece)
             if durable:
                 os.fsync(held.descriptor)
             held.path.replace(path)

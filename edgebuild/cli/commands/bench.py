@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgebuild.cli.console import Json, emit, progress
+from edgebuild.cli.console import Json, emit, note_missed, progress
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -36,6 +36,7 @@ def command(
         _refuse_beside_profile(exact=exact, against=against)
         return _profile([open_bundle(path) for path in bundles], device, release_profile, precision, project, json)
     from edgebuild.deviceside import measure
+    from edgebuild.indexing import remember
 
     opened, other = [open_bundle(path) for path in bundles], open_bundle(against) if against else None
     with progress() as say:
@@ -44,6 +45,7 @@ def command(
             for bundle in opened
             for row in measure(bundle, device, release_profile, precision, project, say, exact=exact, against=other)
         ]
+    note_missed(remember([*opened, other]))
     text = "\n".join("  ".join(str(value) for value in row.values()) for row in rows)
     return emit("bench", {"measured": rows}, text, json=json)
 
@@ -52,11 +54,13 @@ def _profile(
     bundles: list[Bundle], device: str | None, release_profile: str | None, precision: str | None, project: Path,
     json: bool,
 ) -> int:  # fmt: skip
+    from edgebuild.indexing import remember
     from edgebuild.profiling import profile_bundle
     from edgebuild.report.layers import layers_result, layers_text
 
     with progress() as say:
         found = [profile_bundle(one, device, release_profile, precision, project, say) for one in bundles]
+    note_missed(remember(bundles))
 
     def text() -> Group:
         from rich.console import Group

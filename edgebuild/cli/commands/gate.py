@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgebuild.cli.ci import page_is_possible, tell_ci, tell_people
-from edgebuild.cli.console import Json, emit, progress
+from edgebuild.cli.console import Json, emit, note_missed, progress
 
 
 def command(
@@ -21,7 +21,9 @@ def command(
     precision: Annotated[str | None, typer.Option(help="The variant to judge; default the preferred one.")] = None,
     baseline: Annotated[
         Path | None,
-        typer.Option(help="Another bundle; this one may be 2 % slower (virtual boards: take 0.5 % more instructions)."),
+        typer.Option(
+            help="A bundle, or last-release; this one may be 2 % slower (virtual boards: take 0.5 % more instructions)."
+        ),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew: runs that were made before don't count.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit XML report here.")] = None,
@@ -31,16 +33,21 @@ def command(
     json: Json = False,
 ) -> int:
     from edgebuild.deviceside import gate
+    from edgebuild.report.creep import creep_text
     from edgebuild.report.html.reported import reported_of
     from edgebuild.report.verdict import gate_cases, line_texts
     from edgebuild.store.bundle import open_bundle
 
     page_is_possible(html)
-    opened, other = open_bundle(bundle), open_bundle(baseline) if baseline else None
+    opened = open_bundle(bundle)
     with progress() as say:
-        verdict = gate(opened, budget or [], device, profile, precision, project, say, other, fresh=fresh)
+        gated = gate(opened, budget or [], device, profile, precision, project, say, baseline, fresh=fresh)
+    verdict = gated.verdict
+    note_missed(gated.missed)
     tell_ci(gate_cases(opened.path.name, verdict), junit, github=github)
     tell_people(lambda: [reported_of(opened, verdict)], html)
-    text = "\n".join([*line_texts(verdict), f"{verdict.outcome.value} {verdict.reason}".rstrip()])
-    result = verdict.model_dump(mode="json")
+    crept = [f"{'CREEP':<13} {creep_text(each)}" for each in gated.creeps]
+    against = [f"against {gated.baseline}"] if gated.baseline else []
+    text = "\n".join([*against, *line_texts(verdict), *crept, f"{verdict.outcome.value} {verdict.reason}".rstrip()])
+    result = verdict.model_dump(mode="json") | {"creeps": [creep_text(each) for each in gated.creeps]}
     return emit("gate", result, text, json=json, exit_code=verdict.outcome.exit_code)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgebuild.cli.ci import page_is_possible, tell_ci, tell_people
-from edgebuild.cli.console import Json, emit, progress
+from edgebuild.cli.console import Json, emit, note_missed, progress
 from edgebuild.cli.keys import signing_key
 
 
@@ -44,6 +44,7 @@ def command(
     page_is_possible(html)
     with progress() as say:
         report = release_project(project, target or (), profile, out, device, budget or (), say, signing)
+    note_missed(report.missed)
     tell_ci(release_cases(report), junit, github=github)
     tell_people(lambda: release_reported(report), html)
     return emit(
