@@ -55,6 +55,19 @@ def known_profile(bundle: Bundle, root: Path) -> Profile | None:
     return find_profile(name, root) if name in profile_names(root) else None
 
 
+def given_budget(text: str) -> Budget:
+    """A budget as it is given on the command line: "METRIC=LIMIT".
+
+    Raises:
+        ConfigError: it is none.
+    """
+    name, _, limit = text.partition("=")
+    try:
+        return parse_budget(name.strip(), limit)
+    except ValueError as error:
+        raise ConfigError("--budget", str(error), expected='METRIC=LIMIT, such as "latency_p90=12 ms"') from error
+
+
 def budgets_of(bundle: Bundle, given: Sequence[str]) -> tuple[Budget, ...]:
     """The bundle's own budgets, replaced or joined by those given as METRIC=LIMIT.
 
@@ -62,12 +75,7 @@ def budgets_of(bundle: Bundle, given: Sequence[str]) -> tuple[Budget, ...]:
         ConfigError: one is no budget.
     """
     found = {name: Budget(metric=name, limit=limit) for name, limit in bundle.manifest.budgets.items()}
-    for text in given:
-        name, equals, limit = text.partition("=")
-        try:
-            found[name.strip()] = parse_budget(name.strip(), limit if equals else "")
-        except ValueError as error:
-            raise ConfigError("--budget", str(error), expected='METRIC=LIMIT, such as "latency_p90=12 ms"') from error
+    found |= {budget.metric: budget for budget in map(given_budget, given)}
     return tuple(found[name] for name in sorted(found))
 
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median_low
 
-from edgebuild.core.errors import EXIT_PASS, ConfigError, EdgebuildError, worst_exit
+from edgebuild.core.errors import EXIT_PASS, EdgebuildError, worst_exit
 from edgebuild.core.evidence import runs_under
 from edgebuild.core.measurement import Measurement, MeasurementKey
-from edgebuild.core.metric import METRICS, Budget, Kind, Mode, parse_budget
+from edgebuild.core.metric import METRICS, Budget, Mode
 from edgebuild.core.profile import Profile
 from edgebuild.core.verdict import Outcome, Verdict
 from edgebuild.creeping import creeps
+from edgebuild.deviceside import given_budget
 from edgebuild.indexing import release_of, remember
-from edgebuild.judge.betting import median_bounds
 from edgebuild.judge.creep import Creep
 from edgebuild.judge.facts import is_median
-from edgebuild.judge.runs import values_of
+from edgebuild.judge.runs import bounds_of, values_of
 from edgebuild.opening import open_for
 from edgebuild.pipeline.project import BuildReport, Built, build_project
 from edgebuild.signing import sign
@@ -99,7 +100,7 @@ def release_project(
         budgets: "METRIC=LIMIT", beside the project's and instead of those of the same metric.
         key: signs what passed, with its evidence.
     """
-    given = tuple(_budget(text) for text in budgets)
+    given = tuple(given_budget(text) for text in budgets)
     build = build_project(
         project_path, targets, profile, out, progress=lambda stage, subject: progress(f"{stage}: {subject}")
     )
@@ -141,14 +142,6 @@ def _crept(released: Sequence[Released]) -> Iterable[tuple[str, Creep]]:
     for each in released:
         if each.built.bundle is not None and each.verdict is not None:
             yield from ((each.built.target.name, creep) for creep in creeps(each.built.bundle, each.verdict))
-
-
-def _budget(text: str) -> Budget:
-    name, _, limit = text.partition("=")
-    try:
-        return parse_budget(name.strip(), limit)
-    except ValueError as error:
-        raise ConfigError("--budget", str(error), expected='METRIC=LIMIT, such as "latency_p90=12 ms"') from error
 
 
 def _budgets(build: BuildReport, target: str, given: Sequence[Budget]) -> tuple[Budget, ...]:
@@ -196,7 +189,5 @@ def measured(bundle: Bundle, key: MeasurementKey | None, confidence: float) -> d
         wanted = key.of_mode(metric.mode) if key and metric.mode else None
         values = values_of(metric, runs_under(payloads, wanted) if wanted else ())
         if values:
-            exact = metric.kind is Kind.EXACT
-            low, high = (min(values), max(values)) if exact else median_bounds(values, confidence)
-            found[name] = Bounded(sorted(values)[(len(values) - 1) // 2], low, high, len(values))
+            found[name] = Bounded(median_low(values), *bounds_of(metric.kind, values, confidence), len(values))
     return found

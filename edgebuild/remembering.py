@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from itertools import groupby
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 from edgebuild.core.artifact import Precision
 from edgebuild.core.history import Point, Series
 from edgebuild.core.metric import METRICS, Kind
 from edgebuild.core.verdict import Outcome
-from edgebuild.judge.betting import median_bounds
-from edgebuild.judge.change_points import change_points, middle
+from edgebuild.judge.change_points import change_points
+from edgebuild.judge.runs import bounds_of
 
 if TYPE_CHECKING:
     from edgebuild.store.history.database import Database
@@ -101,13 +102,11 @@ def _point(level: Level, outcome: Outcome | None) -> Point:
 
     low, high = _bounds(level) if level.taken else (None, None)
     return Point(
-        at=time_of(level.moment), bundle=level.bundle, value=middle(level.values), low=low, high=high,
+        at=time_of(level.moment), bundle=level.bundle, value=median_low(level.values), low=low, high=high,
         runs=level.taken, outcome=outcome,
     )  # fmt: skip
 
 
 def _bounds(level: Level) -> tuple[float | None, float | None]:
     metric = METRICS.get(level.metric)
-    if metric is not None and metric.kind is Kind.EXACT:
-        return min(level.values), max(level.values)
-    return median_bounds(level.values, CONFIDENCE)
+    return bounds_of(metric.kind if metric else Kind.SAMPLED, level.values, CONFIDENCE)

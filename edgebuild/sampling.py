@@ -98,8 +98,7 @@ class Sampler:
     @property
     def pair_mode(self) -> Mode:
         """What the runs of a pair are: by turns, where the device can and the profile wants it."""
-        turns = self.profile.measuring.turn_seconds > 0 and self.bench.takes_turns
-        return Mode.TURNS if turns else Mode.LATENCY
+        return Mode.TURNS if self.bench.takes_turns(self.profile.measuring) else Mode.LATENCY
 
     def _run(self, subject: Subject, mode: Mode, seed: int, pair: str = "", side: _Side = "") -> None:
         if self._ready():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from math import exp, log
-from statistics import median
+
+from edgebuild.judge import floor
 
 NOISE = 0.013
 """The robust standard deviation of the log-ratio of 80 pairs of an int8 MobileNetV2 against itself, in fresh processes
@@ -88,10 +89,8 @@ def differences(kind: str) -> list[float]:
 
 
 def scatter(kind: str) -> float:
-    """The robust standard deviation (1.4826 MAD) of such log-ratios."""
-    apart = differences(kind)
-    middle = median(apart)
-    return 1.4826 * median(abs(each - middle) for each in apart)
+    """The robust standard deviation of such log-ratios."""
+    return floor.scatter(differences(kind))
 
 
 def times(trace: Trace, usual_ns: float) -> list[int]:

@@ -175,10 +175,9 @@ class Bench:
         _refuse_no_samples(self.device.name, answer)
         return _as_run(answer, mode, seed, started, None)
 
-    @property
-    def takes_turns(self) -> bool:
-        """Whether ``run_by_turns`` can be had of this device."""
-        return self._session.takes_turns
+    def takes_turns(self, measuring: Measuring) -> bool:
+        """Whether the runs of a pair are made by turns: the device can, and the profile wants it."""
+        return measuring.turn_seconds > 0 and self._session.takes_turns
 
     def run_by_turns(
         self, runtime: str, sides: tuple[Side, Side], options: RuntimeOptions, measuring: Measuring, seed: str

@@ -25,7 +25,7 @@ def compare_speed(
         As ``Bench.execute``.
     """
     order = random.Random(seed)
-    turns = bench.takes_turns and measuring.turn_seconds > 0
+    turns = bench.takes_turns(measuring)
     exact_p50: list[float] = []
     int8_p50: list[float] = []
     for number in range(measuring.pairs):

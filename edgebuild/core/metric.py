@@ -76,17 +76,23 @@ class Metric(Frozen):
     change: bool = False
 
 
-def _latency(percent: int) -> Metric:
+def _percentile(name: str, percent: int, mode: Mode, cache_state: str, meaning: str) -> Metric:
+    """A percentile of a run's inferences."""
     return Metric(
-        name=f"latency_p{percent}",
+        name=f"{name}_p{percent}",
         unit=Unit.NANOSECOND,
-        mode=Mode.LATENCY,
+        mode=mode,
         quantile=percent / 100,
         start="inputs in memory, inference called",
         end="outputs in memory",
-        cache_state="model loaded, warmed up until steady",
-        meaning=f"{percent}th percentile of one run's steady inferences",
+        cache_state=cache_state,
+        meaning=f"{percent}th percentile of {meaning}",
     )
+
+
+def _latency(percent: int) -> Metric:
+    warm = "model loaded, warmed up until steady"
+    return _percentile("latency", percent, Mode.LATENCY, warm, "one run's steady inferences")
 
 
 def _latency_change(percent: int) -> Metric:
@@ -109,35 +115,26 @@ METRICS: dict[str, Metric] = {
         _latency_change(50),
         _latency_change(90),
         _latency_change(99),
-        Metric(
-            name="burst_p90",
-            unit=Unit.NANOSECOND,
-            mode=Mode.BURST,
-            quantile=0.9,
-            start="inputs in memory, inference called",
-            end="outputs in memory",
+        _percentile(
+            "burst",
+            90,
+            Mode.BURST,
             cache_state="model loaded, warmed up, idle for half a second before each ten inferences",
-            meaning="90th percentile of inferences that come ten at a time, half a second apart",
+            meaning="inferences that come ten at a time, half a second apart",
         ),
-        Metric(
-            name="duty_cycle_p90",
-            unit=Unit.NANOSECOND,
-            mode=Mode.DUTY,
-            quantile=0.9,
-            start="inputs in memory, inference called",
-            end="outputs in memory",
+        _percentile(
+            "duty_cycle",
+            90,
+            Mode.DUTY,
             cache_state="model loaded, warmed up, idle since the last inference",
-            meaning="90th percentile of inferences that come ten times a second",
+            meaning="inferences that come ten times a second",
         ),
-        Metric(
-            name="sustained_p90",
-            unit=Unit.NANOSECOND,
-            mode=Mode.SUSTAINED,
-            quantile=0.9,
-            start="inputs in memory, inference called",
-            end="outputs in memory",
+        _percentile(
+            "sustained",
+            90,
+            Mode.SUSTAINED,
             cache_state="model loaded, running without a pause for four minutes",
-            meaning="90th percentile of the last of five minutes without a pause",
+            meaning="the last of five minutes without a pause",
         ),
         Metric(
             name="sustained_slowdown",

@@ -16,6 +16,7 @@ import functools
 import random
 from collections.abc import Sequence
 from itertools import pairwise
+from statistics import median_low
 
 from edgebuild.core.array import Floats, np
 from edgebuild.core.history import ChangePoint, Point
@@ -39,16 +40,11 @@ def change_points(points: Sequence[Point]) -> tuple[ChangePoint, ...]:
     bounds = [0, *sorted(found), len(values)]
     return tuple(
         ChangePoint(
-            at=points[first + at].at, index=first + at, before=middle(values[before:at]),
-            after=middle(values[at:after]), significance=found[at],
+            at=points[first + at].at, index=first + at, before=median_low(values[before:at]),
+            after=median_low(values[at:after]), significance=found[at],
         )
         for before, at, after in zip(bounds, bounds[1:], bounds[2:], strict=False)
     )  # fmt: skip
-
-
-def middle(values: Sequence[float]) -> float:
-    """The lower median."""
-    return sorted(values)[(len(values) - 1) // 2]
 
 
 def _divide(values: Sequence[float]) -> dict[int, float]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median_low
 
 from edgebuild.core.history import ChangePoint, Point
 from edgebuild.core.metric import METRICS, Budget, Direction, Kind
-from edgebuild.judge.change_points import change_points, middle
+from edgebuild.judge.change_points import change_points
 
 _USUAL_PERCENT = {Kind.SAMPLED: 2.0, Kind.EXACT: 0.5}
 """What is let pass at once where no budget on the change says it: what a baseline is held to."""
@@ -64,7 +65,7 @@ def creep_of(metric: str, points: Sequence[Point], limit: float, released: int |
         if index is None or not ups:
             continue
         first, end = next((a, b) for a, b in pairwise(starts) if a <= index < b)
-        before, now = (middle([p.value for p in part]) for part in (points[first:end], points[starts[-2] :]))
+        before, now = (median_low([p.value for p in part]) for part in (points[first:end], points[starts[-2] :]))
         percent = 100 * (now / before - 1) if before > 0 else 0.0
         if percent > limit:
             return Creep(metric, points[index], index != 0, before, now, percent, limit, ups)

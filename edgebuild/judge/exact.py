@@ -43,7 +43,7 @@ def judge_instructions(budget: Budget, runs: Sequence[Run], baseline: Sequence[R
         values = [100.0 * (count / other - 1.0) for count in found for other in others if other]
     outcome, reason = (Outcome.INCONCLUSIVE, doubt) if doubt or not values else _decide(values, budget.limit)
     return Line(
-        budget=budget, outcome=outcome, estimate=sorted(values)[(len(values) - 1) // 2] if values else None,
+        budget=budget, outcome=outcome, estimate=median_low(values) if values else None,
         low=min(values, default=None), high=max(values, default=None), count=len(found), basis="exact", reason=reason,
     )  # fmt: skip
 

@@ -8,32 +8,36 @@ has to reach (m − k + 1)/α.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+from edgebuild.core.metric import Budget
 from edgebuild.core.profile import Judging
 from edgebuild.core.verdict import Line, Outcome
 from edgebuild.judge.betting import wealth
 
-Judged = tuple[Line, Sequence[float]]
-"""A line on a median, and the values that it stands on, in the order they were found."""
 
+def hold_together(lines: Sequence[Line], values: Callable[[Budget], Sequence[float]], judging: Judging) -> list[Line]:
+    """Lines on medians, in their order; a FAIL that does not hold beside the others is INCONCLUSIVE.
 
-def hold_together(judged: Sequence[Judged], judging: Judging) -> list[Line]:
-    """The lines, in their order; a FAIL that does not hold beside the others is INCONCLUSIVE."""
-    family = len(judged) + judging.beside
+    Args:
+        values: what a budget stands on, in the order it was found; asked for where a line fails.
+    """
+    held, family = list(lines), len(lines) + judging.beside
     if family <= 1:
-        return [line for line, _ in judged]
+        return held
     goal = 1 / (1 - Fraction(str(judging.confidence)))
-    failing = [(strength(values, line.budget.limit), place) for place, (line, values) in enumerate(judged)
-               if line.outcome is Outcome.FAIL]  # fmt: skip
-    lines = [line for line, _ in judged]
+    failing = [
+        (strength(values(line.budget), line.budget.limit), place)
+        for place, line in enumerate(lines)
+        if line.outcome is Outcome.FAIL
+    ]
     weak = False
     for rank, (found, place) in enumerate(sorted(failing, key=lambda each: (-each[0], each[1]))):
         weak = weak or found < (family - rank) * goal
         if weak:
-            lines[place] = _not_beside(lines[place], family - 1)
-    return lines
+            held[place] = _not_beside(held[place], family - 1)
+    return held
 
 
 def strength(values: Sequence[float], limit: float) -> Fraction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from statistics import median_low
 
 from edgebuild.core.measurement import Basis
 from edgebuild.core.metric import Budget
@@ -69,7 +70,7 @@ def judge_median(
     """
     low, high, level = test.bounds(values, budget.limit, confidence)
     outcome, reason = _decide(budget, doubt, low, high, confidence)
-    estimate = sorted(values)[(len(values) - 1) // 2] if values else None
+    estimate = median_low(values) if values else None
     return Line(
         budget=budget, outcome=outcome, estimate=estimate, low=low, high=high, confidence=level, count=len(values),
         basis=basis.value, reason="; ".join(each for each in (reason, aside) if each),

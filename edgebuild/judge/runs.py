@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import accumulate
 
 from edgebuild.core.measurement import Basis, Run
-from edgebuild.core.metric import Budget, Metric, Mode
+from edgebuild.core.metric import Budget, Kind, Metric, Mode
 from edgebuild.core.verdict import Line
 from edgebuild.core.workload import MINUTE, WORKLOADS
+from edgebuild.judge.betting import median_bounds
 from edgebuild.judge.exact import instructions_of
 from edgebuild.judge.medians import ANYTIME, MedianTest, elsewhere, judge_median
 from edgebuild.judge.order_statistics import percentile, samples_needed
@@ -71,6 +72,11 @@ def judge_runs(
     doubt = elsewhere(basis, speaking) or doubt_of(metric, "runs", steady, len(values), confidence, least)
     doubt = doubt or test.unlike(values)
     return judge_median(budget, values, doubt, left_out([r for r in made if r.outside]), confidence, basis, test)
+
+
+def bounds_of(kind: Kind, values: Sequence[float], confidence: float) -> tuple[float | None, float | None]:
+    """The bounds of the median over runs, each at ``confidence``; of what is counted exactly, the extremes."""
+    return (min(values), max(values)) if kind is Kind.EXACT else median_bounds(values, confidence)
 
 
 def values_of(metric: Metric, runs: Sequence[Run]) -> list[float]:

@@ -67,7 +67,7 @@ def lines_now(budgets: Sequence[Budget], facts: Facts, judging: Judging) -> list
     """The lines by the rule of today, without a word on why one is open, which takes long to find out."""
     lines = list(_by_basis(4, budgets, facts, judging, WATCHFUL).lines)
     on_medians = [place for place, line in enumerate(lines) if line.decides and is_median(line.budget)]
-    held = hold_together([(lines[place], values_for(lines[place].budget, facts)) for place in on_medians], judging)
+    held = hold_together([lines[place] for place in on_medians], lambda budget: values_for(budget, facts), judging)
     for place, line in zip(on_medians, held, strict=True):
         lines[place] = line
     return lines

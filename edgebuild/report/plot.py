@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from statistics import median_low
 
 from edgebuild.core.history import Series
-from edgebuild.judge.change_points import middle
 from edgebuild.report.creep import quantity
 
 HEIGHT = 10
@@ -31,7 +31,7 @@ def plot(series: Series, width: int = 78) -> list[str]:
     columns = max(10, width - margin - 2)
     canvas = Canvas(columns, HEIGHT, xmin=-0.5, xmax=max(len(values) - 0.5, 0.5), ymin=low, ymax=high)
     for first, end in pairwise(starts):
-        level = middle(values[first:end])
+        level = median_low(values[first:end])
         canvas.line(first - 0.4, level, end - 0.6, level)
     for index, value in enumerate(values):
         canvas.point(index, value, marker="●")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from edgebuild.core.metric import METRICS, Kind, Metric
-from edgebuild.judge.betting import median_bounds
-from edgebuild.judge.runs import values_of
+from statistics import median_low
+
+from edgebuild.core.metric import METRICS, Metric
+from edgebuild.judge.runs import bounds_of, values_of
 from edgebuild.report.html.page import Column, Section, Table
 from edgebuild.report.html.reported import Reported
 from edgebuild.report.html.words import DASH, bounds_text, percent, shown
@@ -33,9 +34,8 @@ def _row(metric: Metric, told: Reported, confidence: float) -> tuple[str, ...] |
     values = values_of(metric, [run for run in told.runs(metric.mode) if not run.outside])
     if not values:
         return None
-    exact = metric.kind is Kind.EXACT
-    low, high = (min(values), max(values)) if exact else median_bounds(values, confidence)
-    middle = sorted(values)[(len(values) - 1) // 2]
+    low, high = bounds_of(metric.kind, values, confidence)
+    middle = median_low(values)
     bounds = bounds_text(low, high, metric.unit) or DASH
     apart = low is not None and high is not None and not low <= middle <= high
     meaning = f"{metric.meaning}; earlier and later runs differ" if apart else metric.meaning
