@@ -68,10 +68,16 @@ def judge_runs(
     made = [run for run in runs if run.mode is metric.mode]
     own = [run for run in made if not run.outside]
     values = values_of(metric, own)
-    steady, least = [run.steady for run in own], test.least(confidence)
+    clear = test.is_clear(_seen(metric, own, values), budget.limit)
+    steady, least = [clear or run.steady for run in own], test.least(confidence)
     doubt = elsewhere(basis, speaking) or doubt_of(metric, "runs", steady, len(values), confidence, least)
-    doubt = doubt or test.unlike(values)
+    doubt = doubt or ("" if clear else test.unlike(values))
     return judge_median(budget, values, doubt, left_out([r for r in made if r.outside]), confidence, basis, test)
+
+
+def _seen(metric: Metric, runs: Sequence[Run], values: Sequence[float]) -> list[float]:
+    """All that was seen of a metric: of times the single inferences too."""
+    return [*values, *(ns for run in runs for ns in run.samples_ns)] if metric.quantile is not None else list(values)
 
 
 def bounds_of(kind: Kind, values: Sequence[float], confidence: float) -> tuple[float | None, float | None]:

@@ -14,7 +14,7 @@ from edgebuild.core.profile import Judging, Measuring
 from edgebuild.core.verdict import Outcome, Verdict
 from edgebuild.judge.accuracy import drop_bounds, judge_accuracy, samples_without_disagreement
 from edgebuild.judge.facts import Facts
-from edgebuild.judge.medians import ANYTIME, TWO_LOOKS, MedianTest
+from edgebuild.judge.medians import ANYTIME, TWO_LOOKS, WATCHFUL, MedianTest
 from edgebuild.judge.order_statistics import binomial_tail, least_runs, median_bounds, percentile, upper_rank
 from edgebuild.judge.runs import judge_runs
 from edgebuild.judge.sampling import Continue, next_step
@@ -78,6 +78,20 @@ def test_what_cannot_be_told_is_inconclusive(runs: list[Run], basis: Basis, word
     line = judge_runs(Budget(metric=P50, limit=100), runs, 0.99, basis)
     assert line.outcome is Outcome.INCONCLUSIVE
     assert words in line.reason
+
+
+@pytest.mark.parametrize(
+    ("limit", "outcome"), [(99, "INCONCLUSIVE"), (150, "PASS"), (10**10, "PASS"), (26, "INCONCLUSIVE"), (25, "FAIL")]
+)
+def test_an_unsteady_device_that_is_clear_of_the_limit_decides(limit: int, outcome: str) -> None:
+    rising = [run(ns, steady=False) for ns in (50, 53, 56, 59, 62, 65, 68, 71, 73, 75)]
+    line = judge_runs(Budget(metric=P50, limit=limit), rising, 0.99, Basis.DEVICE, test=WATCHFUL)
+    assert line.outcome.name == outcome
+    older = judge_runs(Budget(metric=P50, limit=limit), rising, 0.99, Basis.DEVICE, test=ANYTIME)
+    assert "unsteady" in older.reason  # what was judged by the rules before stays as it was
+    slow = rising[0].model_copy(update={"samples_ns": (50,) * 99 + (76,)})
+    line = judge_runs(Budget(metric=P50, limit=150), [*rising, slow], 0.99, Basis.DEVICE, test=WATCHFUL)
+    assert line.outcome is Outcome.INCONCLUSIVE  # one inference is nearer
 
 
 @pytest.mark.parametrize("test", [TWO_LOOKS, ANYTIME])
