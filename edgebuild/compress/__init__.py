@@ -1,0 +1,1 @@
+"""Make a model smaller: channel groups, importance, pruning, recovery. Is handed what things cost, never measures."""

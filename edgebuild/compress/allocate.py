@@ -1,0 +1,141 @@
+"""How wide each group becomes: what is least important for what it costs goes first, until the rest is cheap enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import accumulate
+from math import inf
+
+from edgebuild.compress.costs import Cost
+from edgebuild.core.errors import BuildError
+
+_JUMPS = (1, 2, 3, 4, 6, 8, 12, 16)
+"""How many steps narrower a group is tried at once: cost is a staircase, and the next stair may be some steps down."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The widths to choose from.
+
+    Attributes:
+        importance: by group, of each of its channels; comparable between groups.
+        cost: of a program at any widths.
+        round_to: widths that the target's kernels run at full speed are multiples of it.
+        least: of no group stays less than this share.
+    """
+
+    importance: Mapping[str, Sequence[float]]
+    cost: Cost
+    round_to: int = 1
+    least: float = 0.05
+    _losses: dict[str, list[float]] = field(default_factory=dict)
+
+    def loss(self, group: str, width: int) -> float:
+        """The importance that goes when a group becomes so wide: of its least important channels."""
+        if group not in self._losses:
+            self._losses[group] = [0.0, *accumulate(sorted(self.importance[group]))]
+        return self._losses[group][len(self.importance[group]) - width]
+
+    def widths(self, group: str) -> list[int]:
+        """What a group can be, widest first."""
+        full = len(self.importance[group])
+        floor = max(1, round(full * self.least))
+        aligned = range(full // self.round_to * self.round_to, 0, -self.round_to)
+        chosen = [width for width in aligned if floor <= width < full]
+        return [full, *(chosen or ([floor] if floor < full <= self.round_to else []))]
+
+
+def allocate(choice: Choice, limit: float) -> dict[str, int]:
+    """Widths that cost at most ``limit`` and lose as little importance as can be found.
+
+    Raises:
+        BuildError: even the narrowest cost more.
+    """
+    steps = {group: choice.widths(group) for group in choice.importance}
+    narrowest = {group: widths[-1] for group, widths in steps.items()}
+    floor = choice.cost(narrowest)
+    if floor > limit:
+        raise BuildError(
+            "prune",
+            f"even with every group at its narrowest the model costs {floor:.4g}, and {limit:.4g} are allowed",
+            expected=f"a limit of at least {floor:.4g}",
+            fix="allow more, or give a smaller model",
+        )
+    at = dict.fromkeys(steps, 0)
+    _narrow(choice, steps, at, limit)
+    _widen(choice, steps, at, limit)
+    return _widths(steps, at)
+
+
+def kept_channels(importance: Mapping[str, Sequence[float]], widths: Mapping[str, int]) -> dict[str, list[int]]:
+    """By group, the numbers of the channels that go: the least important ones."""
+    gone = {}
+    for group, values in importance.items():
+        order = sorted(range(len(values)), key=lambda number, known=values: (known[number], number))  # type: ignore[misc]
+        if len(values) > widths[group]:
+            gone[group] = sorted(order[: len(values) - widths[group]])
+    return gone
+
+
+def _widths(steps: Mapping[str, Sequence[int]], at: Mapping[str, int]) -> dict[str, int]:
+    return {group: steps[group][place] for group, place in at.items()}
+
+
+def _narrow(choice: Choice, steps: dict[str, list[int]], at: dict[str, int], limit: float) -> None:
+    """Take the step that loses least for what it saves, until the limit is met.
+
+    What a step saves shrinks as others are taken, so one that was looked at before is looked at again only when it is
+    the next to be taken.
+    """
+    now = choice.cost(_widths(steps, at))
+    waiting = [(0.0, group, 0) for group in sorted(steps)]
+    while now > limit:
+        _, group, _ = heappop(waiting)
+        found = _best(choice, steps, at, group, now, limit)
+        if found is None:
+            continue
+        if waiting and found[0] > waiting[0][0]:
+            heappush(waiting, found)
+            continue
+        at[group] = found[2]
+        now = choice.cost(_widths(steps, at))
+        heappush(waiting, (0.0, group, 0))
+
+
+def _best(
+    choice: Choice, steps: dict[str, list[int]], at: dict[str, int], group: str, now: float, limit: float
+) -> tuple[float, str, int] | None:
+    """A group's own best step; what it saves beyond the limit does not count, and where it saves nothing it is last."""
+    widths, best = _widths(steps, at), None
+    for jump in _JUMPS:
+        place = at[group] + jump
+        if place >= len(steps[group]):
+            break
+        width = steps[group][place]
+        saved = min(now - choice.cost({**widths, group: width}), now - limit)
+        lost = choice.loss(group, width) - choice.loss(group, widths[group])
+        ratio = lost / saved if saved > 0 else inf
+        if best is None or ratio < best[0]:
+            best = ratio, group, place
+    return best
+
+
+def _widen(choice: Choice, steps: dict[str, list[int]], at: dict[str, int], limit: float) -> None:
+    """Give back what there is still room for, the most important for its cost first."""
+    while True:
+        widths, now = _widths(steps, at), choice.cost(_widths(steps, at))
+        best: tuple[float, str] | None = None
+        for group, place in at.items():
+            if place == 0:
+                continue
+            wider = steps[group][place - 1]
+            cost = choice.cost({**widths, group: wider})
+            won = choice.loss(group, widths[group]) - choice.loss(group, wider)
+            gain = won / max(cost - now, 1e-12)
+            if cost <= limit and (best is None or gain > best[0]):
+                best = gain, group
+        if best is None:
+            return
+        at[best[1]] -= 1

@@ -1,0 +1,190 @@
+"""What a program costs at other widths, counted from its graph: multiplications and parameters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from edgebuild.compress.atoms import Axis
+from edgebuild.compress.channels import arguments, sizes, tensors
+from edgebuild.compress.groups import Grouped
+from edgebuild.models.nodes import module_path, operator_name
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.fx import Node
+
+Widths = Mapping[str, int]
+"""By group, how many channels it has."""
+
+Cost = Callable[[Widths], float]
+"""What a program costs at some widths, in whatever unit its budget is stated."""
+
+
+Needed = tuple[str, int]
+"""A group, and how many of its channels one cell stands on."""
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long an axis is at any widths: its cells, by what has to stay for them.
+
+    Attributes:
+        cells: how many there are that need so many channels of each of some groups.
+    """
+
+    cells: tuple[tuple[int, tuple[Needed, ...]], ...]
+
+    def at(self, shares: Mapping[Needed, float]) -> float:
+        """In cells, where of what they need a share stays."""
+        total = 0.0
+        for count, needed in self.cells:
+            part = float(count)
+            for each in needed:
+                part *= shares[each]
+            total += part
+        return total
+
+
+@dataclass(frozen=True)
+class Term:
+    """One layer's part: a number times the lengths of some axes."""
+
+    layer: str
+    factor: float
+    lengths: tuple[Length, ...]
+    _known: dict[tuple[float, ...], float] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def needed(self) -> tuple[Needed, ...]:
+        """What it depends on."""
+        return tuple({each for length in self.lengths for _, needed in length.cells for each in needed})
+
+    def at(self, shares: Mapping[Needed, float]) -> float:
+        """Its cost."""
+        key = tuple([shares[each] for each in self.needed])
+        if key not in self._known:
+            cost = self.factor
+            for length in self.lengths:
+                cost *= length.at(shares)
+            self._known[key] = cost
+        return self._known[key]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A sum of terms that is a `Cost`.
+
+    Attributes:
+        full: every group's width in the program that was counted.
+    """
+
+    terms: tuple[Term, ...]
+    full: Widths
+
+    def __call__(self, widths: Widths) -> float:
+        """The whole at some widths; a group that is not told has all its channels."""
+        shares = self._shares(widths)
+        return sum(term.at(shares) for term in self.terms)
+
+    def by_layer(self, widths: Widths) -> dict[str, float]:
+        """The same, layer by layer."""
+        shares = self._shares(widths)
+        found: dict[str, float] = {}
+        for term in self.terms:
+            found[term.layer] = found.get(term.layer, 0.0) + term.at(shares)
+        return found
+
+    @cached_property
+    def total(self) -> float:
+        """At all widths as they are."""
+        return self({})
+
+    @cached_property
+    def _needed(self) -> tuple[Needed, ...]:
+        return tuple({each for term in self.terms for each in term.needed})
+
+    def _shares(self, widths: Widths) -> dict[Needed, float]:
+        """Of the ways to choose so many channels of a group, those that are left."""
+        shares = {}
+        for group, times in self._needed:
+            full, left, share = self.full[group], widths.get(group, self.full[group]), 1.0
+            for taken in range(times):
+                share *= max(left - taken, 0) / (full - taken)
+            shares[group, times] = share
+        return shares
+
+
+def parameters_of(grouped: Grouped) -> Counted:
+    """How many numbers the weights are."""
+    member = _members(grouped)
+    terms = [
+        Term(name, 1.0, tuple(_length(grouped, axis, member) for axis in axes))
+        for name, axes in grouped.channels.parameters.items()
+    ]
+    return Counted(tuple(terms), _full(grouped))
+
+
+def macs_of(program: ExportedProgram, grouped: Grouped) -> Counted:
+    """Multiplications with an addition, for one sample, of layers and of products of tensors."""
+    member = _members(grouped)
+    terms = []
+    for node in program.graph.nodes:
+        count = _COUNTED.get(operator_name(node)) if node.op == "call_function" else None
+        if count is not None:
+            axes, factor = count(grouped, node)
+            lengths = tuple(_length(grouped, axis, member) for axis in axes)
+            terms.append(Term(module_path(node) or node.name, factor, lengths))
+    return Counted(tuple(terms), _full(grouped))
+
+
+def _full(grouped: Grouped) -> dict[str, int]:
+    return {group.name: group.width for group in grouped.groups}
+
+
+def _members(grouped: Grouped) -> dict[int, str]:
+    return {atom: group.name for group in grouped.groups for atom in group.atoms}
+
+
+def _length(grouped: Grouped, axis: Axis, member: Mapping[int, str]) -> Length:
+    cells = grouped.channels.atoms.resolved(axis)
+    counts = Counter(tuple(sorted(Counter(member[atom] for atom in cell if atom in member).items())) for cell in cells)
+    return Length(tuple((count, needed) for needed, count in counts.items()))
+
+
+def _convolution(grouped: Grouped, node: Node) -> tuple[list[Axis], float]:
+    given = arguments(node)
+    transposed = "conv_transpose" in str(node.target) or bool(given.get("transposed"))
+    places = 1
+    for size in sizes(tensors(given["input"] if transposed else node)[0])[2:]:
+        places *= size
+    return [*grouped.channels.of(given["weight"])], float(places)
+
+
+def _linear(grouped: Grouped, node: Node) -> tuple[list[Axis], float]:
+    given = arguments(node)
+    return [*grouped.channels.of(given["input"])[:-1], *grouped.channels.of(given["weight"])], 1.0
+
+
+def _product(grouped: Grouped, node: Node) -> tuple[list[Axis], float]:
+    given = arguments(node)
+    first: Any = given.get("mat1", given.get("batch1", given["self"]))
+    return [*grouped.channels.of(node), grouped.channels.of(first)[-1]], 1.0
+
+
+def _attention(grouped: Grouped, node: Node) -> tuple[list[Axis], float]:
+    given = arguments(node)
+    made, key = grouped.channels.of(node), grouped.channels.of(given["key"])
+    return [*made, key[-2]], 2.0
+
+
+_COUNTED: dict[str, Callable[[Grouped, Node], tuple[list[Axis], float]]] = {
+    **{f"aten.{name}": _convolution for name in ("conv1d", "conv2d", "conv3d", "convolution")},
+    **{f"aten.{name}": _convolution for name in ("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")},
+    **{f"aten.{name}": _product for name in ("matmul", "mm", "bmm", "addmm", "baddbmm")},
+    "aten.linear": _linear,
+    "aten.scaled_dot_product_attention": _attention,
+}
