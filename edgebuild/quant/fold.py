@@ -6,10 +6,9 @@ can be corrected needs to have one.
 
 from __future__ import annotations
 
-import copy
-import warnings
 from typing import TYPE_CHECKING, Any
 
+from edgebuild.models.copying import copy_program
 from edgebuild.quant.program import CONVOLUTIONS, LINEAR, layers, operator_name, parameter
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ _BATCH_NORM = frozenset({"aten.batch_norm", "aten._native_batch_norm_legit_no_tr
 
 def fold(program: ExportedProgram) -> ExportedProgram:
     """A program that computes the same with batch normalization folded and a bias in every layer."""
-    folded = _copy(program)
+    folded = copy_program(program)
     for layer in layers(folded):
         if layer.bias is None:
             _add_bias(folded, layer.node, layer.weight)
@@ -33,16 +32,6 @@ def fold(program: ExportedProgram) -> ExportedProgram:
     folded.graph.lint()
     folded.graph_module.recompile()
     return folded
-
-
-def _copy(program: ExportedProgram) -> ExportedProgram:
-    """A copy with the same node names: torch's own renames those that Python has a meaning for, such as ``input``."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch's own, of its own tree specs
-        copied = copy.deepcopy(program)
-    for node, original in zip(copied.graph.nodes, program.graph.nodes, strict=True):
-        node.name, node.target = original.name, original.target
-    return copied
 
 
 def _fold_into_previous(program: ExportedProgram, norm: Node) -> None:

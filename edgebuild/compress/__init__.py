@@ -1,0 +1,1 @@
+"""Makes models smaller, and trains them again afterwards."""
