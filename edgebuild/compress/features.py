@@ -22,7 +22,18 @@ if TYPE_CHECKING:
 
 Kind = Literal["values", "spatial", "relation", "attention"]
 _STAGES = 4
-_LAST = ("aten.add", "aten.relu")
+_SUMS = ("aten.add",)
+_ENDS = (
+    *_SUMS,
+    "aten.relu",
+    "aten.hardtanh",
+    "aten.hardswish",
+    "aten.silu",
+    "aten.gelu",
+    "aten.cat",
+    "aten.layer_norm",
+)
+"""What blocks end with."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +110,12 @@ def _feature(name: str, operator: str, theirs: tuple[int, ...], own: tuple[int, 
 
 def _stages(features: Sequence[Feature], operators: dict[str, str]) -> tuple[Feature, ...]:
     """The last feature of each size; of nets whose size stays the same, sums at even distances."""
-    by_size = {feature.size: feature for feature in features}
+    ends = [feature for feature in features if operators[feature.name].rstrip("_") in _ENDS] or features
+    by_size = {feature.size: feature for feature in ends}
     if len(by_size) > 1:
         return _spread(list(by_size.values()))
-    ends = [feature for feature in features if operators[feature.name].rstrip("_") in _LAST]
-    return _spread(ends or list(features))
+    sums = [feature for feature in ends if operators[feature.name].rstrip("_") in _SUMS]
+    return _spread(sums or ends)
 
 
 def _spread(features: Sequence[Feature]) -> tuple[Feature, ...]:

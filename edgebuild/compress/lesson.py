@@ -100,7 +100,9 @@ def _check_teacher(student: Signature, teacher: Signature) -> None:
 
 
 def _inputs(signature: Signature) -> str:
-    return ", ".join(f"{spec.name}: {spec.dtype} {list(spec.shape)}" for spec in sorted(signature.inputs, key=str))
+    return ", ".join(
+        f"{spec.name}: {spec.dtype} {list(spec.shape)}" for spec in sorted(signature.inputs, key=lambda spec: spec.name)
+    )
 
 
 def _outputs(signature: Signature) -> str:

@@ -14,7 +14,12 @@ _ROUNDS = 3
 _GAIN = 1.2
 
 
-def faster_precision(device: str, run: Callable[[Precision], float], say: Callable[[str], None]) -> Precision:
+def faster_precision(
+    device: str,
+    run: Callable[[Precision], float],
+    say: Callable[[str], None],
+    clock: Callable[[], float] = time.perf_counter,
+) -> Precision:
     """The faster precision of a training step, f32 unless bf16 is faster by a fifth.
 
     Processors without a unit for bf16 emulate it, tenfold slower, so there it is not even tried.
@@ -23,6 +28,7 @@ def faster_precision(device: str, run: Callable[[Precision], float], say: Callab
         device: "cpu" or "cuda".
         run: makes one step without changing anything, and gives its loss.
         say: is told what was measured.
+        clock: in seconds.
     """
     if device == "cpu" and not _has_unit():
         return "f32"
@@ -32,9 +38,9 @@ def faster_precision(device: str, run: Callable[[Precision], float], say: Callab
         times: dict[Precision, list[float]] = {"f32": [], "bf16": []}
         for _ in range(_ROUNDS):
             for precision, taken in times.items():
-                began = time.perf_counter()
+                began = clock()
                 run(precision)
-                taken.append(time.perf_counter() - began)
+                taken.append(clock() - began)
     except RuntimeError as error:
         say(f"bf16 does not work for this model ({type(error).__name__}): f32")
         return "f32"

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from edgebuild.compress.batches import inputs_of
-from edgebuild.compress.lesson import NAN_FIX, STAGE, Lesson
+from edgebuild.compress.lesson import Lesson
 from edgebuild.compress.losses import Objective
 from edgebuild.core.array import Array, Integers, np
-from edgebuild.core.errors import BuildError
 from edgebuild.core.recovery import EpochScore
 from edgebuild.core.signature import Signature
 from edgebuild.models.metrics import sqnr_db
@@ -33,12 +32,8 @@ class Selection:
         if teacher is not None and lesson.teacher is not None:
             self._targets = self._outputs(teacher, lesson.teacher.signature)
 
-    def score(self, student: GraphModule) -> EpochScore:
-        """The student as it is now, batch normalization by its running statistics.
-
-        Raises:
-            BuildError: its outputs are NaN.
-        """
+    def score(self, student: GraphModule) -> EpochScore | None:
+        """The student as it is now, batch normalization by its running statistics; None if its loss is no number."""
         import torch
 
         samples = self._lesson.selection
@@ -47,9 +42,7 @@ class Selection:
         if self._lesson.labelled and samples.labels is not None:
             labels = torch.from_numpy(samples.labels)
         loss = float(self._objective(outputs, self._targets, labels))
-        if not math.isfinite(loss):
-            raise BuildError(STAGE, "the student's outputs on the selection set are no numbers any more", fix=NAN_FIX)
-        return EpochScore(value=self._value(outputs), loss=loss)
+        return EpochScore(value=self._value(outputs), loss=loss) if math.isfinite(loss) else None
 
     def _value(self, outputs: list[Tensor]) -> float:
         samples = self._lesson.selection

@@ -25,7 +25,7 @@ from edgebuild.compress.trainable import state_tensors, trained_state
 from edgebuild.core.digest import Digest
 from edgebuild.core.errors import BuildError
 from edgebuild.core.interrupts import raise_if_interrupted
-from edgebuild.core.recovery import Precision
+from edgebuild.core.recovery import EpochScore, Precision
 
 if TYPE_CHECKING:
     import torch
@@ -77,8 +77,7 @@ class Trainer:
 
     def begin(self) -> None:
         """Score the student as it is, decide the precision, and write the first checkpoint."""
-        self.room.use_batch_statistics(False)
-        score = self._selection.score(self.room.student)
+        score = self._scored("before training")
         self._keep_best()
         precision: Precision = "f32" if self._settings.precision == "auto" else self._settings.precision
         if self._settings.precision == "auto":
@@ -121,7 +120,11 @@ class Trainer:
         length = torch.nn.utils.clip_grad_norm_(self.room.student.parameters(), self._settings.clip_norm)
         value = float(loss.detach())
         if not (math.isfinite(value) and math.isfinite(float(length))):
-            raise self._not_finite(step, value)
+            what, per_epoch = "gradient" if math.isfinite(value) else "loss", self.room.batches.per_epoch
+            raise self._not_finite(
+                f"the {what} became NaN or infinite in epoch {step // per_epoch + 1}, "
+                f"step {step % per_epoch + 1} of {per_epoch}"
+            )
         self._optimizer.step()
         self.facts = self.facts.model_copy(update={"step": step + 1})
         return value
@@ -133,22 +136,21 @@ class Trainer:
         self._optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
 
-    def _not_finite(self, step: int, loss: float) -> BuildError:
+    def _not_finite(self, found: str) -> BuildError:
         remove_checkpoint(self._place.folder)
-        per_epoch = self.room.batches.per_epoch
-        what = "loss" if not math.isfinite(loss) else "gradient"
-        return BuildError(
-            STAGE,
-            f"the {what} became NaN or infinite in epoch {step // per_epoch + 1}, "
-            f"step {step % per_epoch + 1} of {per_epoch}",
-            expected=f"finite numbers; learning_rate is {self._settings.peak_rate:g}",
-            fix=NAN_FIX,
-        )
+        expected = f"finite numbers; learning_rate is {self._settings.peak_rate:g}"
+        return BuildError(STAGE, found, expected=expected, fix=NAN_FIX)
+
+    def _scored(self, when: str) -> EpochScore:
+        self.room.use_batch_statistics(False)
+        score = self._selection.score(self.room.student)
+        if score is None:
+            raise self._not_finite(f"the loss on the selection set is NaN or infinite {when}")
+        return score
 
     def _score(self, progress: Progress) -> None:
         """Score the epoch that has just ended, and see whether training is over."""
-        self.room.use_batch_statistics(False)
-        score = self._selection.score(self.room.student)
+        score = self._scored(f"after epoch {len(self.facts.scores)}")
         scores = (*self.facts.scores, score)
         epoch, best = len(scores) - 1, self.facts.best_epoch
         better = score.rank > scores[best].rank

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def batch_symbol(node: torch.fx.Node) -> str | None:
     """The symbol that stands for a tensor's first axis, or None where that is a number."""
     sizes = [*getattr(node.meta.get("val"), "shape", ())]
-    return str(sizes[0]) if sizes and not isinstance(sizes[0], int) else None
+    first = str(sizes[0]) if sizes else ""
+    return first if first and not first.isdecimal() else None
 
 
 def specialized_at(program: torch.export.ExportedProgram) -> str:
