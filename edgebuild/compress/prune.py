@@ -11,7 +11,7 @@ from edgebuild.compress.channels import Channels
 from edgebuild.compress.groups import Grouped, groups_of
 from edgebuild.compress.rewrites import REWRITES
 from edgebuild.models.nodes import operator_name
-from edgebuild.models.programs import copy_program
+from edgebuild.models.copying import copy_program
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgebuild.core.digest import Digest, digest_bytes, digest_json
 from edgebuild.core.errors import BuildError, ConfigError
@@ -21,6 +24,9 @@ from edgebuild.models.tflite_file import load_tflite
 from edgebuild.models.weights import looks_pickled
 from edgebuild.store.cache import Cache
 from edgebuild.store.files import read_bytes
+
+if TYPE_CHECKING:
+    import torch
 
 KINDS = "file.py:callable giving an nn.Module, or a .pt2, .onnx or .tflite file"
 _WEIGHTS = (".pt", ".pth", ".th", ".ckpt", ".bin", ".pkl", ".pickle", ".safetensors")
@@ -104,6 +110,18 @@ def _beside_key(model: Digest) -> Digest:
 
 
 def _load_entry(source: ModelSource, root: Path, cache: Cache) -> TorchModel:
+    with open_module(source, root, cache) as module:
+        return export_module(module, source.inputs, source.outputs)
+
+
+@contextlib.contextmanager
+def open_module(source: ModelSource, root: Path, cache: Cache) -> Iterator[torch.nn.Module]:
+    """The module that a callable gives, for as long as what it imports can be imported.
+
+    Raises:
+        ConfigError: there is no such callable.
+        BuildError: it failed, or gave something else.
+    """
     import torch
 
     with open_entry(source.source, root, pure=source.pure, input_files=source.input_files, cache=cache) as call:
@@ -115,7 +133,7 @@ def _load_entry(source: ModelSource, root: Path, cache: Cache) -> TorchModel:
                 expected="a torch.nn.Module",
                 fix="return the model itself, not its class, weights or a list",
             )
-        return export_module(module, source.inputs, source.outputs)
+        yield module
 
 
 def _load_program(data: bytes, name: str, source: ModelSource) -> TorchModel:

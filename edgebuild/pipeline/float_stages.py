@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from edgebuild.models.graph import TorchModel
 
 _ORIGIN = ("backends/origins.py", "quant/program.py")
-FOLD = Stage("fold", ("quant/fold.py", "quant/program.py", "models/programs.py"), ("torch",))
+FOLD = Stage("fold", ("quant/fold.py", "quant/program.py", "models/copying.py"), ("torch",))
 REFERENCE = Stage("reference", ("models/graph.py", "models/preprocess.py"), ("torch",), on_cpu=True)
 
 _SHOWN = 16

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgebuild.models.programs import copy_program
+from edgebuild.models.copying import copy_program
 from edgebuild.quant.program import CONVOLUTIONS, LINEAR, layers, operator_name, parameter
 
 if TYPE_CHECKING:

@@ -1,0 +1,99 @@
+"""Checkpoints of a recovery: safetensors, which hold tensors and text and nothing that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field, ValidationError
+
+from edgebuild.compress.telling import Say
+from edgebuild.core.base import Frozen
+from edgebuild.core.digest import Digest
+from edgebuild.core.recovery import EpochScore, Precision
+from edgebuild.store.files import write_atomic, writing
+from edgebuild.store.scratch import remove
+
+if TYPE_CHECKING:
+    import torch
+
+NAME = "checkpoint.safetensors"
+_FACTS = "edgebuild"
+
+
+class CheckpointFacts(Frozen):
+    """What a checkpoint says of itself.
+
+    Attributes:
+        key: of all that decides the result: settings, models and data. A checkpoint of another key is not taken up.
+        step: steps done.
+        precision: what "auto" was decided to be.
+        scores: before the first epoch, and after each one that is finished.
+        best_epoch: which of them is kept.
+        finished: whether training is over.
+        seconds: spent so far.
+    """
+
+    key: Digest
+    step: int = Field(ge=0)
+    precision: Precision
+    scores: tuple[EpochScore, ...] = Field(min_length=1)
+    best_epoch: int = Field(ge=0)
+    finished: bool
+    seconds: float = Field(ge=0)
+
+
+def write_checkpoint(folder: Path, facts: CheckpointFacts, groups: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
+    """Replace the folder's checkpoint, all at once.
+
+    Args:
+        folder: is made if need be.
+        facts: about it.
+        groups: tensors by group and name, such as ``model`` and ``stem.weight``.
+
+    Raises:
+        BuildError: the disk is full. ConfigError: the folder can't be written to.
+    """
+    from safetensors.torch import save
+
+    tensors = {
+        f"{group}/{name}": tensor.detach().to("cpu").contiguous()
+        for group, named in groups.items()
+        for name, tensor in named.items()
+    }
+    data = save(tensors, metadata={_FACTS: facts.canonical_json().decode()})
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / NAME, data)
+
+
+def read_checkpoint(
+    folder: Path, key: Digest, say: Say
+) -> tuple[CheckpointFacts, dict[str, dict[str, torch.Tensor]]] | None:
+    """The folder's checkpoint, or None, saying why one that is there is not taken up."""
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / NAME
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = CheckpointFacts.model_validate_json((file.metadata() or {}).get(_FACTS, ""))
+            if facts.key != key:
+                say(f"{path.name} is of other settings, another model or other data: training starts anew")
+                return None
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, ValidationError, OSError, ValueError) as error:
+        say(f"{path.name} is damaged ({type(error).__name__}): training starts anew")
+        return None
+    groups: dict[str, dict[str, torch.Tensor]] = {}
+    for name, tensor in tensors.items():
+        group, _, rest = name.partition("/")
+        groups.setdefault(group, {})[rest] = tensor
+    return facts, groups
+
+
+def remove_checkpoint(folder: Path) -> None:
+    """Take the folder's checkpoint away, if there is one."""
+    remove(folder / NAME)

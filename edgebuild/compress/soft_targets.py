@@ -1,0 +1,72 @@
+"""A teacher's outputs for the training set, computed once and then remembered."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from edgebuild.core.array import Integers
+from edgebuild.core.signature import Signature
+
+if TYPE_CHECKING:
+    import torch
+
+_LIMIT_BYTES = 256 << 20
+_FLOAT_BYTES = 4
+
+
+class SoftTargets:
+    """A table of outputs by sample, filled as samples come along.
+
+    It holds what one teacher says of one training set without augmentation, so that students of the same teacher can
+    share it.
+
+    Attributes:
+        filled: (N,), which samples are known.
+        outputs: one tensor of (N, …) per output; empty until the first samples are known.
+    """
+
+    def __init__(self, count: int) -> None:
+        import torch
+
+        self.filled = torch.zeros(count, dtype=torch.bool)
+        self.outputs: list[torch.Tensor] = []
+
+    def missing(self, indices: Integers) -> torch.Tensor:
+        """Which of some samples are not known, as positions in ``indices``."""
+        import torch
+
+        return torch.nonzero(~self.filled[torch.from_numpy(indices)]).reshape(-1)
+
+    def fill(self, indices: Integers, outputs: tuple[torch.Tensor, ...]) -> None:
+        """Remember the outputs of some samples."""
+        import torch
+
+        rows = torch.from_numpy(indices)
+        if not self.outputs:
+            self.outputs = [torch.zeros((len(self.filled), *o.shape[1:]), dtype=o.dtype) for o in outputs]
+        for table, output in zip(self.outputs, outputs, strict=True):
+            table[rows] = output.to("cpu", table.dtype)
+        self.filled[rows] = True
+
+    def take(self, indices: Integers, device: str) -> tuple[torch.Tensor, ...]:
+        """The outputs of some samples that are known."""
+        import torch
+
+        rows = torch.from_numpy(indices)
+        return tuple(table[rows].to(device) for table in self.outputs)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """The table as named tensors."""
+        return {"filled": self.filled, **{str(number): table for number, table in enumerate(self.outputs)}}
+
+    def restore(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Take up what ``tensors`` gave."""
+        self.filled = tensors["filled"].clone()
+        self.outputs = [tensors[str(number)].clone() for number in range(len(tensors) - 1)]
+
+
+def fits_in_memory(signature: Signature, count: int) -> bool:
+    """Whether the outputs for so many samples are worth keeping: up to 256 MiB."""
+    values = sum(math.prod(spec.shape) for spec in signature.outputs)
+    return values * count * _FLOAT_BYTES <= _LIMIT_BYTES
