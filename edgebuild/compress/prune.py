@@ -10,8 +10,8 @@ from edgebuild.compress.atoms import Axes, Axis
 from edgebuild.compress.channels import Channels
 from edgebuild.compress.groups import Grouped, groups_of
 from edgebuild.compress.rewrites import REWRITES
-from edgebuild.models.nodes import operator_name
 from edgebuild.models.copying import copy_program
+from edgebuild.models.nodes import operator_name
 
 if TYPE_CHECKING:
     from torch import Tensor

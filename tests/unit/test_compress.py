@@ -152,9 +152,7 @@ def test_the_allocation_is_the_best_there_is() -> None:
         assert choice.cost(widths) <= limit
         lost = sum(choice.loss(group, width) for group, width in widths.items())
         every = [{"a": a, "b": b} for a in range(1, 7) for b in range(1, 7)]
-        best = min(
-            sum(choice.loss(g, n) for g, n in each.items()) for each in every if choice.cost(each) <= limit
-        )
+        best = min(sum(choice.loss(g, n) for g, n in each.items()) for each in every if choice.cost(each) <= limit)
         assert lost <= 1.35 * best
 
 
