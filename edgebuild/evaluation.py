@@ -44,7 +44,8 @@ def evaluate(
     """Score every variant of a bundle on the project's evaluation set.
 
     A float variant is the twin that the others are compared with. What was scored against a twin on the data set of
-    the bundle's own report becomes evidence.
+    the bundle's own report becomes evidence. Of a compressed model nothing does: its twin is the dense one, which is
+    not in the bundle.
 
     Args:
         keep: an .npz file for what every variant answered: (N, …) arrays by PRECISION/OUTPUT, after ``post``.
@@ -70,7 +71,7 @@ def evaluate(
         for variant in part.variants
     ]
     for each in found:
-        if each.same_data and "float32" in outputs:
+        if each.same_data and "float32" in outputs and bundle.manifest.compression is None:
             _record(bundle, part, each, opened.identity)
     return found
 

@@ -177,7 +177,8 @@ def facts_of(
         bundle=bundle.digest,
         runs=runs_under(records[since:], *keys),
         basis=key.basis if key is not None else Basis.DEVICE,
-        size=variant.size, is_float=variant.precision == "float32", quality=quality_of(part.name, variant, records),
+        size=variant.size, quality=quality_of(part.name, variant, records),
+        is_float=variant.precision == "float32" and bundle.manifest.compression is None,
         baseline=baseline.runs if baseline is not None else None,
     )  # fmt: skip
 

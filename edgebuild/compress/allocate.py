@@ -69,7 +69,7 @@ def allocate(choice: Choice, limit: float) -> dict[str, int]:
     return _widths(steps, at)
 
 
-def kept_channels(importance: Mapping[str, Sequence[float]], widths: Mapping[str, int]) -> dict[str, list[int]]:
+def least_important(importance: Mapping[str, Sequence[float]], widths: Mapping[str, int]) -> dict[str, list[int]]:
     """By group, the numbers of the channels that go: the least important ones."""
     gone = {}
     for group, values in importance.items():

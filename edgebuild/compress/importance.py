@@ -28,12 +28,7 @@ def by_magnitude(program: ExportedProgram, grouped: Grouped) -> Importance:
     return {group.name: _relative(group, squares, _matrices(group, squares)) for group in grouped.groups}
 
 
-def by_taylor(
-    grouped: Grouped,
-    module: torch.nn.Module,
-    batches: Iterable[Sequence[Tensor]],
-    loss: Callable[[Sequence[Tensor]], Tensor],
-) -> Importance:
+def by_taylor(grouped: Grouped, module: torch.nn.Module, losses: Iterable[Callable[[], Tensor]]) -> Importance:
     """The square of how much the loss would change, to first order, without a channel; summed over batches.
 
     Molchanov et al., "Importance estimation for neural network pruning", CVPR 2019, with the gate on what is read of a
@@ -41,15 +36,15 @@ def by_taylor(
 
     Args:
         module: trainable, its parameters named as the program's.
-        loss: of one batch, with gradients to the parameters.
+        losses: each computes the loss of one batch, with gradients to the parameters.
     """
     import torch
 
     known = dict(module.named_parameters())
     total: dict[str, Tensor] = {}
-    for batch in batches:
+    for loss in losses:
         module.zero_grad(set_to_none=True)
-        loss(batch).backward()  # type: ignore[no-untyped-call]
+        loss().backward()  # type: ignore[no-untyped-call]
         products = {
             name: (value * value.grad).detach().float() for name, value in known.items() if value.grad is not None
         }

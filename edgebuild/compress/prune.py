@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgebuild.compress.atoms import Axes, Axis
 from edgebuild.compress.channels import Channels
-from edgebuild.compress.groups import Grouped, groups_of
+from edgebuild.compress.groups import Grouped, Place, groups_of
 from edgebuild.compress.rewrites import REWRITES
 from edgebuild.models.copying import copy_program
 from edgebuild.models.nodes import operator_name
@@ -79,6 +79,13 @@ def prune(program: ExportedProgram, removal: Removal, grouped: Grouped | None = 
     pruned.graph.lint()
     pruned.graph_module.recompile()
     return pruned
+
+
+def kept_places(grouped: Grouped, removal: Removal) -> dict[Place, list[int]]:
+    """Which positions of every weight's axes stay."""
+    cut = Cut(grouped.channels, _removed(grouped, removal))
+    axes = grouped.channels.parameters.items()
+    return {(name, dim): cut.kept(axis) for name, each in axes for dim, axis in enumerate(each)}
 
 
 def masked(program: ExportedProgram, removal: Removal, grouped: Grouped | None = None) -> ExportedProgram:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from edgebuild.core.base import Frozen
+from edgebuild.core.compression import Compression
 from edgebuild.core.digest import Digest
 from edgebuild.core.origin import OriginMap
 from edgebuild.core.signature import Shape, Signature
@@ -70,7 +71,7 @@ class Quality(Frozen):
 
     Attributes:
         value, low, high: the score and its 95 % interval, in percentage points (0..100).
-        float_value: the float twin's score.
+        float_value: the float twin's score; of a compressed model, the score of the dense one that it came from.
         samples: how many samples were scored.
         agreement: the share of samples with the same top-1 as float, in percent, where there is one.
         sqnr_db: of the outputs against float.
@@ -214,6 +215,7 @@ class Manifest(Frozen):
     edges: tuple[Edge, ...] = ()
     golden: Golden
     lineage: Lineage
+    compression: Compression | None = None
     budgets: dict[str, float] = Field(default={})
     rejected: tuple[Rejected, ...] = ()
     files: tuple[ModelFile, ...]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edgebuild.core.base import Frozen
+from edgebuild.core.compression import Pruning
+from edgebuild.core.recovery import Recovery
 from edgebuild.core.target import Name
 
 RangeMethod = Literal["minmax", "percentile", "mse"]
@@ -128,6 +130,8 @@ class Profile(Frozen):
     schema_version: Literal[1] = Field(alias="schema")
     name: Name
     title: str = ""
+    pruning: Pruning | None = None
+    recovery: Recovery | None = None
     quantization: Quantization = Quantization()
     measuring: Measuring = Measuring()
     conditions: Conditions = Conditions()
@@ -135,3 +139,9 @@ class Profile(Frozen):
     budgets: dict[str, str] = Field(default={})
 
     model_config = Frozen.model_config | {"populate_by_name": True}
+
+    @model_validator(mode="after")
+    def _recovers_from_something(self) -> Profile:
+        if self.recovery is not None and self.pruning is None:
+            raise ValueError("recovery: nothing is pruned; add [pruning], or leave [recovery] out")
+        return self

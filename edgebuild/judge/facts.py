@@ -20,7 +20,7 @@ class Facts:
     Attributes:
         runs: all made under equal keys.
         size: bytes of the model's files.
-        is_float: a float variant is its own twin and loses nothing.
+        is_float: a float variant of a model that was not compressed is its own twin and loses nothing.
         baseline: another bundle's runs, under a key that differs only in what is run; None: there is none.
     """
 

@@ -11,7 +11,7 @@ from edgebuild.core.errors import BuildError
 from edgebuild.core.origin import OriginMap
 from edgebuild.core.target import Int8Scheme, Target
 from edgebuild.pipeline import choose
-from edgebuild.pipeline.float_stages import Converted, check, export, trace
+from edgebuild.pipeline.float_stages import Converted, check, export, reference_outputs, trace
 from edgebuild.pipeline.host import int8_scheme
 from edgebuild.pipeline.int8_stages import Calibration, Candidate, calibrate, quantize, quantize_foreign, settings_for
 from edgebuild.pipeline.material import Material
@@ -79,12 +79,17 @@ def _offer_float(shared: Material, target: Target, exact: Converted, origins: Or
 
 
 def _report(shared: Material, target: Target, converted: Converted, twin: Converted | None) -> Quality | None:
-    """Quality on the evaluation set, which is read for what is reported and nothing else."""
+    """Quality on the evaluation set, which is read for what is reported and nothing else.
+
+    Against a float twin; of a compressed model always against the dense one that it came from.
+    """
     evaluation = shared.sets.evaluation
     if evaluation is None:
         return None
     own = shared.scorer.outputs(converted, evaluation, here(target))
     other = shared.scorer.outputs(twin, evaluation, here(target)) if twin else None
+    if shared.dense is not None:
+        other = reference_outputs(shared.road, shared.dense, evaluation)
     return shared.scorer.quality(own, other, evaluation)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgebuild.core.lock import Lock
+from edgebuild.core.target import Target
+from edgebuild.pipeline.compress_stage import Compressed, compressed
 from edgebuild.pipeline.float_stages import folded
 from edgebuild.pipeline.golden import golden_inputs
 from edgebuild.pipeline.scoring import Scorer
@@ -24,10 +27,16 @@ class Material:
     scorer: Scorer
     lock: Lock
 
+    @property
+    def dense(self) -> Source | None:
+        """What the model was before it was compressed; None if it was not."""
+        return self.source.dense if isinstance(self.source, Compressed) else None
 
-def gather(road: Road, lock: Lock) -> Material:
-    """Load what every target needs."""
-    source = load_source(road)
-    sets = load_sets(road, source)
+
+def gather(road: Road, lock: Lock, targets: Sequence[Target]) -> Material:
+    """Load what every target needs, and compress the model if the profile wants it."""
+    loaded = load_source(road)
+    sets = load_sets(road, loaded)
+    source = compressed(road, loaded, sets, targets)
     golden = golden_inputs(road, source, sets)
     return Material(road, source, folded(road, source), sets, golden, Scorer(road, source), lock)

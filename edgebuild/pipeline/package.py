@@ -23,9 +23,11 @@ from edgebuild.core.artifact import (
     Speed,
     Variant,
 )
+from edgebuild.core.compression import Compression
 from edgebuild.core.digest import Digest, Json, digest_bytes, digest_json
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
+from edgebuild.pipeline.compress_stage import Compressed
 from edgebuild.pipeline.float_stages import Converted, load_outputs
 from edgebuild.pipeline.golden import FLOAT_TOLERANCE, golden_file
 from edgebuild.pipeline.material import Material
@@ -78,6 +80,7 @@ def package(
         "golden": [shared.golden.digest, shared.road.project.build.golden],
         "answers": [_answers(shared, target, offer).content for offer in offers],
         "lineage": digest_json(lineage),
+        "compression": digest_json(record) if (record := _compression(shared)) else None,
         "budgets": dict(_budgets(shared, target)),
     }
 
@@ -127,10 +130,15 @@ def _manifest(
         parts=(Part(runtime=target.runtime, signature=signature, variants=variants),),
         golden=contents.golden,
         lineage=lineage,
+        compression=_compression(shared),
         budgets=_budgets(shared, target),
         rejected=tuple(rejected),
         files=tuple(_listed(name, data) for name, data in sorted(contents.files.items())),
     )
+
+
+def _compression(shared: Material) -> Compression | None:
+    return shared.source.record if isinstance(shared.source, Compressed) else None
 
 
 def _budgets(shared: Material, target: Target) -> dict[str, float]:
@@ -200,7 +208,7 @@ def _lineage(shared: Material, target: Target) -> Lineage:
     tools = sorted({*find_backend(target.runtime).DISTRIBUTIONS, "numpy"})
     return Lineage(
         edgebuild=__version__,
-        model=shared.source.digest,
+        model=(shared.dense or shared.source).digest,
         project=digest_json(shared.road.project),
         calibration=sets.calibration.digest if sets.calibration else None,
         selection=sets.selection.digest if sets.selection else None,

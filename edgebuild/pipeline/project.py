@@ -66,7 +66,7 @@ def build_project(
     road = Road(project, root, find_profile(profile or project.build.profile, root), cache or default_cache(), progress)
     lock = load_lock(root)
     place = out or root / "build" / project.name
-    shared = gather(road, lock)
+    shared = gather(road, lock, chosen)
     _say_what_is_too_few(shared, chosen)
     built = []
     try:

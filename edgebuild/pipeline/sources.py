@@ -27,7 +27,7 @@ LOAD = Stage("load", ("models", "core/signature.py"), ("torch",))
 DATA = Stage("data", ("models",), ("numpy", "pillow"))
 SPLIT = Stage("split", ("models/data.py", "models/samples.py"))
 
-SetName = Literal["calibration", "selection", "evaluation"]
+SetName = Literal["calibration", "selection", "evaluation", "training"]
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,16 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Sets:
-    """The three disjoint sets; evaluation is read only for what is reported."""
+    """The three disjoint sets; evaluation is read only for what is reported.
+
+    Attributes:
+        training: where a model is recovered; calibration may be a part of it.
+    """
 
     calibration: DataSet | None
     selection: DataSet | None
     evaluation: DataSet | None
+    training: DataSet | None = None
 
 
 def load_source(road: Road) -> Source:
@@ -146,7 +151,8 @@ def load_sets(road: Road, source: Source) -> Sets:
     evaluation = _load_set(road, source, "evaluation", data.evaluation)
     if calibration is not None and selection is None:
         calibration, selection = _split(road, calibration)
-    sets = Sets(calibration, selection, evaluation)
+    training = _load_set(road, source, "training", data.training) if road.profile.pruning is not None else None
+    sets = Sets(calibration, selection, evaluation, training)
     _refuse_overlaps(road, sets)
     return sets
 
@@ -188,9 +194,11 @@ def _split(road: Road, calibration: DataSet) -> tuple[DataSet, DataSet]:
 def _refuse_overlaps(road: Road, sets: Sets) -> None:
     from edgebuild.models.data import refuse_overlap
 
-    present = [s for s in (sets.calibration, sets.selection, sets.evaluation) if s is not None]
+    present = [s for s in (sets.calibration, sets.selection, sets.evaluation, sets.training) if s is not None]
     for i, first in enumerate(present):
         for second in present[i + 1 :]:
+            if (first, second) == (sets.calibration, sets.training):
+                continue
 
             def check(folder: Path, a: DataSet = first, b: DataSet = second) -> None:
                 refuse_overlap(a.samples, b.samples, (a.name, b.name))

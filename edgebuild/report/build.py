@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgebuild.core.artifact import Manifest, Quality, Variant
+from edgebuild.core.compression import Compression
 from edgebuild.core.digest import Json
 from edgebuild.core.units import Unit, format_quantity
 from edgebuild.pipeline.build import SETTING_LOST
@@ -51,6 +52,7 @@ def _built(built: Built) -> Json:
         "digest": built.bundle.digest,
         "variants": [variant.model_dump(mode="json") for variant in manifest.parts[0].variants],
         "rejected": [rejected.model_dump(mode="json") for rejected in manifest.rejected],
+        "compression": manifest.compression.model_dump(mode="json") if manifest.compression else None,
     }
 
 
@@ -61,6 +63,9 @@ def build_table(report: BuildReport) -> Table:
     table = Table(title=f"{report.project.name}: {_cached(report)}", title_justify="left")
     for heading in ("target", "variant", "quality", "against float", "size", "float/int8 time", "why"):
         table.add_column(heading, overflow="fold")
+    bundles = [built.bundle for built in report.built if built.bundle is not None]
+    if bundles and (compression := bundles[0].manifest.compression):
+        table.caption, table.caption_justify = compression_text(compression), "left"
     for built in report.built:
         if built.bundle is None:
             table.add_row(
@@ -72,6 +77,24 @@ def build_table(report: BuildReport) -> Table:
         for row in _rejected_rows(built.bundle.manifest):
             table.add_row("", *row, style="dim")
     return table
+
+
+def compression_text(compression: Compression) -> str:
+    """What became of a model that was made smaller, and what it had to learn again."""
+    last = compression.steps[-1]
+    sizes = (
+        f"pruned by {last.importance}: parameters {_shrunk(compression.parameters, last.parameters)}, "
+        f"MACs {_shrunk(compression.macs, last.macs)}"
+    )
+    if not last.scores:
+        return sizes
+    unit = "dB" if last.score_name == "fidelity" else "%"
+    before, after = last.scores[0].value, last.scores[last.best_epoch].value
+    return f"{sizes}; {last.score_name} on the selection set {before:.2f} → {after:.2f} {unit} by recovery"
+
+
+def _shrunk(before: float, after: float) -> str:
+    return f"{before / 1e6:.3g} → {after / 1e6:.3g} M ({100 * (after / before - 1):+.0f} %)"
 
 
 def short(message: str) -> str:

@@ -113,6 +113,10 @@ class Cache:
             (folder / "record").write_bytes(digest_bytes(data).encode() + b"\n" + data)
             (folder / "record").replace(place)
 
+    def unfinished(self, key: Digest) -> Path:
+        """A folder that outlives the process, for long work that is taken up again. Whoever ends that removes it."""
+        return self._place("unfinished", key)
+
     def stats(self) -> Stats:
         """What the cache holds."""
         from edgebuild.store.collect import take_stock

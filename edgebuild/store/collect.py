@@ -65,7 +65,7 @@ def collect(home: Path, trash: Path, *, max_bytes: int | None, oldest: int | Non
     The caller holds the cache's gate and removes the trash afterwards.
     """
     since = _in_use_since(home)
-    both = [*_items(home / "entries"), *_items(home / "records")]
+    both = [item for kind in ("entries", "records", "unfinished") for item in _items(home / kind)]
     items = sorted(both, key=lambda item: (item.used, str(item.path)))
     left = sum(item.size for item in items)
     removed: list[_Item] = []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebuild.compress.allocate import Choice, allocate, kept_channels
+from edgebuild.compress.allocate import Choice, allocate, least_important
 from edgebuild.compress.atoms import FIXED, Atoms, product
 from edgebuild.core.errors import BuildError
 
@@ -123,8 +123,8 @@ def test_taylor_knows_the_channels_that_nothing_reads() -> None:
     with torch.no_grad():
         model.head.weight[:, [3, 30]] = 0
     grouped = groups_of(program_of(model))
-    batches = [(torch.randn(8, 3, 8, 8),) for _ in range(3)]
-    found = by_taylor(grouped, model, batches, lambda batch: model(*batch).square().mean())["second"]
+    losses = [lambda: model(torch.randn(8, 3, 8, 8)).square().mean() for _ in range(3)]
+    found = by_taylor(grouped, model, losses)["second"]
     assert {number for number, value in enumerate(found) if value == 0} >= {3, 30}
     assert sum(value == 0 for value in found) < 16
 
@@ -167,4 +167,4 @@ def test_widths_are_multiples_and_what_is_narrower_cannot_be_had() -> None:
     assert choice.widths("b") == [4, 1]
     with pytest.raises(BuildError, match="costs 9, and 3 are allowed"):
         allocate(choice, 3)
-    assert kept_channels({"a": [3.0, 1.0, 2.0]}, {"a": 1}) == {"a": [1, 2]}
+    assert least_important({"a": [3.0, 1.0, 2.0]}, {"a": 1}) == {"a": [1, 2]}

@@ -1,0 +1,217 @@
+"""Pruning and recovery in turn, until a model is as small as it is to be."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebuild.compress.allocate import Choice, allocate, least_important
+from edgebuild.compress.costs import Counted, macs_of, parameters_of
+from edgebuild.compress.groups import Group, Grouped, Place, groups_of
+from edgebuild.compress.importance import Importance, by_magnitude, by_norm_scale, by_taylor
+from edgebuild.compress.lesson import Lesson
+from edgebuild.compress.prune import Removal, kept_places, prune
+from edgebuild.compress.recovery import Recovered, recover
+from edgebuild.core.compression import Compression, CompressionStep, GroupWidth, ImportanceName, Pruning
+from edgebuild.core.digest import Digest
+from edgebuild.core.errors import BuildError, ConfigError
+from edgebuild.core.recovery import Recovery
+from edgebuild.models.batched import BatchedModel
+from edgebuild.models.copying import put_state
+from edgebuild.models.graph import TorchModel
+from edgebuild.models.nodes import module_path, operator_name, source_nodes
+from edgebuild.models.samples import Samples
+
+if TYPE_CHECKING:
+    import torch
+
+    from edgebuild.compress.telling import Say
+
+_TOLD = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Pupil:
+    """A model on its way: the program of one sample, and the same one for batches, where it is to be trained."""
+
+    single: TorchModel
+    batched: BatchedModel | None
+
+    def pruned(self, removal: Removal, grouped: Grouped) -> Pupil:
+        """Without some channels."""
+        return self._with(
+            prune(self.single.program, removal, grouped),
+            prune(self.batched.program, removal) if self.batched else None,
+        )
+
+    def taught(self, state: Mapping[str, torch.Tensor]) -> Pupil:
+        """With other weights."""
+        batched = put_state(self.batched.program, state) if self.batched else None
+        return self._with(put_state(self.single.program, state), batched)
+
+    def _with(self, single: torch.export.ExportedProgram, batched: torch.export.ExportedProgram | None) -> Pupil:
+        known = self.batched
+        return Pupil(
+            TorchModel(single, self.single.signature, source_nodes(single.graph)),
+            dataclasses.replace(known, program=batched) if known and batched else None,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What there is to learn from, and to choose by.
+
+    Attributes:
+        digest: of the training set.
+        classes: whether the model's first output holds one score a class, which labels name.
+    """
+
+    training: Samples | None = None
+    selection: Samples | None = None
+    digest: Digest | None = None
+    classes: bool = False
+
+
+def compress(
+    dense: Pupil, settings: Pruning, recovery: Recovery | None, material: Material, folder: Path, say: Say
+) -> tuple[TorchModel, Compression]:
+    """Prune a model to a share of its cost, step by step, each followed by a recovery.
+
+    Args:
+        dense: the model as it is. Recovery, and importance by Taylor, need it for batches.
+        recovery: how it is trained again; None: it is not.
+        folder: for checkpoints; the same call again goes on from there.
+
+    Raises:
+        ConfigError: training data is missing, or does not fit.
+        BuildError: nothing of the model can go, or not so much; or it cannot be trained.
+    """
+    pupil, steps = dense, []
+    grouped = first = groups_of(dense.single.program)
+    _refuse_closed(grouped)
+    left: dict[Place, list[int]] = {}
+    full = _counted(dense, grouped, settings)
+    for number in range(1, settings.steps + 1):
+        limit = full.total * settings.keep ** (number / settings.steps)
+        say(f"choose channels, step {number} of {settings.steps}")
+        name, importance = _importance(pupil, grouped, settings, recovery, material)
+        choice = Choice(importance, _counted(pupil, grouped, settings), settings.round_to, settings.least)
+        removal = least_important(importance, allocate(choice, limit))
+        kept = kept_places(grouped, removal)
+        left = {place: [left[place][at] for at in kept[place]] if left else kept[place] for place in kept}
+        pupil = pupil.pruned(removal, grouped)
+        grouped = groups_of(pupil.single.program)
+        recovered = None
+        if recovery is not None:
+            last = number == settings.steps
+            own = recovery if last else recovery.model_copy(update={"epochs": settings.step_epochs})
+            recovered = _recover(pupil, dense, own, material, folder / str(number), say)
+            pupil = pupil.taught(recovered.state)
+        steps.append(_step(pupil, grouped, name, recovered))
+    widths = tuple(_width(group, left) for group in first.groups)
+    return pupil.single, Compression(
+        dense=dense.single.digest,
+        model=pupil.single.digest,
+        macs=macs_of(dense.single.program, first).total,
+        parameters=int(parameters_of(first).total),
+        steps=tuple(steps),
+        groups=widths,
+        training=material.digest if recovery is not None else None,
+        held=tuple(_held(first)),
+    )
+
+
+def _width(group: Group, left: Mapping[Place, list[int]]) -> GroupWidth:
+    place, taken = next(iter(group.places.items()))
+    stays = set(left[place])
+    return GroupWidth(group=group.name, before=group.width, after=sum(bool(stays & set(at)) for at in taken.values()))
+
+
+def _counted(pupil: Pupil, grouped: Grouped, settings: Pruning) -> Counted:
+    return macs_of(pupil.single.program, grouped) if settings.cost == "macs" else parameters_of(grouped)
+
+
+def _refuse_closed(grouped: Grouped) -> None:
+    if grouped.groups:
+        return
+    held = _held(grouped)
+    raise BuildError(
+        "prune",
+        f"no channel of this model can go{': ' + ', '.join(held) if held else ''}",
+        expected="layers whose channels are read by operators that edgebuild has rules for",
+        fix="build without [pruning]: quantization alone is still possible",
+    )
+
+
+def _held(grouped: Grouped) -> list[str]:
+    """Operators without a rule, each with its module."""
+    names = [f"{operator_name(node)} in {module_path(node) or 'the model'}" for node in grouped.channels.closed]
+    return list(dict.fromkeys(names))[:_TOLD]
+
+
+def _importance(
+    pupil: Pupil, grouped: Grouped, settings: Pruning, recovery: Recovery | None, material: Material
+) -> tuple[ImportanceName, Importance]:
+    wanted = settings.importance
+    labelled = material.classes and material.training is not None and material.training.labels is not None
+    if wanted == "taylor" and not labelled:
+        raise ConfigError(
+            "[pruning] importance", "is taylor, and there are no labelled training data",
+            fix='add [data.training] with labels, or choose importance = "magnitude"',
+        )  # fmt: skip
+    if wanted == "taylor" or (wanted == "auto" and labelled):
+        return "taylor", _taylor(pupil, grouped, settings, recovery or Recovery(), material)
+    if wanted == "norm-scale":
+        found = by_norm_scale(pupil.single.program, grouped)
+        if found is None:
+            raise ConfigError(
+                "[pruning] importance", "is norm-scale, and the scales of batch normalization are all alike or absent",
+                fix='choose importance = "magnitude"',
+            )  # fmt: skip
+        return "norm-scale", found
+    return "magnitude", by_magnitude(pupil.single.program, grouped)
+
+
+def _taylor(pupil: Pupil, grouped: Grouped, settings: Pruning, recovery: Recovery, material: Material) -> Importance:
+    from edgebuild.compress.batches import Batches
+    from edgebuild.compress.losses import label_loss
+    from edgebuild.compress.trainable import trainable
+
+    assert pupil.batched is not None
+    assert material.training is not None
+    count = min(settings.samples, len(material.training))
+    batches = Batches(material.training, recovery.model_copy(update={"batch_size": min(recovery.batch_size, count)}))
+    module, signature = trainable(pupil.batched.program), pupil.batched.signature
+
+    def loss(step: int) -> torch.Tensor:
+        labels = batches.labels(step, "cpu")
+        assert labels is not None
+        return label_loss(module(*batches.inputs(step, signature, "cpu"))[0], labels)
+
+    return by_taylor(grouped, module, (partial(loss, step) for step in range(max(1, count // batches.size))))
+
+
+def _recover(pupil: Pupil, dense: Pupil, settings: Recovery, material: Material, folder: Path, say: Say) -> Recovered:
+    if pupil.batched is None or material.training is None or material.selection is None:
+        missing = "selection" if material.training is not None else "training"
+        raise ConfigError(
+            f"[data.{missing}]", "missing", expected="samples to recover with", fix=f"add [data.{missing}]"
+        )
+    lesson = Lesson(pupil.batched, dense.batched, material.training, material.selection, material.classes)
+    return recover(lesson, settings, folder, say)
+
+
+def _step(pupil: Pupil, grouped: Grouped, name: ImportanceName, recovered: Recovered | None) -> CompressionStep:
+    step = CompressionStep(
+        macs=macs_of(pupil.single.program, grouped).total,
+        parameters=int(parameters_of(grouped).total),
+        importance=name,
+    )
+    if recovered is None:
+        return step
+    told = {"score_name": recovered.score_name, "scores": recovered.scores, "best_epoch": recovered.best_epoch}
+    return step.model_copy(update=told)

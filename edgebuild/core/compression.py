@@ -1,0 +1,88 @@
+"""How a model is made smaller, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from edgebuild.core.base import Frozen
+from edgebuild.core.digest import Digest
+from edgebuild.core.recovery import EpochScore, ScoreName
+
+ImportanceName = Literal["taylor", "magnitude", "norm-scale"]
+CostName = Literal["macs", "parameters"]
+
+
+class Pruning(Frozen):
+    """``[pruning]`` of a profile: how many channels go, and which.
+
+    Attributes:
+        keep: the share of ``cost`` that stays.
+        cost: what is made less: "macs" (multiplications with an addition) or "parameters". Both are counted from the
+            graph: they are no times.
+        importance: what decides which channels go: "taylor" (needs labelled training data), "magnitude" of the weights,
+            or "norm-scale" of batch normalization. "auto": taylor where it can be had, else magnitude.
+        samples: of the training set, for "taylor".
+        steps: in how many equal ratios it is done, with a recovery after each.
+        step_epochs: of the recoveries before the last.
+        round_to: groups become multiples of so many channels wide, as kernels like them; a target's own
+            ``channel_alignment`` counts too. Groups that are narrower can lose all but one.
+        least: the share of every group's channels that stays.
+    """
+
+    keep: Annotated[float, Field(gt=0, lt=1)]
+    cost: CostName = "macs"
+    importance: Literal["auto", "taylor", "magnitude", "norm-scale"] = "auto"
+    samples: Annotated[int, Field(gt=0)] = 1024
+    steps: Annotated[int, Field(ge=1, le=20)] = 1
+    step_epochs: Annotated[int, Field(ge=1)] = 1
+    round_to: Annotated[int, Field(ge=1, le=256)] = 8
+    least: Annotated[float, Field(gt=0, lt=1)] = 0.05
+
+
+class GroupWidth(Frozen):
+    """A channel group, by the first weight that makes it: how wide it was, and is."""
+
+    group: str
+    before: int
+    after: int
+
+
+class CompressionStep(Frozen):
+    """What one step of pruning left, and its recovery.
+
+    Attributes:
+        macs, parameters: of the pruned model, counted from its graph.
+        importance: what decided.
+        score_name, scores: on the selection set before recovery and after each epoch; empty without recovery.
+        best_epoch: the one that was kept.
+    """
+
+    macs: float
+    parameters: int
+    importance: ImportanceName
+    score_name: ScoreName | None = None
+    scores: tuple[EpochScore, ...] = ()
+    best_epoch: int = 0
+
+
+class Compression(Frozen):
+    """How a model came from another one.
+
+    Attributes:
+        dense: the digest of the model that it was; the accuracy of all that is made from it is held against that one.
+        model: the digest of what it became.
+        macs, parameters: of the dense model.
+        training: the digest of the data it was recovered with.
+        held: operators whose channels had to stay, since no rule is known for them, each with its module.
+    """
+
+    dense: Digest
+    model: Digest
+    macs: float
+    parameters: int
+    steps: tuple[CompressionStep, ...] = Field(min_length=1)
+    groups: tuple[GroupWidth, ...]
+    training: Digest | None = None
+    held: tuple[str, ...] = ()

@@ -1,0 +1,102 @@
+"""The stage that makes the model itself smaller; all that follows on the road works on what it gives."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import lcm
+from pathlib import Path
+
+from edgebuild.core.compression import Compression, Pruning
+from edgebuild.core.digest import Digest, Json
+from edgebuild.core.errors import ConfigError
+from edgebuild.core.target import Target
+from edgebuild.pipeline.sources import Sets, Source, need
+from edgebuild.pipeline.stage import Road, Stage
+
+COMPRESS = Stage("compress", ("compress", "models"), ("torch", "numpy"), on_cpu=True)
+
+_RECORD = "compression.json"
+
+
+@dataclass(frozen=True)
+class Compressed(Source):
+    """A torch program that was pruned and recovered."""
+
+    dense: Source
+
+    @cached_property
+    def record(self) -> Compression:
+        """What was done, and what it did."""
+        return Compression.model_validate_json(self.entry.read(_RECORD))
+
+
+def compressed(road: Road, source: Source, sets: Sets, targets: Sequence[Target]) -> Source:
+    """The model as the profile wants it pruned, one for all targets; without ``[pruning]`` as it is.
+
+    Raises:
+        ConfigError: the model is a file, or training data is missing.
+        BuildError: it can't be made so small, or can't be trained.
+    """
+    settings, recovery = road.profile.pruning, road.profile.recovery
+    if settings is None:
+        return source
+    _check(road, source, sets)
+    settings = _aligned(settings, targets)
+    training, selection = sets.training, sets.selection
+    inputs: dict[str, Json] = {
+        "model": source.digest,
+        "pruning": settings.model_dump(mode="json"),
+        "recovery": recovery.model_dump(mode="json") if recovery else None,
+        "training": training.digest if training else None,
+        "selection": selection.digest if selection and recovery else None,
+        "metric": road.project.data.metric,
+    }
+    unfinished = road.cache.unfinished(road.key(COMPRESS, inputs))
+    entry = road.step(COMPRESS, "model", inputs, lambda folder: _make(road, source, sets, settings, folder, unfinished))
+    shutil.rmtree(unfinished, ignore_errors=True)
+    return Compressed(entry, "torch", source.signature, _model_digest(entry.read(_RECORD)), source)
+
+
+def _model_digest(record: bytes) -> Digest:
+    return Compression.model_validate_json(record).model
+
+
+def _check(road: Road, source: Source, sets: Sets) -> None:
+    if source.kind != "torch":
+        raise ConfigError(
+            "[pruning]", f"a .{source.kind} model cannot be pruned", expected="a PyTorch model",
+            fix="give the PyTorch model, or choose a profile without [pruning]",
+        )  # fmt: skip
+    if road.profile.recovery is not None:
+        need(sets.training, "training", "samples to recover the pruned model with; labels are not needed")
+        need(sets.selection, "selection", "samples that decide which epoch is kept")
+
+
+def _aligned(settings: Pruning, targets: Sequence[Target]) -> Pruning:
+    """Widths that all targets' kernels like."""
+    return settings.model_copy(
+        update={"round_to": lcm(settings.round_to, *(target.pruning.channel_alignment for target in targets))}
+    )
+
+
+def _make(road: Road, source: Source, sets: Sets, settings: Pruning, folder: Path, unfinished: Path) -> None:
+    from edgebuild.compress.compression import Material, Pupil, compress
+    from edgebuild.models.batched import load_batched
+
+    trains = sets.training is not None
+    batched = load_batched(road.project.model, road.root, road.cache) if trains else None
+    material = Material(
+        training=sets.training.samples if sets.training else None,
+        selection=sets.selection.samples if sets.selection else None,
+        digest=sets.training.digest if sets.training else None,
+        classes=road.project.data.metric == "top1",
+    )
+    dense = Pupil(source.torch_model, batched)
+    model, record = compress(
+        dense, settings, road.profile.recovery, material, unfinished, lambda text: road.progress("compress", text)
+    )
+    model.save(folder)
+    (folder / _RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
