@@ -78,8 +78,11 @@ def idle_norms(module: GraphModule) -> list[str]:
 
 
 def trained_state(module: GraphModule) -> dict[str, torch.Tensor]:
-    """Copies of every parameter and persistent buffer by its name in the program, on the CPU."""
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in module.state_dict().items()}
+    """Copies of every parameter and persistent buffer by its name in the program, on the CPU, row-major."""
+    import torch
+
+    rows = torch.contiguous_format
+    return {name: t.detach().to("cpu", copy=True, memory_format=rows) for name, t in module.state_dict().items()}
 
 
 def state_tensors(module: GraphModule) -> dict[str, torch.Tensor]:
