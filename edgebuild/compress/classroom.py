@@ -12,6 +12,7 @@ from edgebuild.compress.lesson import Lesson
 from edgebuild.compress.losses import Objective
 from edgebuild.compress.soft_targets import SoftTargets, fits_in_memory
 from edgebuild.compress.trainable import check_trains, idle_norms, tap, trainable, use_batch_statistics
+from edgebuild.core.digest import digest_json
 from edgebuild.core.recovery import Precision, Recovery
 from edgebuild.models.batched import BatchedModel
 
@@ -109,10 +110,12 @@ class Classroom:
 
     def _table(self, shared: SoftTargets | None) -> SoftTargets | None:
         repeats = self.settings.augmentation == "none" and not self._features
-        signature, count = self.lesson.student.signature, len(self.lesson.training)
-        if self.teacher is None or not repeats or not fits_in_memory(signature, count):
+        teacher, training = self.lesson.teacher, self.lesson.training
+        if teacher is None or not repeats or not fits_in_memory(teacher.signature, len(training)):
             return None
-        return SoftTargets(count) if shared is None else shared
+        table = SoftTargets(len(training)) if shared is None else shared
+        table.belong(digest_json([teacher.digest, training.digest, self.lesson.classifies]))
+        return table
 
 
 def _frozen(module: GraphModule) -> GraphModule:

@@ -19,6 +19,7 @@ _NORM = "aten.batch_norm"
 _TRAINING, _MOMENTUM = 5, 6
 _DEFAULT_MOMENTUM = 0.1
 SOFTMAX = ("aten.softmax", "aten._softmax", "aten.log_softmax", "aten._log_softmax")
+_RESHAPES = {f"aten.{name}" for name in ("view", "reshape", "flatten", "squeeze", "unsqueeze", "clone", "contiguous")}
 
 
 def trainable(program: ExportedProgram, device: str = "cpu") -> GraphModule:
@@ -105,13 +106,21 @@ def tap(module: GraphModule, names: Sequence[str], scores: Literal["as-is", "log
     """
     output = module.graph.output_node()
     own = list(_leaves(output))
-    if scores == "logits" and operator_name(own[0]) in SOFTMAX:
-        own[0] = own[0].all_input_nodes[0]
+    if scores == "logits":
+        own[0] = _before_softmax(own[0])
     nodes = {node.name: node for node in module.graph.nodes}
     output.args = ((*own, *(nodes[name] for name in names)),)
     module.graph.lint()
     module.recompile()
     return len(own)
+
+
+def _before_softmax(output: Node) -> Node:
+    """The scores that a final softmax takes, or the output itself if it does not come from one."""
+    node = output
+    while operator_name(node) in _RESHAPES:
+        node = node.all_input_nodes[0]
+    return node.all_input_nodes[0] if operator_name(node) in SOFTMAX else output
 
 
 def _leaves(output: Node) -> tuple[Node, ...]:

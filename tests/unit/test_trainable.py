@@ -88,7 +88,7 @@ def test_tied_weights_stay_tied() -> None:
 
 
 def test_taps_come_after_the_outputs_and_scores_before_a_softmax() -> None:
-    module = nn.Sequential(*conv_net(4, 8), nn.Softmax(1))
+    module = nn.Sequential(*conv_net(4, 8), nn.Softmax(1), nn.Flatten())
     graph = trainable(export_batched(module, SMALL).program)
     x = torch.randn(3, 1, 8, 8)
     probabilities = graph(x)[0]
