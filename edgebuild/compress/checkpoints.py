@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pydantic import Field, ValidationError
 
@@ -17,6 +17,8 @@ from edgebuild.store.scratch import remove
 
 if TYPE_CHECKING:
     import torch
+
+Groups: TypeAlias = "dict[str, dict[str, torch.Tensor]]"
 
 NAME = "checkpoint.safetensors"
 _FACTS = "edgebuild"
@@ -69,28 +71,52 @@ def write_checkpoint(folder: Path, facts: CheckpointFacts, groups: Mapping[str, 
 
 
 def read_checkpoint(
-    folder: Path, key: Digest, say: Say
-) -> tuple[CheckpointFacts, dict[str, dict[str, torch.Tensor]]] | None:
-    """The folder's checkpoint, or None, saying why one that is there is not taken up."""
-    from safetensors import SafetensorError, safe_open
+    folder: Path, key: Digest, model: Mapping[str, torch.Tensor], say: Say
+) -> tuple[CheckpointFacts, Groups] | None:
+    """The folder's checkpoint, or None, saying why one that is there is not taken up.
 
+    Args:
+        folder: where it is looked for.
+        key: what it must be of.
+        model: the tensors that its groups ``model`` and ``best`` must have, by name and shape.
+        say: told why not.
+    """
     path = folder / NAME
     if not path.is_file():
         return None
     try:
+        found = _read(path, key, model)
+    except (ValidationError, OSError, ValueError) as error:
+        say(f"{path.name} is damaged ({type(error).__name__}): training starts anew")
+        return None
+    if found is None:
+        say(f"{path.name} is of other settings, another model or other data: training starts anew")
+    return found
+
+
+def _read(path: Path, key: Digest, model: Mapping[str, torch.Tensor]) -> tuple[CheckpointFacts, Groups] | None:
+    """None if it is of another key.
+
+    Raises:
+        ValueError, OSError: it cannot be read, or not all is there.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    groups: Groups = {}
+    try:
         with safe_open(path, framework="pt") as file:
             facts = CheckpointFacts.model_validate_json((file.metadata() or {}).get(_FACTS, ""))
             if facts.key != key:
-                say(f"{path.name} is of other settings, another model or other data: training starts anew")
                 return None
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - no mapping
-    except (SafetensorError, ValidationError, OSError, ValueError) as error:
-        say(f"{path.name} is damaged ({type(error).__name__}): training starts anew")
-        return None
-    groups: dict[str, dict[str, torch.Tensor]] = {}
-    for name, tensor in tensors.items():
-        group, _, rest = name.partition("/")
-        groups.setdefault(group, {})[rest] = tensor
+            for name in file.keys():  # noqa: SIM118 - no mapping
+                group, _, rest = name.partition("/")
+                groups.setdefault(group, {})[rest] = file.get_tensor(name).clone()
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+    shapes = {name: tensor.shape for name, tensor in model.items()}
+    for group in ("model", "best"):
+        if {name: tensor.shape for name, tensor in groups.get(group, {}).items()} != shapes:
+            raise ValueError(f"{group} has other tensors")
     return facts, groups
 
 

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from edgebuild.compress.batches import Batches, inputs_of
 from edgebuild.compress.features import Feature, choose_features, feature_loss
+from edgebuild.compress.layout import use_channels_last
 from edgebuild.compress.lesson import Lesson
 from edgebuild.compress.losses import Objective
 from edgebuild.compress.soft_targets import SoftTargets, fits_in_memory
 from edgebuild.compress.trainable import check_trains, idle_norms, tap, trainable, use_batch_statistics
+from edgebuild.core.digest import digest_json
 from edgebuild.core.recovery import Precision, Recovery
+from edgebuild.models.batched import BatchedModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,6 +40,7 @@ class Classroom:
         check_trains(self.student)
         self._spare = self._spared_norms()
         self._outputs = len(lesson.student.signature.outputs)
+        self._lay_out()
         self._features = self._choose_features()
         for module in (self.student, self.teacher):
             if module is not None:
@@ -90,20 +94,28 @@ class Classroom:
         every = self.settings.batch_norm == "running"
         return [node.name for node in self.student.graph.nodes if node.op == "call_function"] if every else []
 
+    def _lay_out(self) -> None:
+        for module, model in ((self.student, self.lesson.student), (self.teacher, self.lesson.teacher)):
+            if module is not None and model is not None:
+                use_channels_last(module, self._probe(model))
+
+    def _probe(self, model: BatchedModel) -> tuple[Tensor, ...]:
+        return inputs_of(self.lesson.training.take(range(_PROBE)), model.signature, self.device)
+
     def _choose_features(self) -> tuple[Feature, ...]:
         if not self.settings.feature_weight or self.teacher is None or self.lesson.teacher is None:
             return ()
-        probe = self.lesson.training.take(range(_PROBE))
-        signatures = (self.lesson.teacher.signature, self.lesson.student.signature)
-        given = tuple(inputs_of(probe, signature, self.device) for signature in signatures)
-        return choose_features(self.teacher, self.student, (given[0], given[1]))
+        probes = self._probe(self.lesson.teacher), self._probe(self.lesson.student)
+        return choose_features(self.teacher, self.student, probes)
 
     def _table(self, shared: SoftTargets | None) -> SoftTargets | None:
         repeats = self.settings.augmentation == "none" and not self._features
-        signature, count = self.lesson.student.signature, len(self.lesson.training)
-        if self.teacher is None or not repeats or not fits_in_memory(signature, count):
+        teacher, training = self.lesson.teacher, self.lesson.training
+        if teacher is None or not repeats or not fits_in_memory(teacher.signature, len(training)):
             return None
-        return SoftTargets(count) if shared is None else shared
+        table = SoftTargets(len(training)) if shared is None else shared
+        table.belong(digest_json([teacher.digest, training.digest, self.lesson.classifies]))
+        return table
 
 
 def _frozen(module: GraphModule) -> GraphModule:

@@ -57,8 +57,11 @@ def restore_optimizer(
     module: torch.nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
 ) -> None:
     """Take up a state of the same optimizer over the same parameters."""
+    import torch
+
     parameters = dict(module.named_parameters())
     for path, tensor in tensors.items():
         name, _, key = path.rpartition("/")
         parameter = parameters[name]
-        optimizer.state[parameter][key] = tensor.clone() if key == "step" else tensor.to(parameter.device, copy=True)
+        like = tensor if key == "step" else parameter.detach()  # on its device, in its order of memory
+        optimizer.state[parameter][key] = torch.empty_like(like).copy_(tensor)

@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from edgebuild.core.array import Integers
+from edgebuild.core.digest import Digest
+from edgebuild.core.errors import BuildError
 from edgebuild.core.signature import Signature
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ class SoftTargets:
     share it.
 
     Attributes:
+        key: of the teacher and the training set; None until they are known.
         filled: (N,), which samples are known.
         outputs: one tensor of (N, …) per output; empty until the first samples are known.
     """
@@ -29,8 +32,23 @@ class SoftTargets:
     def __init__(self, count: int) -> None:
         import torch
 
+        self.key: Digest | None = None
         self.filled = torch.zeros(count, dtype=torch.bool)
         self.outputs: list[torch.Tensor] = []
+
+    def belong(self, key: Digest) -> None:
+        """Take up a teacher and a training set.
+
+        Raises:
+            BuildError: the table is of others.
+        """
+        if self.key not in (None, key):
+            raise BuildError(
+                "recover",
+                "the table of soft targets is of another teacher, training set or kind of output",
+                fix="share it only between students of the same teacher on the same data",
+            )
+        self.key = key
 
     def missing(self, indices: Integers) -> torch.Tensor:
         """Which of some samples are not known, as positions in ``indices``."""

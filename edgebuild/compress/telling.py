@@ -45,11 +45,12 @@ class Progress:
             f"loss {self._loss:.3g}, about {duration(left)} left"
         )
 
-    def scored(self, epoch: int, score: EpochScore, name: ScoreName, best: bool) -> None:
-        """After an epoch; 0 is before the first."""
-        when = f"epoch {epoch} of {self._steps // self._per_epoch}" if epoch else "before training"
-        found = _UNITS[name].format(score.value)
-        self._say(f"{when}: {found} on the selection set{', the best so far' if best and epoch else ''}")
+
+def score_line(epoch: int, epochs: int, score: EpochScore, name: ScoreName, best: bool) -> str:
+    """What an epoch came to; 0 is before the first."""
+    when = f"epoch {epoch} of {epochs}" if epoch else "before training"
+    found = _UNITS[name].format(score.value)
+    return f"{when}: {found} on the selection set{', the best so far' if best and epoch else ''}"
 
 
 def duration(seconds: float) -> str:

@@ -19,6 +19,7 @@ _NORM = "aten.batch_norm"
 _TRAINING, _MOMENTUM = 5, 6
 _DEFAULT_MOMENTUM = 0.1
 SOFTMAX = ("aten.softmax", "aten._softmax", "aten.log_softmax", "aten._log_softmax")
+_RESHAPES = {f"aten.{name}" for name in ("view", "reshape", "flatten", "squeeze", "unsqueeze", "clone", "contiguous")}
 
 
 def trainable(program: ExportedProgram, device: str = "cpu") -> GraphModule:
@@ -78,8 +79,11 @@ def idle_norms(module: GraphModule) -> list[str]:
 
 
 def trained_state(module: GraphModule) -> dict[str, torch.Tensor]:
-    """Copies of every parameter and persistent buffer by its name in the program, on the CPU."""
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in module.state_dict().items()}
+    """Copies of every parameter and persistent buffer by its name in the program, on the CPU, row-major."""
+    import torch
+
+    rows = torch.contiguous_format
+    return {name: t.detach().to("cpu", copy=True, memory_format=rows) for name, t in module.state_dict().items()}
 
 
 def state_tensors(module: GraphModule) -> dict[str, torch.Tensor]:
@@ -102,13 +106,21 @@ def tap(module: GraphModule, names: Sequence[str], scores: Literal["as-is", "log
     """
     output = module.graph.output_node()
     own = list(_leaves(output))
-    if scores == "logits" and operator_name(own[0]) in SOFTMAX:
-        own[0] = own[0].all_input_nodes[0]
+    if scores == "logits":
+        own[0] = _before_softmax(own[0])
     nodes = {node.name: node for node in module.graph.nodes}
     output.args = ((*own, *(nodes[name] for name in names)),)
     module.graph.lint()
     module.recompile()
     return len(own)
+
+
+def _before_softmax(output: Node) -> Node:
+    """The scores that a final softmax takes, or the output itself if it does not come from one."""
+    node = output
+    while operator_name(node) in _RESHAPES:
+        node = node.all_input_nodes[0]
+    return node.all_input_nodes[0] if operator_name(node) in SOFTMAX else output
 
 
 def _leaves(output: Node) -> tuple[Node, ...]:

@@ -20,7 +20,7 @@ from edgebuild.compress.optimizing import (
 )
 from edgebuild.compress.precision import faster_precision
 from edgebuild.compress.selecting import Selection
-from edgebuild.compress.telling import Progress, Say
+from edgebuild.compress.telling import Progress, Say, score_line
 from edgebuild.compress.trainable import state_tensors, trained_state
 from edgebuild.core.digest import Digest
 from edgebuild.core.errors import BuildError
@@ -61,11 +61,12 @@ class Trainer:
 
     def resume(self) -> bool:
         """Go on from the folder's checkpoint; False if there is none that fits."""
-        found = read_checkpoint(self._place.folder, self._place.key, self._say)
+        own = state_tensors(self.room.student)
+        found = read_checkpoint(self._place.folder, self._place.key, own, self._say)
         if found is None:
             return False
         self.facts, groups = found
-        _copy_into(state_tensors(self.room.student), groups["model"])
+        _copy_into(own, groups["model"])
         restore_optimizer(self.room.student, self._optimizer, groups.get("optimizer", {}))
         self.best = groups["best"]
         if self.room.targets is not None:
@@ -86,9 +87,7 @@ class Trainer:
             key=self._place.key, step=0, precision=precision, scores=(score,), best_epoch=0, finished=False, seconds=0
         )
         self._save()
-        Progress(self._say, self._steps, self.room.batches.per_epoch).scored(
-            0, score, self.room.lesson.score_name, best=True
-        )
+        self._tell(0, score, best=True)
 
     def train(self) -> None:
         """Run the epochs that are left.
@@ -102,10 +101,11 @@ class Trainer:
             self.room.use_batch_statistics(True)
             ends = (self.facts.step // per_epoch + 1) * per_epoch
             while self.facts.step < ends:
-                progress.step(self.facts.step + 1, self._step())
+                loss = self._step()
+                progress.step(self.facts.step, loss)
                 if self.facts.step < ends and self._is_due():
                     self._save()
-            self._score(progress)
+            self._score()
             self._save()
 
     def _step(self) -> float:
@@ -148,7 +148,7 @@ class Trainer:
             raise self._not_finite(f"the loss on the selection set is NaN or infinite {when}")
         return score
 
-    def _score(self, progress: Progress) -> None:
+    def _score(self) -> None:
         """Score the epoch that has just ended, and see whether training is over."""
         score = self._scored(f"after epoch {len(self.facts.scores)}")
         scores = (*self.facts.scores, score)
@@ -161,7 +161,10 @@ class Trainer:
         self.facts = self.facts.model_copy(
             update={"scores": scores, "best_epoch": best, "finished": waited or self.facts.step >= self._steps}
         )
-        progress.scored(epoch, score, self.room.lesson.score_name, better)
+        self._tell(epoch, score, better)
+
+    def _tell(self, epoch: int, score: EpochScore, best: bool) -> None:
+        self._say(score_line(epoch, self._settings.epochs, score, self.room.lesson.score_name, best))
 
     def _keep_best(self) -> None:
         self.best = {name: t.detach().to("cpu", copy=True) for name, t in state_tensors(self.room.student).items()}

@@ -181,6 +181,9 @@ def test_a_table_of_the_teachers_outputs_is_shared(tmp_path: Path) -> None:
     second = recover(lesson, QUICK.model_copy(update={"epochs": 1}), tmp_path / "two", targets=table)
     assert all(torch.equal(a[table.filled], b[table.filled]) for a, b in zip(kept, table.outputs, strict=True))
     assert first.scores[0] == second.scores[0]
+    other = replace(lesson, training=small_images(100, 7))
+    with pytest.raises(BuildError, match="table of soft targets is of another teacher"):
+        recover(other, QUICK, tmp_path / "three", targets=table)
 
 
 class Explodes(nn.Module):

@@ -163,18 +163,22 @@ def test_checkpoints_come_back_as_they_were_written(tmp_path: Path) -> None:
         key=KEY, step=3, precision="f32", scores=(EpochScore(value=0.1 + 0.2, loss=1 / 3),), best_epoch=0,
         finished=False, seconds=2.5,
     )  # fmt: skip
-    groups = {"model": {"a.b": torch.randn(2, 3), "n": torch.tensor(7)}, "optimizer": {"a.b/step": torch.tensor(3.0)}}
+    model = {"a.b": torch.randn(2, 3), "n": torch.tensor(7)}
+    groups = {"model": model, "best": model, "optimizer": {"a.b/step": torch.tensor(3.0)}}
+    groups["best"] = {name: tensor + 1 for name, tensor in model.items()}
     write_checkpoint(tmp_path / "new", facts, groups)
-    found = read_checkpoint(tmp_path / "new", KEY, pytest.fail)
+    found = read_checkpoint(tmp_path / "new", KEY, model, pytest.fail)
     assert found is not None
     assert found[0] == facts
     for group, named in groups.items():
         assert found[1][group].keys() == named.keys()
         assert all(torch.equal(found[1][group][name], tensor) for name, tensor in named.items())
     said: list[str] = []
-    assert read_checkpoint(tmp_path / "new", "b" * 64, said.append) is None
-    assert read_checkpoint(tmp_path / "none", KEY, pytest.fail) is None
-    assert "training starts anew" in said[0]
+    assert read_checkpoint(tmp_path / "new", "b" * 64, model, said.append) is None
+    assert read_checkpoint(tmp_path / "none", KEY, model, pytest.fail) is None
+    assert read_checkpoint(tmp_path / "new", KEY, {"a.b": model["a.b"]}, said.append) is None
+    assert "of other settings" in said[0]
+    assert "is damaged (ValueError)" in said[1]
 
 
 class Clock:

@@ -10,6 +10,7 @@ import torch
 from recovery_samples import IMAGE, SMALL, TOKENS, Transformer, conv_net
 from torch import nn
 
+from edgebuild.compress.layout import use_channels_last
 from edgebuild.compress.optimizing import learning_rate, make_optimizer
 from edgebuild.compress.trainable import idle_norms, tap, trainable, trained_state, use_batch_statistics
 from edgebuild.core.recovery import Recovery
@@ -87,7 +88,7 @@ def test_tied_weights_stay_tied() -> None:
 
 
 def test_taps_come_after_the_outputs_and_scores_before_a_softmax() -> None:
-    module = nn.Sequential(*conv_net(4, 8), nn.Softmax(1))
+    module = nn.Sequential(*conv_net(4, 8), nn.Softmax(1), nn.Flatten())
     graph = trainable(export_batched(module, SMALL).program)
     x = torch.randn(3, 1, 8, 8)
     probabilities = graph(x)[0]
@@ -107,6 +108,30 @@ def test_a_program_of_one_sample_trains_by_one_sample() -> None:
     graph(x)[0].sum().backward()
     assert graph.get_parameter("0.weight").grad is not None
     assert torch.equal(graph(x)[0], module.eval()(x))
+
+
+class Views(nn.Module):
+    """Its view is of the usual order only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.conv(image).view(image.shape[0], -1)
+
+
+@pytest.mark.parametrize(("module", "taken"), [(conv_net(4, 8), True), (Views(), False), (nn.Flatten(), False)])
+def test_channels_last_is_taken_where_it_runs_and_changes_no_value(module: nn.Module, taken: bool) -> None:
+    graph = trainable(export_batched(module, SMALL).program)
+    x = torch.randn(3, 1, 8, 8)
+    before, state = graph(x)[0], trained_state(graph)
+    assert use_channels_last(graph, (x,)) is taken
+    torch.testing.assert_close(graph(x)[0], before)
+    after = trained_state(graph)
+    assert all(torch.equal(tensor, after[name]) and after[name].is_contiguous() for name, tensor in state.items())
+    weights = [p for p in graph.parameters() if p.ndim == 4 and p.shape[1] > 1]
+    assert all(weight.is_contiguous(memory_format=torch.channels_last) is taken for weight in weights)
 
 
 def test_norms_and_biases_are_not_decayed() -> None:
