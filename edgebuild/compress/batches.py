@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgebuild.compress.augment import augment
+from edgebuild.compress.augment import Moves, augment
 from edgebuild.core.array import Integers, np
 from edgebuild.core.recovery import Recovery
 from edgebuild.core.signature import Signature
@@ -37,9 +37,34 @@ class Batches:
 
     def inputs(self, step: int, signature: Signature, device: str) -> tuple[torch.Tensor, ...]:
         """A step's inputs for a model, augmented alike for student and teacher."""
-        prepared = prepare_inputs(self.samples.take(self.indices(step)), signature)
-        prepared = augment(prepared, signature, self.settings.augmentation, (self.settings.seed, step))
-        return _tensors(prepared, signature, device)
+        if self.repeats:
+            return self.forms(self.rows(step), signature, device)
+        indices = self.indices(step)
+        return self._moved(indices, Moves.of(len(indices), 1, self.settings.seed, step), signature, device)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether what is seen of a sample comes again."""
+        return self.settings.augmentation == "none" or self.settings.variants is not None
+
+    @property
+    def variants(self) -> int:
+        """How many forms of a sample there are, where they come again."""
+        return 1 if self.settings.augmentation == "none" else self.settings.variants or 1
+
+    def rows(self, step: int) -> Integers:
+        """Which forms of which samples a step takes, where they come again: form × N + sample."""
+        return self.indices(step) + len(self.samples) * (step // self.per_epoch % self.variants)
+
+    def forms(self, rows: Integers, signature: Signature, device: str) -> tuple[torch.Tensor, ...]:
+        """Some forms, all of one number."""
+        form, indices = int(rows[0]) // len(self.samples), rows % len(self.samples)
+        moves = Moves.of(len(self.samples), 2, self.settings.seed, form).take(indices)
+        return self._moved(indices, moves, signature, device)
+
+    def _moved(self, indices: Integers, moves: Moves, signature: Signature, device: str) -> tuple[torch.Tensor, ...]:
+        prepared = prepare_inputs(self.samples.take(indices), signature)
+        return _tensors(augment(prepared, signature, self.settings.augmentation, moves), signature, device)
 
     def labels(self, step: int, device: str) -> torch.Tensor | None:
         """A step's labels, if there are any."""

@@ -73,13 +73,12 @@ class Classroom:
             return None
         if self.targets is None:
             return self._ask(self.teacher, self.batches.inputs(step, self.lesson.teacher.signature, self.device))
-        indices = self.batches.indices(step)
-        unknown = indices[self.targets.missing(indices).numpy()]
+        rows = self.batches.rows(step)
+        unknown = rows[self.targets.missing(rows).numpy()]
         if len(unknown):
-            samples = self.lesson.training.take(unknown)
-            asked = self._ask(self.teacher, inputs_of(samples, self.lesson.teacher.signature, self.device))
+            asked = self._ask(self.teacher, self.batches.forms(unknown, self.lesson.teacher.signature, self.device))
             self.targets.fill(unknown, tuple(asked))
-        return self.targets.take(indices, self.device)
+        return self.targets.take(rows, self.device)
 
     def _ask(self, teacher: GraphModule, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         import torch
@@ -109,12 +108,15 @@ class Classroom:
         return choose_features(self.teacher, self.student, probes)
 
     def _table(self, shared: SoftTargets | None) -> SoftTargets | None:
-        repeats = self.settings.augmentation == "none" and not self._features
+        repeats = self.batches.repeats and not self._features
         teacher, training = self.lesson.teacher, self.lesson.training
-        if teacher is None or not repeats or not fits_in_memory(teacher.signature, len(training)):
+        count = len(training) * self.batches.variants
+        if teacher is None or not repeats or not fits_in_memory(teacher.signature, count):
             return None
-        table = SoftTargets(len(training)) if shared is None else shared
-        table.belong(digest_json([teacher.digest, training.digest, self.lesson.classifies]))
+        table = SoftTargets(count) if shared is None else shared
+        moved = self.settings.augmentation != "none"
+        forms = [self.settings.augmentation, self.batches.variants, self.settings.seed] if moved else []
+        table.belong(digest_json([teacher.digest, training.digest, self.lesson.classifies, *forms]))
         return table
 
 

@@ -94,13 +94,12 @@ def compress(
     grouped = first = groups_of(dense.single.program)
     _refuse_closed(grouped)
     left: dict[Place, list[int]] = {}
-    full = _counted(dense, grouped, settings)
     for number in range(1, settings.steps + 1):
-        limit = full.total * settings.keep ** (number / settings.steps)
         say(f"choose channels, step {number} of {settings.steps}")
         name, importance = _importance(pupil, grouped, settings, recovery, material)
-        choice = Choice(importance, _counted(pupil, grouped, settings), settings.round_to, settings.least)
-        removal = least_important(importance, allocate(choice, limit))
+        cost = _cost(pupil, grouped, settings, dense, first)
+        choice = Choice(importance, cost, settings.round_to, settings.least)
+        removal = least_important(importance, allocate(choice, settings.keep ** (number / settings.steps)))
         kept = kept_places(grouped, removal)
         left = {place: [left[place][at] for at in kept[place]] if left else kept[place] for place in kept}
         pupil = pupil.pruned(removal, grouped)
@@ -131,8 +130,12 @@ def _width(group: Group, left: Mapping[Place, list[int]]) -> GroupWidth:
     return GroupWidth(group=group.name, before=group.width, after=sum(bool(stays & set(at)) for at in taken.values()))
 
 
-def _counted(pupil: Pupil, grouped: Grouped, settings: Pruning) -> Counted:
-    return macs_of(pupil.single.program, grouped) if settings.cost == "macs" else parameters_of(grouped)
+def _cost(pupil: Pupil, grouped: Grouped, settings: Pruning, dense: Pupil, first: Grouped) -> Counted:
+    """As a share of what the dense model costs."""
+    macs = macs_of(pupil.single.program, grouped) / macs_of(dense.single.program, first).total
+    parameters = parameters_of(grouped) / parameters_of(first).total
+    both = (macs + parameters) / 2
+    return {"macs": macs, "parameters": parameters, "macs-and-parameters": both}[settings.cost]
 
 
 def _refuse_closed(grouped: Grouped) -> None:
@@ -179,13 +182,14 @@ def _importance(
 def _taylor(pupil: Pupil, grouped: Grouped, settings: Pruning, recovery: Recovery, material: Material) -> Importance:
     from edgebuild.compress.batches import Batches
     from edgebuild.compress.losses import label_loss
-    from edgebuild.compress.trainable import trainable
+    from edgebuild.compress.trainable import tap, trainable
 
     assert pupil.batched is not None
     assert material.training is not None
     count = min(settings.samples, len(material.training))
     batches = Batches(material.training, recovery.model_copy(update={"batch_size": min(recovery.batch_size, count)}))
     module, signature = trainable(pupil.batched.program), pupil.batched.signature
+    tap(module, [], "logits")
 
     def loss(step: int) -> torch.Tensor:
         labels = batches.labels(step, "cpu")

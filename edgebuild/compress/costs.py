@@ -107,6 +107,14 @@ class Counted:
     def _needed(self) -> tuple[Needed, ...]:
         return tuple({each for term in self.terms for each in term.needed})
 
+    def __truediv__(self, unit: float) -> Counted:
+        """The same in another unit."""
+        return Counted(tuple(Term(term.layer, term.factor / unit, term.lengths) for term in self.terms), self.full)
+
+    def __add__(self, other: Counted) -> Counted:
+        """Both together."""
+        return Counted(self.terms + other.terms, self.full)
+
     def _shares(self, widths: Widths) -> dict[Needed, float]:
         """Of the ways to choose so many channels of a group, those that are left."""
         shares = {}

@@ -20,8 +20,8 @@ _FLOAT_BYTES = 4
 class SoftTargets:
     """A table of outputs by sample, filled as samples come along.
 
-    It holds what one teacher says of one training set without augmentation, so that students of the same teacher can
-    share it.
+    It holds what one teacher says of one training set, as often as there are forms of each sample, so that students of
+    the same teacher can share it.
 
     Attributes:
         key: of the teacher and the training set; None until they are known.

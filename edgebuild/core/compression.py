@@ -11,7 +11,7 @@ from edgebuild.core.digest import Digest
 from edgebuild.core.recovery import EpochScore, ScoreName
 
 ImportanceName = Literal["taylor", "magnitude", "norm-scale"]
-CostName = Literal["macs", "parameters"]
+CostName = Literal["macs", "parameters", "macs-and-parameters"]
 
 
 class Pruning(Frozen):
@@ -19,8 +19,8 @@ class Pruning(Frozen):
 
     Attributes:
         keep: the share of ``cost`` that stays.
-        cost: what is made less: "macs" (multiplications with an addition) or "parameters". Both are counted from the
-            graph: they are no times.
+        cost: what is made less: "macs" (multiplications with an addition), "parameters", or of "macs-and-parameters"
+            the mean of both shares. They are counted from the graph, and no times.
         importance: what decides which channels go: "taylor" (needs labelled training data), "magnitude" of the weights,
             or "norm-scale" of batch normalization. "auto": taylor where it can be had, else magnitude.
         samples: of the training set, for "taylor".

@@ -38,6 +38,8 @@ class Recovery(Frozen):
         precision: of the arithmetic; weights are always kept in f32. "auto" takes bf16 only where it was measured to
             be clearly faster on this machine.
         augmentation: of images: "crop" shifts them by up to an eighth, "flip-crop" also mirrors half of them.
+        variants: so many moved forms there are of each image, one after the other over the epochs, and the teacher,
+            which may be slower than the student by far, is asked once for each; None: every time a new one.
         batch_norm: whether batch normalization takes its statistics from each "batch" and updates the running ones, or
             "running" keeps those. "auto": batch, except where the running ones are exactly 0 and 1, which say that the
             model was trained without.
@@ -58,6 +60,7 @@ class Recovery(Frozen):
     checkpoint_minutes: Annotated[float, Field(ge=0, le=1440)] = 5.0
     precision: Literal["auto", "f32", "bf16"] = "auto"
     augmentation: Literal["none", "crop", "flip-crop"] = "none"
+    variants: Annotated[int, Field(ge=1, le=1000)] | None = None
     batch_norm: Literal["auto", "batch", "running"] = "auto"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 

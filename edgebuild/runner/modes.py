@@ -181,14 +181,17 @@ def _each_sample(session: Any, request: Fields, folder: Path) -> Iterable[list[A
 
 
 def _timed(session: Any, samples: list[list[Any]], start: int, count: int) -> list[int]:
-    """Nanoseconds of ``count`` inferences: the clock runs around the bare call only."""
-    clock, run, feed = time.perf_counter_ns, session.run, session.feed
+    """Nanoseconds of ``count`` inferences: the clock runs around the bare call only.
+
+    A runtime that tells what its call took is believed: Python's way there and back is not the model's.
+    """
+    clock, run, feed, told = time.perf_counter_ns, session.run, session.feed, getattr(session, "took_ns", None)
     taken = []
     for number in range(start, start + count):
         feed(samples[number % len(samples)])
         before = clock()
         run()
-        taken.append(clock() - before)
+        taken.append(told() if told else clock() - before)
     return taken
 
 

@@ -81,6 +81,10 @@ def test_steps_and_another_cost(root: Path, tmp_path: Path) -> None:
     assert 0.3 * found.parameters < first.parameters <= 0.3**0.5 * found.parameters
     assert second.parameters <= 0.3 * found.parameters
     assert (len(first.scores), len(second.scores)) == (2, 3)
+    edit(root / "profiles" / "tiny.toml", 'cost = "parameters"', 'cost = "macs-and-parameters"')
+    found = compression_of(bundle_of(build(root, tmp_path / "cache")))
+    last = found.steps[-1]
+    assert last.macs / found.macs + last.parameters / found.parameters <= 2 * 0.3
 
 
 def test_without_training_data_weights_decide(root: Path, tmp_path: Path) -> None:

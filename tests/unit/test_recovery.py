@@ -26,9 +26,11 @@ from recovery_samples import (
 from torch import nn
 
 from edgebuild.compress.checkpoints import NAME
+from edgebuild.compress.classroom import Classroom
 from edgebuild.compress.lesson import Lesson
 from edgebuild.compress.recovery import recover
 from edgebuild.compress.soft_targets import SoftTargets
+from edgebuild.compress.trainable import trainable
 from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.project import InputSpec
 from edgebuild.core.recovery import Recovery
@@ -184,6 +186,25 @@ def test_a_table_of_the_teachers_outputs_is_shared(tmp_path: Path) -> None:
     other = replace(lesson, training=small_images(100, 7))
     with pytest.raises(BuildError, match="table of soft targets is of another teacher"):
         recover(other, QUICK, tmp_path / "three", targets=table)
+
+
+def test_moved_forms_come_again_and_the_teacher_is_asked_once_for_each(tmp_path: Path) -> None:
+    lesson, table = small_lesson(), SoftTargets(300)
+    settings = QUICK.model_copy(update={"epochs": 7, "augmentation": "flip-crop", "variants": 3})
+    first = recover(lesson, settings, tmp_path / "one", targets=table)
+    assert 3 * 80 <= int(table.filled.sum()) <= 300
+    room = Classroom(lesson, settings, "cpu", table)
+    batches, signature = room.batches, lesson.student.signature
+    a, b = (batches.rows(step * batches.per_epoch) for step in (0, 3))
+    assert (a // 100 == 0).all()
+    assert (b // 100 == 0).all()
+    assert (batches.rows(batches.per_epoch) // 100 == 1).all()
+    assert lesson.teacher is not None
+    asked = trainable(lesson.teacher.program)(*batches.forms(a, lesson.teacher.signature, "cpu"))[0]
+    assert torch.allclose(table.take(a, "cpu")[0], asked, atol=1e-4)
+    assert not torch.equal(batches.forms(a, signature, "cpu")[0], batches.forms(a + 100, signature, "cpu")[0])
+    again = recover(lesson, settings, tmp_path / "two")
+    assert same_state(first.state, again.state)
 
 
 class Explodes(nn.Module):

@@ -11,7 +11,7 @@ from recovery_samples import SMALL, TOKENS, Transformer, conv_net, small_images
 from torch import nn
 from torch.nn.functional import normalize
 
-from edgebuild.compress.augment import augment
+from edgebuild.compress.augment import Moves, augment
 from edgebuild.compress.batches import Batches
 from edgebuild.compress.checkpoints import CheckpointFacts, read_checkpoint, write_checkpoint
 from edgebuild.compress.features import choose_features, feature_loss
@@ -99,7 +99,7 @@ def test_crops_are_windows_of_the_mirrored_image_and_flips_mirror_half() -> None
     images = np.random.default_rng(0).normal(size=(40, 3, 16, 24)).astype(np.float32)
     signature = image_signature("NCHW", (1, 3, 16, 24))
     for how in ("crop", "flip-crop"):
-        moved = augment({"x": images}, signature, how, (0, 5))["x"]  # type: ignore[arg-type]
+        moved = augment({"x": images}, signature, how, Moves.of(len(images), 0, 5))["x"]  # type: ignore[arg-type]
         padded = np.pad(images, ((0, 0), (0, 0), (2, 2), (3, 3)), mode="reflect")
         flipped, offsets = 0, set()
         for before, after in zip(padded, moved, strict=True):
@@ -121,10 +121,10 @@ def test_augmentation_follows_its_seed_and_the_layout() -> None:
     images = np.random.default_rng(0).normal(size=(6, 3, 16, 16)).astype(np.float32)
     first = image_signature("NCHW", (1, 3, 16, 16))
     last = image_signature("NHWC", (1, 16, 16, 3))
-    one = augment({"x": images}, first, "flip-crop", (0, 5))["x"]
-    np.testing.assert_array_equal(one, augment({"x": images}, first, "flip-crop", (0, 5))["x"])
-    assert (one != augment({"x": images}, first, "flip-crop", (0, 6))["x"]).any()
-    other = augment({"x": images.transpose(0, 2, 3, 1)}, last, "flip-crop", (0, 5))["x"]
+    one = augment({"x": images}, first, "flip-crop", Moves.of(len(images), 0, 5))["x"]
+    np.testing.assert_array_equal(one, augment({"x": images}, first, "flip-crop", Moves.of(len(images), 0, 5))["x"])
+    assert (one != augment({"x": images}, first, "flip-crop", Moves.of(len(images), 0, 6))["x"]).any()
+    other = augment({"x": images.transpose(0, 2, 3, 1)}, last, "flip-crop", Moves.of(len(images), 0, 5))["x"]
     np.testing.assert_array_equal(one, other.transpose(0, 3, 1, 2))
 
 
