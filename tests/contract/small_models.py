@@ -249,11 +249,17 @@ def _plain() -> nn.Module:
     return nn.Sequential(_conv(3, 8, nn.ReLU()), _conv(8, 8, nn.ReLU(), stride=2), _head(8))
 
 
+def _stem() -> nn.Module:
+    """A maximum over a border: some runtimes write one of minus infinity."""
+    return nn.Sequential(_conv(3, 8, nn.ReLU()), nn.MaxPool2d(3, 2, 1), _conv(8, 8, nn.ReLU()), _head(8))
+
+
 _SEQUENCE = {"sequence": ((1, 6, 16), "")}
 
 CASES: dict[str, Case] = {
     "plain": Case(_plain, IMAGE),
     "residual": Case(Residual, IMAGE),
+    "stem": Case(_stem, IMAGE),
     "mobile": Case(Mobile, IMAGE),
     "squeeze": Case(SqueezeExcite, IMAGE),
     "pools": Case(Pools, IMAGE),
