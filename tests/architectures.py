@@ -324,6 +324,29 @@ def lstm() -> Made:
     return Recurrent(), (torch.randn(1, 12, 20),)
 
 
+def packed_attention() -> Made:
+    layer = nn.TransformerEncoderLayer(64, 4, 128, batch_first=True)
+    return nn.TransformerEncoder(layer, 2), (torch.randn(1, 10, 64),)
+
+
+def edited_in_place() -> Made:
+    class Edited(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Conv2d(3, 16, 3, padding="same"), nn.Conv2d(16, 16, 3, padding=1)
+            self.third, self.head = nn.Conv2d(16, 24, 1), nn.Linear(24, LABELS)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = torch.relu_(self.first(x))
+            y = self.second(x)
+            y += x
+            y[:, :4] = 2 * y[:, :4]
+            found: torch.Tensor = self.head(F.adaptive_max_pool2d(torch.relu(self.third(y)), 1).flatten(1))
+            return found
+
+    return Edited(), image(16)
+
+
 def fusion() -> Made:
     class Fusion(nn.Module):
         def __init__(self) -> None:
@@ -345,7 +368,8 @@ ARCHITECTURES: dict[str, Callable[[], Made]] = {
     for make in (
         resnet, resnet_with_padded_shortcuts, mobilenet_v1, mobilenet_v2, mobilenet_v3, efficientnet, convnext,
         convnext_v2, regnet, bit, shufflenet_v1, shufflenet_v2, densenet, unet, vit, deit, dinov2, swin, levit,
-        mobilevit, poolformer, segformer, bert, distilbert, qwen2, clip, whisper_encoder, wav2vec2, lstm, fusion,
+        mobilevit, poolformer, segformer, bert, distilbert, qwen2, clip, whisper_encoder, wav2vec2, lstm,
+        packed_attention, edited_in_place, fusion,
     )
 }  # fmt: skip
 

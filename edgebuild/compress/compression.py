@@ -14,7 +14,7 @@ from edgebuild.compress.costs import Counted, macs_of, parameters_of
 from edgebuild.compress.groups import Group, Grouped, Place, groups_of
 from edgebuild.compress.importance import Importance, by_magnitude, by_norm_scale, by_taylor
 from edgebuild.compress.lesson import Lesson
-from edgebuild.compress.prune import Removal, kept_places, prune
+from edgebuild.compress.prune import Removal, kept_places, prune, removal_like
 from edgebuild.compress.recovery import Recovered, recover
 from edgebuild.core.compression import Compression, CompressionStep, GroupWidth, ImportanceName, Pruning
 from edgebuild.core.digest import Digest
@@ -43,10 +43,11 @@ class Pupil:
 
     def pruned(self, removal: Removal, grouped: Grouped) -> Pupil:
         """Without some channels."""
-        return self._with(
-            prune(self.single.program, removal, grouped),
-            prune(self.batched.program, removal) if self.batched else None,
-        )
+        single = prune(self.single.program, removal, grouped)
+        if self.batched is None:
+            return self._with(single, None)
+        own = groups_of(self.batched.program)
+        return self._with(single, prune(self.batched.program, removal_like(own, kept_places(grouped, removal)), own))
 
     def taught(self, state: Mapping[str, torch.Tensor]) -> Pupil:
         """With other weights."""

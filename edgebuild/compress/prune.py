@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from edgebuild.compress.atoms import Axes, Axis
 from edgebuild.compress.channels import Channels
 from edgebuild.compress.groups import Grouped, Place, groups_of
 from edgebuild.compress.rewrites import REWRITES
+from edgebuild.core.errors import BuildError
 from edgebuild.models.copying import copy_program
 from edgebuild.models.nodes import operator_name
 
@@ -86,6 +87,27 @@ def kept_places(grouped: Grouped, removal: Removal) -> dict[Place, list[int]]:
     cut = Cut(grouped.channels, _removed(grouped, removal))
     axes = grouped.channels.parameters.items()
     return {(name, dim): cut.kept(axis) for name, each in axes for dim, axis in enumerate(each)}
+
+
+def removal_like(grouped: Grouped, kept: Mapping[Place, Sequence[int]]) -> Removal:
+    """The removal that leaves the same of the same weights in another program of the same model.
+
+    Raises:
+        BuildError: its operators hold other channels together.
+    """
+    removal = {}
+    for group in grouped.groups:
+        place, taken = next(iter(group.places.items()))
+        stays = set(kept[place])
+        removal[group.name] = [number for number, atom in enumerate(group.atoms) if not stays & set(taken[atom])]
+    if any(list(kept[place]) != left for place, left in kept_places(grouped, removal).items()):
+        raise BuildError(
+            "prune",
+            "exported for batches, the model ties other channels together than for one sample",
+            expected="a model whose views keep the batch axis apart from channels",
+            fix="choose a profile without [recovery] and take [data.training] out: weights alone decide then",
+        )
+    return removal
 
 
 def masked(program: ExportedProgram, removal: Removal, grouped: Grouped | None = None) -> ExportedProgram:

@@ -31,7 +31,7 @@ def regroup(found: Channels, axes: Axes, shape: Sequence[int]) -> Axes | None:
                 run.append(before.pop(0))
             else:
                 many.append(after.pop(0))
-        made += _split(found, product(*run), many)
+        made += _split(found, run, many)
     rest = iter(made)
     return [[FIXED] if size == 1 else next(rest) for size in shape]
 
@@ -47,11 +47,19 @@ def _product(many: Sequence[int]) -> int:
     return total
 
 
-def _split(found: Channels, axis: Axis, many: Sequence[int]) -> list[Axis]:
+def _split(found: Channels, run: list[Axis], many: Sequence[int]) -> list[Axis]:
+    """A run of axes as others; those that fit whole into the first go there whole, and the next one is split."""
     if len(many) == 1:
-        return [axis]
-    first, rest = found.atoms.factor(axis, many[0])
-    return [first, *_split(found, rest, many[1:])]
+        return [product(*run)]
+    whole: list[Axis] = []
+    rest = list(run)
+    while rest and many[0] % (_size(whole) * len(rest[0])) == 0:
+        whole.append(rest.pop(0))
+    rows = many[0] // _size(whole)
+    if not rest or len(rest[0]) % rows:
+        whole, rest, rows = [], [product(*run)], many[0]
+    first, left = found.atoms.factor(rest[0], rows) if rows > 1 else ([FIXED], rest[0])
+    return [product(*whole, first), *_split(found, [left, *rest[1:]], many[1:])]
 
 
 def permute(found: Channels, _: Node, given: dict[str, Any]) -> Made:

@@ -103,7 +103,15 @@ _REDUCTIONS = (
     "mean", "sum", "amax", "amin", "max", "min", "argmax", "argmin", "var", "std", "prod", "all", "any", "norm",
     "linalg_vector_norm", "logsumexp", "var_mean", "std_mean",
 )  # fmt: skip
-_BROADCASTING = ("pointwise", "aten.masked_fill", "aten.masked_fill_", "aten.rsub", "aten.where", "aten.floor_divide")
+_BROADCASTING = (
+    "pointwise",
+    "aten.copy_",
+    "aten.masked_fill",
+    "aten.masked_fill_",
+    "aten.rsub",
+    "aten.where",
+    "aten.floor_divide",
+)
 
 VALUE_RULES: dict[str, Rule] = {
     **{f"aten.{name}": same for name in _SAME},

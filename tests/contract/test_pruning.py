@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves  # noqa: E402
 
 from edgebuild.compress.costs import parameters_of  # noqa: E402
 from edgebuild.compress.groups import Grouped, groups_of  # noqa: E402
-from edgebuild.compress.prune import Removal, masked, prune  # noqa: E402
+from edgebuild.compress.prune import Removal, kept_places, masked, prune, removal_like  # noqa: E402
 from tests.architectures import ARCHITECTURES, One, made  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # transformers' own, of its own code
@@ -73,6 +73,7 @@ def test_a_program_that_takes_any_batch_is_pruned_alike(name: str) -> None:
         (group.name, group.width) for group in own.groups
     ]
     removal = some_of(own, 1, exact=False)
+    assert {name: sorted(gone) for name, gone in removal.items()} == removal_like(grouped, kept_places(own, removal))
     made_at_once = outputs(prune(batched, removal, grouped), several)
     one_by_one = outputs(prune(single, removal, own), inputs)
     for a, b in zip(made_at_once, one_by_one, strict=True):

@@ -38,7 +38,7 @@ def test_what_cannot_be_told_apart_goes_together() -> None:
     atoms = Atoms()
     axis = atoms.fresh(6)
     atoms.factor(axis, 2)
-    other, _ = atoms.fresh(6), None
+    other = atoms.fresh(6)
     atoms.factor(other, 3)
     atoms.tie(axis, other)
     assert len(set(atoms.resolved(axis))) == 1
