@@ -24,13 +24,17 @@ def runtime_ranges(plan: QuantPlan, origins: OriginMap, tensors: Mapping[str, np
 def observed_ranges(
     plan: QuantPlan, names: Iterable[str], observations: Iterable[Mapping[str, np.ndarray]]
 ) -> dict[str, Range]:
-    """Ranges of tensors that have no source node of their own (inside a decomposed operator), from the runtime."""
+    """Ranges of tensors that have no source node of their own (inside a decomposed operator), from the runtime.
+
+    Infinities do not count: LiteRT pads with one where a maximum is taken, and the lowest integer is as good.
+    """
     wanted = tuple(names)
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in wanted}
     limits: dict[str, tuple[float, float]] = {}
     for tensors in observations:
         for name in wanted:
             value = tensors[name].astype(np.float32).ravel()
+            value = value[~np.isinf(value)]
             low, high = limits.get(name, (0.0, 0.0))
             limits[name] = min(low, float(value.min(initial=0))), max(high, float(value.max(initial=0)))
             drawn[name].append(value[:: (value.size // _DRAWN) | 1])

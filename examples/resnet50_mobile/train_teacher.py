@@ -78,7 +78,8 @@ def train(recipe: Recipe, checkpoint: Path, device: str) -> nn.Module:
         run.save(checkpoint)
         right = accuracy(run.net, chosen, device)
         print(f"epoch {run.epoch}/{recipe.epochs}: {right:.2%} of selection", file=sys.stderr, flush=True)
-    return run.net.cpu()
+    run.net.cpu()
+    return run.net
 
 
 def write(net: nn.Module, path: Path) -> None:

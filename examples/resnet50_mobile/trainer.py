@@ -60,7 +60,7 @@ class Training:
         self.epoch = 0
         self.format = torch.contiguous_format if device == "cpu" else torch.channels_last  # the faster one
         torch.manual_seed(recipe.seed)
-        self.net = beginning().to(device, memory_format=self.format)
+        self.net = beginning().to(device).to(memory_format=self.format)
         decayed = [p for p in self.net.parameters() if p.ndim > 1]
         others = [p for p in self.net.parameters() if p.ndim == 1]
         groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
