@@ -83,9 +83,11 @@ def _error(sample: np.ndarray, limits: Range, symmetric: bool) -> float:
 
 
 def sqnr_db(reference: np.ndarray, value: np.ndarray) -> float:
-    """Signal-to-quantization-noise ratio in decibels, at most 200 (equal)."""
-    signal = float(np.square(reference.astype(np.float64)).sum())
-    noise = float(np.square(reference.astype(np.float64) - value.astype(np.float64)).sum())
+    """Signal-to-quantization-noise ratio in decibels, at most 200 (equal), where the reference is not infinite."""
+    counted = ~np.isinf(reference)
+    exact = reference[counted].astype(np.float64)
+    signal = float(np.square(exact).sum())
+    noise = float(np.square(exact - value[counted].astype(np.float64)).sum())
     if noise <= signal * 1e-20:
         return 200.0
     return 10 * float(np.log10(max(signal, 1e-30) / noise))

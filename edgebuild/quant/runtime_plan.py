@@ -26,7 +26,7 @@ def observed_ranges(
 ) -> dict[str, Range]:
     """Ranges of tensors that have no source node of their own (inside a decomposed operator), from the runtime.
 
-    Infinity is not in them: it is the border that a maximum is taken in, and the lowest integer does as well.
+    Infinities do not count: LiteRT pads with one where a maximum is taken, and the lowest integer is as good.
     """
     wanted = tuple(names)
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in wanted}
@@ -34,7 +34,7 @@ def observed_ranges(
     for tensors in observations:
         for name in wanted:
             value = tensors[name].astype(np.float32).ravel()
-            value = value[np.isfinite(value)]
+            value = value[~np.isinf(value)]
             low, high = limits.get(name, (0.0, 0.0))
             limits[name] = min(low, float(value.min(initial=0))), max(high, float(value.max(initial=0)))
             drawn[name].append(value[:: (value.size // _DRAWN) | 1])
