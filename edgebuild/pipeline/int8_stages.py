@@ -195,7 +195,9 @@ def _write(
     runtime = target.runtime
     named = named_nodes(road.project.build.keep_float.get(target.name, ()), origins.nodes)
     plan = plan.model_copy(update={"keep_float": tuple(dict.fromkeys((*plan.keep_float, *named)))})
-    code = (f"backends/{runtime}", "backends/base.py", "backends/origins.py", "quant/runtime_plan.py")
+    code = (
+        f"backends/{runtime}", "backends/base.py", "backends/origins.py", "quant/runtime_plan.py", "quant/numerics.py",
+    )  # fmt: skip
     stage = Stage(f"quantize for {runtime}", code, find_backend(runtime).DISTRIBUTIONS, on_cpu=True)
     count = road.profile.quantization.correction_samples
     inputs: dict[str, Json] = {
