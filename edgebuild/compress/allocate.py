@@ -63,20 +63,17 @@ def allocate(choice: Choice, limit: float) -> dict[str, int]:
     narrowest = {group: widths[-1] for group, widths in steps.items()}
     floor = choice.cost(narrowest)
     if floor > limit:
+        told = f"{floor:.4g} {choice.unit}".strip()
         raise BuildError(
             "prune",
-            f"even with every group at its narrowest the model costs {_told(floor, choice)}; allowed: {limit:.4g}",
-            expected=f"a limit of at least {_told(floor, choice)}",
+            f"even with every group at its narrowest the model costs {told}, and {limit:.4g} are allowed",
+            expected=f"a limit of at least {told}",
             fix="allow more, or give a smaller model",
         )
     at = dict.fromkeys(steps, 0)
     _narrow(choice, steps, at, limit)
     _widen(choice, steps, at, limit)
     return _widths(steps, at)
-
-
-def _told(cost: float, choice: Choice) -> str:
-    return f"{cost:.4g} {choice.unit}".strip()
 
 
 def least_important(importance: Mapping[str, Sequence[float]], widths: Mapping[str, int]) -> dict[str, list[int]]:
