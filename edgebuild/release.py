@@ -15,6 +15,7 @@ from edgebuild.core.profile import Profile
 from edgebuild.core.verdict import Outcome, Verdict
 from edgebuild.creeping import creeps
 from edgebuild.deviceside import given_budget
+from edgebuild.fitting import pricing
 from edgebuild.indexing import release_of, remember
 from edgebuild.judge.creep import Creep
 from edgebuild.judge.facts import is_median
@@ -102,8 +103,9 @@ def release_project(
     """
     given = tuple(given_budget(text) for text in budgets)
     build = build_project(
-        project_path, targets, profile, out, progress=lambda stage, subject: progress(f"{stage}: {subject}")
-    )
+        project_path, targets, profile, out, progress=lambda stage, subject: progress(f"{stage}: {subject}"),
+        pricing=pricing,
+    )  # fmt: skip
     rules = find_profile(profile or build.project.build.profile, build.root)
     judged = [_budgets(build, built.target.name, given) for built in build.built]
     sampled = [sum(is_median(budget) for budget in own) for own in judged]

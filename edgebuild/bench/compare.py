@@ -1,8 +1,9 @@
-"""Int8 against float: pairs of fresh processes, by turns where the device can, else in seeded random order."""
+"""Two models against each other: pairs of fresh processes, by turns where the device can, else in random order."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from statistics import median
 
 from edgebuild.bench.bench import Bench, Side
@@ -24,24 +25,43 @@ def compare_speed(
     Raises:
         As ``Bench.execute``.
     """
-    order = random.Random(seed)
-    turns = bench.takes_turns(measuring)
-    exact_p50: list[float] = []
-    int8_p50: list[float] = []
-    for number in range(measuring.pairs):
-        if turns:
-            name = f"{seed}-{number}"
-            runs = bench.run_by_turns(target.runtime, (exact, int8), target.runtime_options, measuring, name)
-        else:
-            runs = _one_by_one(bench, target, (exact, int8), measuring, number, swapped=order.random() < 0.5)
-        exact_p50.append(_p50(runs[0]))
-        int8_p50.append(_p50(runs[1]))
+    pairs = list(_pairs(bench, target, (exact, int8), measuring, seed))
+    exact_p50, int8_p50 = [_p50(first) for first, _ in pairs], [_p50(second) for _, second in pairs]
     ratios = sorted(a / b for a, b in zip(exact_p50, int8_p50, strict=True))
     low, high = median_bounds(ratios, confidence)
     return Speed(
         device=bench.device.identity, pairs=len(ratios), ratio=median(ratios), low=low, high=high,
         confidence=confidence, float_p50_ns=median(exact_p50), int8_p50_ns=median(int8_p50),
     )  # fmt: skip
+
+
+def relative_latency(
+    bench: Bench, target: Target, base: Side, other: Side, measuring: Measuring, *, seed: int
+) -> float:
+    """What another model takes, as a share of what a base takes: the ratio of their shortest inferences over all pairs.
+
+    What else runs on a machine only ever adds time, and not the same share to both; the shortest of some hundred
+    inferences in several processes is nearly free of it (Chen and Revels, "Robust benchmarking in noisy environments",
+    2016). It tells how models compare; what users will see is for trials to say.
+
+    Raises:
+        As ``Bench.execute``.
+    """
+    pairs = list(_pairs(bench, target, (base, other), measuring, seed))
+    shortest = [min(min(pair[side].samples_ns) for pair in pairs) for side in (0, 1)]
+    return max(1, shortest[1]) / max(1, shortest[0])
+
+
+def _pairs(
+    bench: Bench, target: Target, sides: tuple[Side, Side], measuring: Measuring, seed: int
+) -> Iterator[tuple[Run, Run]]:
+    order = random.Random(seed)
+    turns = bench.takes_turns(measuring)
+    for number in range(measuring.pairs):
+        if turns:
+            yield bench.run_by_turns(target.runtime, sides, target.runtime_options, measuring, f"{seed}-{number}")
+        else:
+            yield _one_by_one(bench, target, sides, measuring, number, swapped=order.random() < 0.5)
 
 
 def _one_by_one(

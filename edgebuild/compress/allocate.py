@@ -24,12 +24,14 @@ class Choice:
         cost: of a program at any widths.
         round_to: widths that the target's kernels run at full speed are multiples of it.
         least: of no group stays less than this share.
+        unit: what cost is counted in, for people.
     """
 
     importance: Mapping[str, Sequence[float]]
     cost: Cost
     round_to: int = 1
     least: float = 0.05
+    unit: str = ""
     _losses: dict[str, list[float]] = field(default_factory=dict)
 
     def loss(self, group: str, width: int) -> float:
@@ -40,11 +42,15 @@ class Choice:
 
     def widths(self, group: str) -> list[int]:
         """What a group can be, widest first."""
-        full = len(self.importance[group])
-        floor = max(1, round(full * self.least))
-        aligned = range(full // self.round_to * self.round_to, 0, -self.round_to)
-        chosen = [width for width in aligned if floor <= width < full]
-        return [full, *(chosen or ([floor] if floor < full <= self.round_to else []))]
+        return possible_widths(len(self.importance[group]), self.round_to, self.least)
+
+
+def possible_widths(full: int, round_to: int, least: float) -> list[int]:
+    """What a group of some width can become, widest first; the arguments as of ``Choice``."""
+    floor = max(1, round(full * least))
+    aligned = range(full // round_to * round_to, 0, -round_to)
+    chosen = [width for width in aligned if floor <= width < full]
+    return [full, *(chosen or ([floor] if floor < full <= round_to else []))]
 
 
 def allocate(choice: Choice, limit: float) -> dict[str, int]:
@@ -57,10 +63,11 @@ def allocate(choice: Choice, limit: float) -> dict[str, int]:
     narrowest = {group: widths[-1] for group, widths in steps.items()}
     floor = choice.cost(narrowest)
     if floor > limit:
+        told = f"{floor:.4g} {choice.unit}".strip()
         raise BuildError(
             "prune",
-            f"even with every group at its narrowest the model costs {floor:.4g}, and {limit:.4g} are allowed",
-            expected=f"a limit of at least {floor:.4g}",
+            f"even with every group at its narrowest the model costs {told}, and {limit:.4g} are allowed",
+            expected=f"a limit of at least {told}",
             fix="allow more, or give a smaller model",
         )
     at = dict.fromkeys(steps, 0)

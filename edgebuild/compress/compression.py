@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgebuild.compress.allocate import Choice, allocate, least_important
-from edgebuild.compress.costs import Counted, macs_of, parameters_of
-from edgebuild.compress.groups import Group, Grouped, Place, groups_of
+from edgebuild.compress.costing import Costing, CountedCosting
+from edgebuild.compress.costs import macs_of, parameters_of
+from edgebuild.compress.groups import Grouped, groups_of
 from edgebuild.compress.importance import Importance, by_magnitude, by_norm_scale, by_taylor
 from edgebuild.compress.lesson import Lesson
+from edgebuild.compress.narrowing import Left, Narrowed, Step, narrow, width_left
 from edgebuild.compress.prune import Removal, kept_places, prune, removal_like
 from edgebuild.compress.recovery import Recovered, recover
 from edgebuild.core.compression import Compression, CompressionStep, GroupWidth, ImportanceName, Pruning
@@ -78,7 +79,13 @@ class Material:
 
 
 def compress(
-    dense: Pupil, settings: Pruning, recovery: Recovery | None, material: Material, folder: Path, say: Say
+    dense: Pupil,
+    settings: Pruning,
+    recovery: Recovery | None,
+    material: Material,
+    folder: Path,
+    say: Say,
+    costing: Costing | None = None,
 ) -> tuple[TorchModel, Compression]:
     """Prune a model to a share of its cost, step by step, each followed by a recovery.
 
@@ -86,6 +93,7 @@ def compress(
         dense: the model as it is. Recovery, and importance by Taylor, need it for batches.
         recovery: how it is trained again; None: it is not.
         folder: for checkpoints; the same call again goes on from there.
+        costing: what is made less; None: what is counted from the graph.
 
     Raises:
         ConfigError: training data is missing, or does not fit.
@@ -94,16 +102,16 @@ def compress(
     pupil, steps = dense, []
     grouped = first = groups_of(dense.single.program)
     _refuse_closed(grouped)
-    left: dict[Place, list[int]] = {}
+    costing = costing or CountedCosting(settings.cost, dense.single.program, first)
+    left: Left = {}
     for number in range(1, settings.steps + 1):
         say(f"choose channels, step {number} of {settings.steps}")
         name, importance = _importance(pupil, grouped, settings, recovery, material)
-        cost = _cost(pupil, grouped, settings, dense, first)
-        choice = Choice(importance, cost, settings.round_to, settings.least)
-        removal = least_important(importance, allocate(choice, settings.keep ** (number / settings.steps)))
-        kept = kept_places(grouped, removal)
-        left = {place: [left[place][at] for at in kept[place]] if left else kept[place] for place in kept}
-        pupil = pupil.pruned(removal, grouped)
+        share = settings.keep ** (number / settings.steps)
+        step = Step(pupil.single.program, grouped, first, left, share)
+        found = narrow(step, importance, settings, costing, say)
+        costing, left = found.costing, found.left
+        pupil = pupil.pruned(found.removal, grouped)
         grouped = groups_of(pupil.single.program)
         recovered = None
         if recovery is not None:
@@ -111,8 +119,10 @@ def compress(
             own = recovery if last else recovery.model_copy(update={"epochs": settings.step_epochs})
             recovered = _recover(pupil, dense, own, material, folder / str(number), say)
             pupil = pupil.taught(recovered.state)
-        steps.append(_step(pupil, grouped, name, recovered))
-    widths = tuple(_width(group, left) for group in first.groups)
+        steps.append(_step(pupil, grouped, name, found, recovered))
+    widths = tuple(
+        GroupWidth(group=group.name, before=group.width, after=width_left(group, left)) for group in first.groups
+    )
     return pupil.single, Compression(
         dense=dense.single.digest,
         model=pupil.single.digest,
@@ -121,22 +131,9 @@ def compress(
         steps=tuple(steps),
         groups=widths,
         training=material.digest if recovery is not None else None,
+        tables=costing.tables,
         held=tuple(_held(first)),
     )
-
-
-def _width(group: Group, left: Mapping[Place, list[int]]) -> GroupWidth:
-    place, taken = next(iter(group.places.items()))
-    stays = set(left[place])
-    return GroupWidth(group=group.name, before=group.width, after=sum(bool(stays & set(at)) for at in taken.values()))
-
-
-def _cost(pupil: Pupil, grouped: Grouped, settings: Pruning, dense: Pupil, first: Grouped) -> Counted:
-    """As a share of what the dense model costs."""
-    macs = macs_of(pupil.single.program, grouped) / macs_of(dense.single.program, first).total
-    parameters = parameters_of(grouped) / parameters_of(first).total
-    both = (macs + parameters) / 2
-    return {"macs": macs, "parameters": parameters, "macs-and-parameters": both}[settings.cost]
 
 
 def _refuse_closed(grouped: Grouped) -> None:
@@ -210,11 +207,14 @@ def _recover(pupil: Pupil, dense: Pupil, settings: Recovery, material: Material,
     return recover(lesson, settings, folder, say)
 
 
-def _step(pupil: Pupil, grouped: Grouped, name: ImportanceName, recovered: Recovered | None) -> CompressionStep:
+def _step(
+    pupil: Pupil, grouped: Grouped, name: ImportanceName, found: Narrowed, recovered: Recovered | None
+) -> CompressionStep:
     step = CompressionStep(
         macs=macs_of(pupil.single.program, grouped).total,
         parameters=int(parameters_of(grouped).total),
         importance=name,
+        latencies=found.checks,
     )
     if recovered is None:
         return step

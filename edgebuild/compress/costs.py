@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from edgebuild.compress.atoms import Axis
@@ -23,6 +24,7 @@ Widths = Mapping[str, int]
 Cost = Callable[[Widths], float]
 """What a program costs at some widths, in whatever unit its budget is stated."""
 
+_ROUNDING = 1e-6
 
 Needed = tuple[str, int]
 """A group, and how many of its channels one cell stands on."""
@@ -34,9 +36,11 @@ class Length:
 
     Attributes:
         cells: how many there are that need so many channels of each of some groups.
+        multiple: it counts as rounded up to a multiple of it.
     """
 
     cells: tuple[tuple[int, tuple[Needed, ...]], ...]
+    multiple: int = 1
 
     def at(self, shares: Mapping[Needed, float]) -> float:
         """In cells, where of what they need a share stays."""
@@ -46,7 +50,7 @@ class Length:
             for each in needed:
                 part *= shares[each]
             total += part
-        return total
+        return total if self.multiple == 1 else ceil(total / self.multiple - _ROUNDING) * self.multiple
 
 
 @dataclass(frozen=True)
@@ -128,36 +132,45 @@ class Counted:
 
 def parameters_of(grouped: Grouped) -> Counted:
     """How many numbers the weights are."""
-    member = _members(grouped)
+    member = members(grouped)
     terms = [
-        Term(name, 1.0, tuple(_length(grouped, axis, member) for axis in axes))
+        Term(name, 1.0, tuple(length_of(grouped, axis, member) for axis in axes))
         for name, axes in grouped.channels.parameters.items()
     ]
-    return Counted(tuple(terms), _full(grouped))
+    return Counted(tuple(terms), full_widths(grouped))
 
 
 def macs_of(program: ExportedProgram, grouped: Grouped) -> Counted:
     """Multiplications with an addition, for one sample, of layers and of products of tensors."""
-    member = _members(grouped)
+    member = members(grouped)
     terms = []
     for node in program.graph.nodes:
-        count = _COUNTED.get(operator_name(node)) if node.op == "call_function" else None
-        if count is not None:
-            axes, factor = count(grouped, node)
-            lengths = tuple(_length(grouped, axis, member) for axis in axes)
+        counted = multiplied(grouped, node)
+        if counted is not None:
+            axes, factor = counted
+            lengths = tuple(length_of(grouped, axis, member) for axis in axes)
             terms.append(Term(module_path(node) or node.name, factor, lengths))
-    return Counted(tuple(terms), _full(grouped))
+    return Counted(tuple(terms), full_widths(grouped))
 
 
-def _full(grouped: Grouped) -> dict[str, int]:
+def multiplied(grouped: Grouped, node: Node) -> tuple[list[Axis], float] | None:
+    """The axes whose lengths, and the number that, multiplied give a node's MACs; None for one without any."""
+    count = _COUNTED.get(operator_name(node)) if node.op == "call_function" else None
+    return count(grouped, node) if count is not None else None
+
+
+def full_widths(grouped: Grouped) -> dict[str, int]:
+    """Every group's width."""
     return {group.name: group.width for group in grouped.groups}
 
 
-def _members(grouped: Grouped) -> dict[int, str]:
+def members(grouped: Grouped) -> dict[int, str]:
+    """The group that each atom is in."""
     return {atom: group.name for group in grouped.groups for atom in group.atoms}
 
 
-def _length(grouped: Grouped, axis: Axis, member: Mapping[int, str]) -> Length:
+def length_of(grouped: Grouped, axis: Axis, member: Mapping[int, str]) -> Length:
+    """How long an axis is at any widths; ``member`` as of ``members``."""
     cells = grouped.channels.atoms.resolved(axis)
     counts = Counter(tuple(sorted(Counter(member[atom] for atom in cell if atom in member).items())) for cell in cells)
     return Length(tuple((count, needed) for needed, count in counts.items()))

@@ -11,7 +11,7 @@ from edgebuild.core.digest import Digest
 from edgebuild.core.recovery import EpochScore, ScoreName
 
 ImportanceName = Literal["taylor", "magnitude", "norm-scale"]
-CostName = Literal["macs", "parameters", "macs-and-parameters"]
+CostName = Literal["macs", "parameters", "macs-and-parameters", "latency"]
 
 
 class Pruning(Frozen):
@@ -20,7 +20,8 @@ class Pruning(Frozen):
     Attributes:
         keep: the share of ``cost`` that stays.
         cost: what is made less: "macs" (multiplications with an addition), "parameters", or of "macs-and-parameters"
-            the mean of both shares. They are counted from the graph, and no times.
+            the mean of both shares, which are counted from the graph and are no times; or "latency", measured on the
+            targets in the precision that they are built in. Of several targets the largest share counts.
         importance: what decides which channels go: "taylor" (needs labelled training data), "magnitude" of the weights,
             or "norm-scale" of batch normalization. "auto": taylor where it can be had, else magnitude.
         samples: of the training set, for "taylor".
@@ -49,12 +50,64 @@ class GroupWidth(Frozen):
     after: int
 
 
+class ProbeTime(Frozen):
+    """A pruned model that a latency table was made from: what it takes, as a share of the dense one's latency.
+
+    Attributes:
+        name: which it is: how it was narrowed.
+        widths: of the groups that were narrowed.
+        measured: by turns with the dense model.
+        predicted: by a table made from the other probes alone.
+    """
+
+    name: str
+    widths: dict[str, int]
+    measured: Annotated[float, Field(gt=0)]
+    predicted: float
+
+
+class LatencyTable(Frozen):
+    """How latency hangs on widths on one target: measured once, the same for all that is pruned from one model.
+
+    Attributes:
+        device: that it was measured on.
+        precision: that was measured: the one that the target is built in.
+        multiples: the channels that layers give, and those that they read, count as rounded up to multiples of these,
+            as the kernels seem to.
+        coefficients: of each physical part of the time, its share of the dense model's latency.
+        error: the median over probes of how far prediction and measurement are apart, as a share.
+    """
+
+    target: str
+    device: str
+    runtime: str
+    precision: Literal["float32", "int8"]
+    multiples: tuple[int, int]
+    coefficients: dict[str, float]
+    probes: tuple[ProbeTime, ...]
+    error: Annotated[float, Field(ge=0)]
+
+
+class LatencyCheck(Frozen):
+    """A pruned model's latency on one target, as a share of the dense one's: as the table had it, and as measured.
+
+    Attributes:
+        factor: what the table's prediction was multiplied with, known from an earlier check of the same build.
+    """
+
+    target: str
+    predicted: float
+    measured: Annotated[float, Field(gt=0)]
+    factor: Annotated[float, Field(gt=0)] = 1.0
+
+
 class CompressionStep(Frozen):
     """What one step of pruning left, and its recovery.
 
     Attributes:
         macs, parameters: of the pruned model, counted from its graph.
         importance: what decided.
+        latencies: with cost = "latency", one check a target of the widths that were chosen.
         score_name, scores: on the selection set before recovery and after each epoch; empty without recovery.
         best_epoch: the one that was kept.
     """
@@ -62,6 +115,7 @@ class CompressionStep(Frozen):
     macs: float
     parameters: int
     importance: ImportanceName
+    latencies: tuple[LatencyCheck, ...] = ()
     score_name: ScoreName | None = None
     scores: tuple[EpochScore, ...] = ()
     best_epoch: int = 0
@@ -75,6 +129,7 @@ class Compression(Frozen):
         model: the digest of what it became.
         macs, parameters: of the dense model.
         training: the digest of the data it was recovered with.
+        tables: with cost = "latency", one a target.
         held: operators whose channels had to stay, since no rule is known for them, each with its module.
     """
 
@@ -85,4 +140,5 @@ class Compression(Frozen):
     steps: tuple[CompressionStep, ...] = Field(min_length=1)
     groups: tuple[GroupWidth, ...]
     training: Digest | None = None
+    tables: tuple[LatencyTable, ...] = ()
     held: tuple[str, ...] = ()

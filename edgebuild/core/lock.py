@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -25,11 +26,23 @@ class LockedSpeed(Frozen):
         return (self.target, self.float_model, self.int8_model)
 
 
+class LockedLatency(Frozen):
+    """A pruned model's latency on one device, as a share of the dense one's, as it was measured once."""
+
+    device: str
+    relative: Annotated[float, Field(gt=0)]
+
+
 class Lock(Frozen):
-    """What ``edgebuild.lock`` holds."""
+    """What ``edgebuild.lock`` holds.
+
+    Attributes:
+        latencies: by target, and by the digest of everything beside tools and processor that they depend on.
+    """
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
     speeds: tuple[LockedSpeed, ...] = ()
+    latencies: dict[str, dict[Digest, LockedLatency]] = Field(default={})
 
     model_config = Frozen.model_config | {"populate_by_name": True}
 
@@ -50,4 +63,11 @@ class Lock(Frozen):
     def with_speed(self, entry: LockedSpeed) -> Lock:
         """This lock with one entry added or replaced; entries are sorted, so that the order of builds doesn't show."""
         kept = [other for other in self.speeds if other.subject != entry.subject]
-        return Lock(speeds=tuple(sorted([*kept, entry], key=lambda each: each.subject)))
+        return self.model_copy(update={"speeds": tuple(sorted([*kept, entry], key=lambda each: each.subject))})
+
+    def with_latencies(self, latencies: Mapping[str, Mapping[Digest, LockedLatency]]) -> Lock:
+        """This lock with some latencies added or replaced."""
+        known = {target: dict(own) for target, own in self.latencies.items()}
+        for target, own in latencies.items():
+            known[target] = {**known.get(target, {}), **own}
+        return self.model_copy(update={"latencies": known})

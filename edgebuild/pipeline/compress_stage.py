@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import lcm
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgebuild.core.compression import Compression, Pruning
 from edgebuild.core.digest import Digest, Json
 from edgebuild.core.errors import ConfigError
+from edgebuild.core.lock import Lock, LockedLatency
 from edgebuild.core.target import Target
+from edgebuild.pipeline.pricing import Priced, Pricing, load_latencies, save_latencies
 from edgebuild.pipeline.sources import Sets, Source, need
 from edgebuild.pipeline.stage import Road, Stage
+
+if TYPE_CHECKING:
+    from edgebuild.compress.costing import Costing
 
 COMPRESS = Stage("compress", ("compress", "models"), ("torch", "numpy"), on_cpu=True)
 
@@ -32,9 +39,19 @@ class Compressed(Source):
         """What was done, and what it did."""
         return Compression.model_validate_json(self.entry.read(_RECORD))
 
+    @property
+    def latencies(self) -> dict[str, dict[Digest, LockedLatency]]:
+        """What was measured for it."""
+        return load_latencies(self.entry)
 
-def compressed(road: Road, source: Source, sets: Sets, targets: Sequence[Target]) -> Source:
+
+def compressed(
+    road: Road, source: Source, sets: Sets, targets: Sequence[Target], lock: Lock, pricing: Pricing | None = None
+) -> Source:
     """The model as the profile wants it pruned, one for all targets; without ``[pruning]`` as it is.
+
+    Args:
+        lock, pricing: asked where the cost is one that is measured.
 
     Raises:
         ConfigError: the model is a file, or training data is missing.
@@ -44,7 +61,8 @@ def compressed(road: Road, source: Source, sets: Sets, targets: Sequence[Target]
     if settings is None:
         return source
     _check(road, source, sets)
-    settings = _aligned(settings, targets)
+    settings = aligned(settings, targets)
+    priced = _priced(road, source, sets, targets, lock, pricing)
     training, selection = sets.training, sets.selection
     inputs: dict[str, Json] = {
         "model": source.digest,
@@ -54,8 +72,19 @@ def compressed(road: Road, source: Source, sets: Sets, targets: Sequence[Target]
         "selection": selection.digest if selection and recovery else None,
         "metric": road.project.data.metric,
     }
-    unfinished = road.cache.unfinished(road.key(COMPRESS, inputs))
-    entry = road.step(COMPRESS, "model", inputs, lambda folder: _make(road, source, sets, settings, folder, unfinished))
+    stage = COMPRESS
+    if priced is not None:
+        inputs["priced"] = priced.inputs
+        stage = replace(COMPRESS, code=(*COMPRESS.code, "search", "backends"), tools=(*COMPRESS.tools, *priced.tools))
+    unfinished = road.cache.unfinished(road.key(stage, inputs))
+
+    def make(folder: Path) -> None:
+        with priced.open() if priced is not None else nullcontext() as costing:
+            _make(road, source, sets, settings, folder, unfinished, costing)
+        if priced is not None:
+            save_latencies(folder, priced.measured)
+
+    entry = road.step(stage, "model", inputs, make)
     shutil.rmtree(unfinished, ignore_errors=True)
     return Compressed(entry, "torch", source.signature, _model_digest(entry.read(_RECORD)), source)
 
@@ -75,14 +104,27 @@ def _check(road: Road, source: Source, sets: Sets) -> None:
         need(sets.selection, "selection", "samples that decide which epoch is kept")
 
 
-def _aligned(settings: Pruning, targets: Sequence[Target]) -> Pruning:
+def _priced(
+    road: Road, source: Source, sets: Sets, targets: Sequence[Target], lock: Lock, pricing: Pricing | None
+) -> Priced | None:
+    assert road.profile.pruning is not None
+    if road.profile.pruning.cost != "latency":
+        return None
+    if pricing is None:
+        raise ConfigError("[pruning] cost", "is latency, and nothing is here to measure it", fix="run edgebuild build")
+    return pricing(road, source, sets, targets, lock)
+
+
+def aligned(settings: Pruning, targets: Sequence[Target]) -> Pruning:
     """Widths that all targets' kernels like."""
     return settings.model_copy(
         update={"round_to": lcm(settings.round_to, *(target.pruning.channel_alignment for target in targets))}
     )
 
 
-def _make(road: Road, source: Source, sets: Sets, settings: Pruning, folder: Path, unfinished: Path) -> None:
+def _make(
+    road: Road, source: Source, sets: Sets, settings: Pruning, folder: Path, unfinished: Path, costing: Costing | None
+) -> None:
     from edgebuild.compress.compression import Material, Pupil, compress
     from edgebuild.models.batched import load_batched
 
@@ -96,7 +138,8 @@ def _make(road: Road, source: Source, sets: Sets, settings: Pruning, folder: Pat
     )
     dense = Pupil(source.torch_model, batched)
     model, record = compress(
-        dense, settings, road.profile.recovery, material, unfinished, lambda text: road.progress("compress", text)
-    )
+        dense, settings, road.profile.recovery, material, unfinished, lambda text: road.progress("compress", text),
+        costing,
+    )  # fmt: skip
     model.save(folder)
     (folder / _RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")

@@ -10,6 +10,7 @@ from edgebuild.core.target import Target
 from edgebuild.pipeline.compress_stage import Compressed, compressed
 from edgebuild.pipeline.float_stages import folded
 from edgebuild.pipeline.golden import golden_inputs
+from edgebuild.pipeline.pricing import Pricing
 from edgebuild.pipeline.scoring import Scorer
 from edgebuild.pipeline.sources import DataSet, Sets, Source, load_sets, load_source
 from edgebuild.pipeline.stage import Road
@@ -33,10 +34,12 @@ class Material:
         return self.source.dense if isinstance(self.source, Compressed) else None
 
 
-def gather(road: Road, lock: Lock, targets: Sequence[Target]) -> Material:
+def gather(road: Road, lock: Lock, targets: Sequence[Target], pricing: Pricing | None = None) -> Material:
     """Load what every target needs, and compress the model if the profile wants it."""
     loaded = load_source(road)
     sets = load_sets(road, loaded)
-    source = compressed(road, loaded, sets, targets)
+    source = compressed(road, loaded, sets, targets, lock, pricing)
+    if isinstance(source, Compressed):
+        lock = lock.with_latencies(source.latencies)
     golden = golden_inputs(road, source, sets)
     return Material(road, source, folded(road, source), sets, golden, Scorer(road, source), lock)

@@ -12,6 +12,7 @@ from edgebuild.core.project import Project
 from edgebuild.core.target import Target
 from edgebuild.pipeline.build import build_target
 from edgebuild.pipeline.material import Material, gather
+from edgebuild.pipeline.pricing import Pricing
 from edgebuild.pipeline.stage import Progress, Road, Step, silent
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.cache import Cache, default_cache
@@ -48,12 +49,14 @@ def build_project(
     archive: bool = False,
     cache: Cache | None = None,
     progress: Progress = silent,
+    pricing: Pricing | None = None,
 ) -> BuildReport:
     """Build bundles for some targets of a project.
 
     Args:
         targets, profile: override the project's.
         out: the folder that gets one bundle a target; default ``build/NAME`` beside the project file.
+        pricing: what measures the costs that a profile may name, such as ``fitting.pricing``.
 
     Returns:
         A report with one entry a target; a target that failed does not keep the others from being built.
@@ -66,7 +69,7 @@ def build_project(
     road = Road(project, root, find_profile(profile or project.build.profile, root), cache or default_cache(), progress)
     lock = load_lock(root)
     place = out or root / "build" / project.name
-    shared = gather(road, lock, chosen)
+    shared = gather(road, lock, chosen, pricing)
     _say_what_is_too_few(shared, chosen)
     built = []
     try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgebuild.core.artifact import Manifest, Quality, Variant
-from edgebuild.core.compression import Compression
+from edgebuild.core.compression import Compression, LatencyCheck, LatencyTable
 from edgebuild.core.digest import Json
 from edgebuild.core.units import Unit, format_quantity
 from edgebuild.pipeline.build import SETTING_LOST
@@ -86,11 +87,21 @@ def compression_text(compression: Compression) -> str:
         f"pruned by {last.importance}: parameters {_shrunk(compression.parameters, last.parameters)}, "
         f"MACs {_shrunk(compression.macs, last.macs)}"
     )
+    sizes += "".join(f"; {latency_text(check, compression.tables)}" for check in last.latencies)
     if not last.scores:
         return sizes
     unit = "dB" if last.score_name == "fidelity" else "%"
     before, after = last.scores[0].value, last.scores[last.best_epoch].value
     return f"{sizes}; {last.score_name} on the selection set {before:.2f} → {after:.2f} {unit} by recovery"
+
+
+def latency_text(check: LatencyCheck, tables: Sequence[LatencyTable]) -> str:
+    """A pruned model's latency on one target, measured, and what the table had said of it."""
+    table = next(table for table in tables if table.target == check.target)
+    return (
+        f"latency on {check.target} in {table.precision}: {100 * check.measured:.1f} % of the dense model's, "
+        f"{100 * check.predicted:.1f} % predicted"
+    )
 
 
 def _shrunk(before: float, after: float) -> str:

@@ -45,6 +45,7 @@ def save_lock(root: Path, lock: Lock) -> None:
         BuildError: if the disk is full. ConfigError: if it can't be written to.
     """
     path = root / NAME
-    data = (json.dumps(lock.model_dump(mode="json", by_alias=True), sort_keys=True, indent=2) + "\n").encode()
+    value = lock.model_dump(mode="json", by_alias=True, exclude=None if lock.latencies else {"latencies"})
+    data = (json.dumps(value, sort_keys=True, indent=2) + "\n").encode()
     if not path.is_file() or path.read_bytes() != data:
         write_atomic(path, data)

@@ -20,6 +20,7 @@ def command(
     json: Json = False,
 ) -> int:
     """Build bundles for a project's targets: export, quantize, check, choose, package."""
+    from edgebuild.fitting import pricing
     from edgebuild.pipeline.project import build_project
     from edgebuild.report.build import build_outcomes, build_result, build_table
 
@@ -31,6 +32,7 @@ def command(
             out,
             archive=archive,
             progress=lambda stage, subject: say(f"{stage}: {subject}"),
+            pricing=pricing,
         )
     for built in report.built:
         if built.error is not None:

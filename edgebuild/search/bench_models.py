@@ -1,0 +1,163 @@
+"""Pruned models as a target runs them: exported and quantized by the road's own stages, and measured by turns."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from edgebuild.backends import find_backend
+from edgebuild.backends.origins import self_origins
+from edgebuild.bench.bench import Bench, Side
+from edgebuild.bench.compare import relative_latency
+from edgebuild.core.digest import digest_json
+from edgebuild.core.lock import LockedLatency
+from edgebuild.core.profile import Measuring, Profile, QuantSetting
+from edgebuild.core.target import Target
+from edgebuild.devices.transports.local import open_local
+from edgebuild.pipeline.float_stages import Converted, export, folded, trace
+from edgebuild.pipeline.host import int8_scheme
+from edgebuild.pipeline.int8_stages import quantize_foreign
+from edgebuild.pipeline.sources import Sets, Source
+from edgebuild.pipeline.stage import Road, silent
+from edgebuild.sampling import timing_inputs
+from edgebuild.store.cache import Cache
+
+if TYPE_CHECKING:
+    from edgebuild.models.graph import TorchModel
+
+_SAMPLES = 4
+"""To take ranges from: what an int8 model takes does not depend on them."""
+
+_SETTING = QuantSetting(correct_bias=False)
+_PAIRS, _INFERENCES, _SECONDS, _WARMUP_SECONDS = 4, 50, 0.3, 0.2
+
+Widths = Mapping[str, int]
+Precision = Literal["float32", "int8"]
+
+
+@dataclass(frozen=True)
+class Narrowed(Source):
+    """The dense model with fewer channels; which of them go does not matter for time."""
+
+    dense: Source
+    widths: tuple[tuple[str, int], ...]
+
+    @cached_property
+    def torch_model(self) -> TorchModel:
+        """Pruned in memory."""
+        from edgebuild.compress.groups import groups_of
+        from edgebuild.compress.prune import prune
+        from edgebuild.models.graph import TorchModel
+        from edgebuild.models.nodes import source_nodes
+
+        model = self.dense.torch_model
+        grouped = groups_of(model.program)
+        gone = {group: range(width, grouped.named(group).width) for group, width in self.widths}
+        program = prune(model.program, gone, grouped)
+        return TorchModel(program, model.signature, source_nodes(program.graph))
+
+
+def narrowed(dense: Source, widths: Widths) -> Source:
+    """The dense model at some widths; a group that is not told has all its channels."""
+    if not widths:
+        return dense
+    chosen = tuple(sorted(widths.items()))
+    digest = digest_json([dense.digest, [list(each) for each in chosen]])
+    return Narrowed(dense.entry, "torch", dense.signature, digest, dense, chosen)
+
+
+def precision_of(profile: Profile, target: Target, sets: Sets) -> Precision:
+    """What the target is built in, if int8 is good enough: int8 where it can be made."""
+    wanted = "int8" in profile.quantization.precisions and target.int8 is not None
+    return "int8" if wanted and sets.calibration is not None else "float32"
+
+
+@dataclass
+class Stand:
+    """Where pruned models are held against the dense one, on this machine; what it makes for that is thrown away.
+
+    Attributes:
+        road: of the project; its own cache keeps nothing of this.
+    """
+
+    road: Road
+    dense: Source
+    sets: Sets
+    bench: Bench
+    _known: dict[str, Side] = field(default_factory=dict)
+
+    @cached_property
+    def _plain(self) -> Road:
+        rules = self.road.profile.quantization
+        few = rules.model_copy(update={"calibration_samples": _SAMPLES, "correction_samples": _SAMPLES})
+        return dataclasses.replace(
+            self.road, profile=self.road.profile.model_copy(update={"quantization": few}), progress=silent, steps=[]
+        )
+
+    def latency(self, target: Target, precision: Precision, widths: Widths) -> LockedLatency:
+        """What the dense model at some widths takes on a target, as a share of what it takes at all its widths.
+
+        Raises:
+            BuildError: the runtime cannot take it. DeviceError, ModelRejected: as of ``Bench.execute``.
+        """
+        if target.name not in self._known:
+            self._known[target.name] = self._side(target, precision, {})
+        narrow = self._side(target, precision, widths)
+        relative = relative_latency(
+            self.bench, target, self._known[target.name], narrow, measuring_of(self.road.profile),
+            seed=self.road.project.build.seed,
+        )  # fmt: skip
+        return LockedLatency(device=self.bench.device.identity, relative=round(relative, 6))
+
+    def _side(self, target: Target, precision: Precision, widths: Widths) -> Side:
+        with self._scratch() as road:
+            made = self._made(road, narrowed(self.dense, widths), target, precision)
+            return made.files, timing_inputs(made.signature)
+
+    @contextlib.contextmanager
+    def _scratch(self) -> Iterator[Road]:
+        """A road whose cache is gone afterwards: a few dozen models would fill the user's."""
+        with tempfile.TemporaryDirectory(prefix="edgebuild-") as folder:
+            yield dataclasses.replace(self._plain, cache=Cache(Path(folder)), steps=[], _known={})
+
+    def _made(self, road: Road, source: Source, target: Target, precision: Precision) -> Converted:
+        plain = folded(road, source)
+        exact = export(road, plain, target.runtime)
+        scheme, samples = int8_scheme(target), self.sets.calibration
+        if precision == "float32" or scheme is None or samples is None:
+            return exact
+        if road.project.build.keep_float.get(target.name):
+            origins = trace(road, plain, exact, samples)
+        else:
+            origins = self_origins(exact.backend.operators(exact.files))
+        made = quantize_foreign(road, exact, target, scheme, origins, samples, _SETTING)
+        return made.converted
+
+
+def measuring_of(profile: Profile) -> Measuring:
+    """A pair's worth of runs that tell a few percent apart, where the profile does not want less."""
+    own = profile.measuring
+    return own.model_copy(
+        update={
+            "pairs": min(own.pairs, _PAIRS),
+            "min_samples": min(own.min_samples, _INFERENCES),
+            "min_seconds": min(own.min_seconds, _SECONDS),
+            "warmup_seconds": min(own.warmup_seconds, _WARMUP_SECONDS),
+        }
+    )
+
+
+def tools_of(target: Target) -> tuple[str, ...]:
+    """The distributions that make and run a target's models."""
+    return ("torch", "numpy", "scipy", *find_backend(target.runtime).DISTRIBUTIONS)
+
+
+def local_bench() -> Bench:
+    """This machine's."""
+    return Bench(open_local())

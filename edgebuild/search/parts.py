@@ -1,0 +1,152 @@
+"""What a program's time is made of, at any widths: multiplications, weights read, activations read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from edgebuild.compress.atoms import Axis
+from edgebuild.compress.channels import arguments, sizes, tensors
+from edgebuild.compress.costs import Counted, Length, Term, Widths, full_widths, length_of, members, multiplied
+from edgebuild.compress.groups import Grouped
+from edgebuild.models.nodes import module_path, operator_name
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+    from torch.fx import Node
+
+_FUSED = frozenset({"relu", "relu6", "hardtanh", "clamp", "batch_norm", "dropout"})
+"""Operators that runtimes compute with the layer before them."""
+
+_FREE = frozenset({"view", "reshape", "flatten", "unsqueeze", "squeeze", "detach", "contiguous", "alias", "to"})
+"""Operators that move nothing."""
+
+_MOVES = frozenset({"permute", "transpose", "cat", "slice", "select", "chunk", "split", "roll", "pad", "expand"})
+
+
+Role = Literal["given", "read"] | None
+
+Multiples = tuple[int, int]
+"""Up to multiples of what the channels that a layer gives, and those that it reads, count as rounded up."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One layer's share of one kind of work: a number times the lengths of some axes.
+
+    Attributes:
+        kind: what it is, such as "1x1 MACs": a unit of each takes as long in any layer.
+        roles: of each length, whether it is the channels that a layer gives or those that it reads, which kernels take
+            several of at once; None: neither.
+    """
+
+    kind: str
+    layer: str
+    factor: float
+    lengths: tuple[Length, ...]
+    roles: tuple[Role, ...]
+
+    def term(self, share: float, multiples: Multiples) -> Term:
+        """It, where a unit takes a share of the time and channels count in multiples."""
+        known = {"given": multiples[0], "read": multiples[1], None: 1}
+        lengths = (replace(length, multiple=known[role]) for length, role in zip(self.lengths, self.roles, strict=True))
+        return Term(self.layer, self.factor * share, tuple(lengths))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All that a program's time is made of."""
+
+    parts: tuple[Part, ...]
+    full: Widths
+
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of work there are, sorted."""
+        return tuple(sorted({part.kind for part in self.parts}))
+
+    def amount(self, kind: str, multiples: Multiples = (1, 1)) -> Counted:
+        """How much of one kind of work there is, where channels count in multiples."""
+        return Counted(tuple(part.term(1.0, multiples) for part in self.parts if part.kind == kind), self.full)
+
+
+def parts_of(program: ExportedProgram, grouped: Grouped) -> Parts:
+    """Take a program apart."""
+    known = _Known(grouped)
+    found = [part for node in program.graph.nodes if node.op == "call_function" for part in known.parts(node)]
+    return Parts(tuple(found), full_widths(grouped))
+
+
+class _Known:
+    """A program's groups, and the lengths of axes that were looked at."""
+
+    def __init__(self, grouped: Grouped) -> None:
+        self._grouped, self._member = grouped, members(grouped)
+
+    def parts(self, node: Node) -> Iterator[Part]:
+        """The parts of one node; none of what costs nothing, or gives no single tensor."""
+        if not isinstance(self._grouped.channels.axes.get(node.name), list) or len(tensors(node)) != 1:
+            return
+        counted = multiplied(self._grouped, node)
+        if counted is not None:
+            yield from self._layer(node, *counted)
+            return
+        kind = _other(node)
+        if kind:
+            yield self._moved(f"{kind} values", node, node)
+
+    def _layer(self, node: Node, axes: Sequence[Axis], factor: float) -> Iterator[Part]:
+        kind, roles = _layer(node, len(axes))
+        yield self._part(f"{kind} MACs", node, factor, axes, roles)
+        weight = arguments(node).get("weight")
+        if weight is not None:
+            own = self._grouped.channels.of(weight)
+            yield self._part(f"{kind} weights", node, 1.0, own, ("given", "read", *[None] * (len(own) - 2)))
+        yield self._moved(f"{kind} values read", node, _read(node))
+        yield self._moved(f"{kind} values written", node, node)
+
+    def _moved(self, kind: str, node: Node, moved: Node) -> Part:
+        axes = self._grouped.channels.of(moved)
+        return self._part(kind, node, 1.0, axes, (None,) * len(axes))
+
+    def _part(self, kind: str, node: Node, factor: float, axes: Sequence[Axis], roles: tuple[Role, ...]) -> Part:
+        lengths = tuple(length_of(self._grouped, axis, self._member) for axis in axes)
+        return Part(kind, module_path(node) or node.name, factor, lengths, roles)
+
+
+def _layer(node: Node, axes: int) -> tuple[str, tuple[Role, ...]]:
+    """A layer's kind, and which of the axes of its multiplications are channels."""
+    given, operator = arguments(node), operator_name(node)
+    if "conv" in operator:
+        shape = sizes(tensors(given["weight"])[0])
+        rest = (None,) * (axes - 2)
+        if given.get("groups", 1) > 1:
+            return ("depthwise", ("given", None, *rest)) if shape[1] == 1 else ("grouped", ("given", "read", *rest))
+        return "1x1" if max(shape[2:]) == 1 else "kxk", ("given", "read", *rest)
+    if operator == "aten.linear":
+        return "linear", (*[None] * (axes - 2), "given", "read")
+    return "product", (None,) * axes
+
+
+def _read(node: Node) -> Node:
+    given: dict[str, Any] = arguments(node)
+    names = ("input", "query", "mat1", "batch1", "self")
+    found: Node = next(given[name] for name in names if given.get(name) is not None)
+    return found
+
+
+def _other(node: Node) -> str:
+    """The kind of a node without multiplications; "" for one that takes no time of its own."""
+    import torch
+
+    name = operator_name(node).removeprefix("aten.").rstrip("_")
+    if name in _FUSED or name in _FREE or not operator_name(node).startswith("aten."):
+        return ""
+    if name in _MOVES:
+        return "moved"
+    if torch.Tag.pointwise in getattr(node.target, "tags", ()):
+        computed = [read for read in node.all_input_nodes if read.op == "call_function"]
+        return "joined" if len(computed) > 1 else "pointwise"
+    return "reduced"
