@@ -49,7 +49,8 @@ class LatencyPriced:
 
     @property
     def inputs(self) -> dict[str, Json]:
-        return {target.name: self._facts(target) for target in self.targets}
+        facts: dict[str, Json] = {target.name: self._facts(target) for target in self.targets}
+        return {"targets": facts, "seed": self.road.project.build.seed}
 
     @property
     def tools(self) -> tuple[str, ...]:
