@@ -85,7 +85,8 @@ def test_widths_come_from_what_was_measured_and_it_is_measured_once(root: Path, 
     assert 0 < check.predicted < 1
     assert any(group.after < group.before for group in found.groups)
     assert all(group.after % 16 == 0 for group in found.groups)
-    assert len(table.probes) <= len(measured(report)) - 1 <= len(table.probes) + 1  # a second choice was measured too
+    # One or two choices are measured too, if they are none of the probes.
+    assert len(table.probes) <= len(measured(report)) <= len(table.probes) + 2
 
     again = build(root, tmp_path / "cache")
     assert [step for step in again.steps if not step.cached] == []
@@ -99,7 +100,7 @@ def test_widths_come_from_what_was_measured_and_it_is_measured_once(root: Path, 
 
     edit(root / "profiles" / "tiny.toml", "keep = 0.7", "keep = 0.8")  # only the new widths are measured
     wider = build(root, tmp_path / "cache")
-    assert 1 <= len(measured(wider)) <= 2
+    assert len(measured(wider)) <= 2  # none, if what is chosen is one that was measured
     assert compression_of(wider).tables == found.tables
 
 
