@@ -153,11 +153,29 @@ class Bench:
         Raises:
             As ``execute``.
         """
-        request = _request(Mode.INFER, runtime, options)
         with tempfile.TemporaryDirectory(prefix="edgebuild-") as folder:
             place = Path(folder) / "outputs.npz"
-            self.execute(request, files, inputs, timeout_s=INFER_SECONDS, outputs=place)
-            named = _read_outputs(self.device.name, place)
+            self.infer_into(place, runtime, files, inputs, options)
+            return self.outputs_in(place, outputs)
+
+    def infer_into(
+        self, place: Path, runtime: str, files: Files, inputs: Inputs | Placed, options: RuntimeOptions
+    ) -> None:
+        """Write the outputs for every sample to a file, for ``outputs_in``.
+
+        Raises:
+            As ``execute``.
+        """
+        request = _request(Mode.INFER, runtime, options)
+        self.execute(request, files, inputs, timeout_s=INFER_SECONDS, outputs=place)
+
+    def outputs_in(self, place: Path, outputs: Sequence[str] = ()) -> list[Array]:
+        """What ``infer_into`` wrote, in the order of ``infer``.
+
+        Raises:
+            DeviceError: it can't be read, or holds another number of outputs.
+        """
+        named = _read_outputs(self.device.name, place)
         if outputs and len(named) != len(outputs):
             raise DeviceError(self.device.name, f"a run answers {len(named)} outputs", expected=f"{len(outputs)}")
         if outputs and set(outputs) == {name for name, _ in named}:

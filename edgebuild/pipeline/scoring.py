@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -39,7 +41,7 @@ class Scorer:
     road: Road
     source: Source
     _placed: dict[Digest, Placed] = field(default_factory=dict)
-    _begun: dict[Digest, Future[list[np.ndarray]]] = field(default_factory=dict)
+    _begun: dict[Digest, Future[Path]] = field(default_factory=dict)
 
     @cached_property
     def bench(self) -> Bench:
@@ -55,6 +57,8 @@ class Scorer:
             self.bench.close()
         if "_pool" in self.__dict__:
             self._pool.shutdown(cancel_futures=True)
+        if "_folder" in self.__dict__:
+            self._folder.cleanup()
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
@@ -62,12 +66,19 @@ class Scorer:
 
         return ThreadPoolExecutor(1)
 
+    @cached_property
+    def _folder(self) -> tempfile.TemporaryDirectory[str]:
+        return tempfile.TemporaryDirectory(prefix="edgebuild-")
+
     def begin(self, converted: Converted, samples: DataSet, options: RuntimeOptions) -> None:
-        """Start a run whose outputs will be asked for, while the build goes on."""
+        """Start a run whose outputs will be asked for, while the build goes on.
+
+        Arrays are read on the caller's thread: numpy parses an array's header by ``ast``, which two threads at once
+        break before Python 3.11.8 (python/cpython#106905), and exporters parse on the caller's.
+        """
         key = self.road.key(*_running(converted, samples, options))
         if key not in self._begun and self.road.cache.get(key) is None:
-            assert self.bench is not None  # opened here, not by two threads at once
-            self._begun[key] = self._pool.submit(self._run, converted, samples, options)
+            self._begun[key] = self._pool.submit(self._run, *self._asked(key, converted, samples), options)
 
     def outputs(self, converted: Converted, samples: DataSet, options: RuntimeOptions) -> Entry:
         """An artifact's outputs for a whole data set, after the signature's ``post`` steps.
@@ -76,20 +87,30 @@ class Scorer:
             BuildError: the runtime refuses the model, or fails on it.
         """
         stage, inputs = _running(converted, samples, options)
-        begun = self._begun.pop(self.road.key(stage, inputs), None)
+        key = self.road.key(stage, inputs)
+        begun = self._begun.pop(key, None)
 
         def make(folder: Path) -> None:
-            save_outputs(folder, begun.result() if begun else self._run(converted, samples, options))
+            place = begun.result() if begun else self._run(*self._asked(key, converted, samples), options)
+            save_outputs(folder, self._outputs_in(place, converted))
+            place.unlink()
 
         return self.road.step(stage, samples.name, inputs, make)
 
-    def _run(self, converted: Converted, samples: DataSet, options: RuntimeOptions) -> list[np.ndarray]:
-        try:
-            names = [spec.name for spec in converted.signature.outputs]
-            inputs = self._place(samples, converted.signature)
-            outputs = self.bench.infer(converted.runtime, converted.files, inputs, options, names)
-        except (DeviceError, ModelRejected) as error:
-            raise BuildError(f"run {converted.runtime}", error.found, expected=error.expected, fix=error.fix) from error
+    def _asked(self, key: Digest, converted: Converted, samples: DataSet) -> tuple[Path, Converted, Placed]:
+        """Where a run's outputs go, what runs, and on what."""
+        with _as_build_error(converted.runtime):
+            return Path(self._folder.name) / f"{key}.npz", converted, self._place(samples, converted.signature)
+
+    def _run(self, place: Path, converted: Converted, inputs: Placed, options: RuntimeOptions) -> Path:
+        with _as_build_error(converted.runtime):
+            self.bench.infer_into(place, converted.runtime, converted.files, inputs, options)
+        return place
+
+    def _outputs_in(self, place: Path, converted: Converted) -> list[np.ndarray]:
+        names = [spec.name for spec in converted.signature.outputs]
+        with _as_build_error(converted.runtime):
+            outputs = self.bench.outputs_in(place, names)
         return after(outputs, converted.signature)
 
     def _place(self, samples: DataSet, signature: Signature) -> Placed:
@@ -180,6 +201,14 @@ class Scorer:
         )
         entry = LockedSpeed(target=target.name, float_model=float_model, int8_model=int8_model, speed=speed)
         return speed, lock.with_speed(entry)
+
+
+@contextmanager
+def _as_build_error(runtime: str) -> Iterator[None]:
+    try:
+        yield
+    except (DeviceError, ModelRejected) as error:
+        raise BuildError(f"run {runtime}", error.found, expected=error.expected, fix=error.fix) from error
 
 
 def _running(converted: Converted, samples: DataSet, options: RuntimeOptions) -> tuple[Stage, dict[str, Json]]:
