@@ -74,6 +74,11 @@ def arguments(node: Node) -> dict[str, Any]:
     return given | node.kwargs
 
 
+def is_transposed(node: Node) -> bool:
+    """Whether a convolution is a transposed one: its weight's first axis is what it reads."""
+    return "conv_transpose" in str(node.target) or bool(arguments(node).get("transposed"))
+
+
 def sizes(value: Any) -> list[int]:
     """A tensor's sizes; of one that is open, such as the batch, the one that the program was exported with."""
     return [size if isinstance(size, int) else int(size.node.hint) for size in value.shape]

@@ -14,7 +14,7 @@ from edgebuild.compress.costs import macs_of, parameters_of
 from edgebuild.compress.groups import Grouped, groups_of
 from edgebuild.compress.importance import Importance, by_magnitude, by_norm_scale, by_taylor
 from edgebuild.compress.lesson import Lesson
-from edgebuild.compress.narrowing import Left, Narrowed, Step, narrow, width_left
+from edgebuild.compress.narrowing import Left, Narrowed, Step, narrow, widths_left
 from edgebuild.compress.prune import Removal, kept_places, prune, removal_like
 from edgebuild.compress.recovery import Recovered, recover
 from edgebuild.core.compression import Compression, CompressionStep, GroupWidth, ImportanceName, Pruning
@@ -120,9 +120,8 @@ def compress(
             recovered = _recover(pupil, dense, own, material, folder / str(number), say)
             pupil = pupil.taught(recovered.state)
         steps.append(_step(pupil, grouped, name, found, recovered))
-    widths = tuple(
-        GroupWidth(group=group.name, before=group.width, after=width_left(group, left)) for group in first.groups
-    )
+    after = widths_left(first, left)
+    widths = tuple(GroupWidth(group=group.name, before=group.width, after=after[group.name]) for group in first.groups)
     return pupil.single, Compression(
         dense=dense.single.digest,
         model=pupil.single.digest,

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import ceil
+from math import ceil, prod
 from typing import TYPE_CHECKING, Any
 
 from edgebuild.compress.atoms import Axis
-from edgebuild.compress.channels import arguments, sizes, tensors
+from edgebuild.compress.channels import arguments, is_transposed, sizes, tensors
 from edgebuild.compress.groups import Grouped
 from edgebuild.models.nodes import module_path, operator_name
 
@@ -178,11 +178,8 @@ def length_of(grouped: Grouped, axis: Axis, member: Mapping[int, str]) -> Length
 
 def _convolution(grouped: Grouped, node: Node) -> tuple[list[Axis], float]:
     given = arguments(node)
-    transposed = "conv_transpose" in str(node.target) or bool(given.get("transposed"))
-    places = 1
-    for size in sizes(tensors(given["input"] if transposed else node)[0])[2:]:
-        places *= size
-    return [*grouped.channels.of(given["weight"])], float(places)
+    (value,) = tensors(given["input"] if is_transposed(node) else node)
+    return [*grouped.channels.of(given["weight"])], float(prod(sizes(value)[2:]))
 
 
 def _linear(grouped: Grouped, node: Node) -> tuple[list[Axis], float]:

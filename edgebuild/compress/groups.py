@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,12 @@ class Group:
     def width(self) -> int:
         """How many channels there are."""
         return len(self.atoms)
+
+    def left(self, kept: Mapping[Place, Sequence[int]]) -> list[int]:
+        """The numbers of its channels of which something is kept, by the positions of weights' axes that are."""
+        place, taken = next(iter(self.places.items()))
+        stays = set(kept[place])
+        return [number for number, atom in enumerate(self.atoms) if stays & set(taken[atom])]
 
 
 @dataclass(frozen=True)

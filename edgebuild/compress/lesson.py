@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.recovery import Recovery, ScoreName
@@ -112,7 +113,7 @@ def _outputs(signature: Signature) -> str:
 def _check_classes(lesson: Lesson) -> None:
     shape = lesson.student.signature.outputs[0].shape
     classes = max(shape[1:], default=1)
-    if classes < 2 or _size(shape) != classes:
+    if classes < 2 or prod(shape) != classes:
         raise ConfigError(
             STAGE,
             f"labels teach class scores; the first output is {list(shape)}",
@@ -122,10 +123,3 @@ def _check_classes(lesson: Lesson) -> None:
     for samples in (lesson.training, lesson.selection):
         if samples.labels is not None:
             check_labels("top1", samples, classes)
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    product = 1
-    for size in shape:
-        product *= size
-    return product

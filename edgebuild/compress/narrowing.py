@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgebuild.compress.allocate import Choice, allocate, least_important
 from edgebuild.compress.costing import Costing
-from edgebuild.compress.groups import Group, Grouped, Place
+from edgebuild.compress.groups import Grouped, Place
 from edgebuild.compress.importance import Importance
 from edgebuild.compress.prune import Removal, kept_places
 from edgebuild.core.compression import LatencyCheck, Pruning
@@ -89,14 +89,7 @@ def narrow(step: Step, importance: Importance, settings: Pruning, costing: Costi
 
 def widths_left(first: Grouped, left: Left) -> dict[str, int]:
     """By group of the dense model, how many channels are left."""
-    return {group.name: width_left(group, left) for group in first.groups}
-
-
-def width_left(group: Group, left: Left) -> int:
-    """How many of a group's channels are left."""
-    place, taken = next(iter(group.places.items()))
-    stays = set(left[place])
-    return sum(bool(stays & set(at)) for at in taken.values())
+    return {group.name: len(group.left(left)) for group in first.groups}
 
 
 def _left(step: Step, removal: Removal) -> Left:

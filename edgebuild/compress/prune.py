@@ -11,7 +11,7 @@ from edgebuild.compress.channels import Channels
 from edgebuild.compress.groups import Grouped, Place, groups_of
 from edgebuild.compress.rewrites import REWRITES
 from edgebuild.core.errors import BuildError
-from edgebuild.models.copying import copy_program
+from edgebuild.models.copying import copy_program, put_state
 from edgebuild.models.nodes import operator_name
 
 if TYPE_CHECKING:
@@ -95,11 +95,7 @@ def removal_like(grouped: Grouped, kept: Mapping[Place, Sequence[int]]) -> Remov
     Raises:
         BuildError: its operators hold other channels together.
     """
-    removal = {}
-    for group in grouped.groups:
-        place, taken = next(iter(group.places.items()))
-        stays = set(kept[place])
-        removal[group.name] = [number for number, atom in enumerate(group.atoms) if not stays & set(taken[atom])]
+    removal = {group.name: sorted(set(range(group.width)) - set(group.left(kept))) for group in grouped.groups}
     if any(list(kept[place]) != left for place, left in kept_places(grouped, removal).items()):
         raise BuildError(
             "prune",
@@ -114,7 +110,6 @@ def masked(program: ExportedProgram, removal: Removal, grouped: Grouped | None =
     """The dense program with the weights of the channels that would go set to zero."""
     grouped = grouped or groups_of(program)
     cut = Cut(grouped.channels, _removed(grouped, removal))
-    made = copy_program(program)
     state = {}
     for name, axes in grouped.channels.parameters.items():
         value = program.state_dict[name].detach().clone()
@@ -123,8 +118,7 @@ def masked(program: ExportedProgram, removal: Removal, grouped: Grouped | None =
             if gone:
                 value.index_fill_(dim, _index(gone), 0.0)
         state[name] = value
-    _replace(made, state)
-    return made
+    return put_state(program, state)
 
 
 def _index(positions: list[int]) -> Tensor:
@@ -150,10 +144,10 @@ def _replace(program: ExportedProgram, state: Mapping[str, Tensor]) -> None:
     import torch
 
     for name, value in state.items():
-        known = program.state_dict[name]
-        kept = value.detach().clone()
-        made = torch.nn.Parameter(kept, requires_grad=False) if isinstance(known, torch.nn.Parameter) else kept
-        program.state_dict[name] = made
+        is_parameter = isinstance(program.state_dict[name], torch.nn.Parameter)
+        program.state_dict[name] = (
+            torch.nn.Parameter(value.clone(), requires_grad=False) if is_parameter else value.clone()
+        )
 
 
 def _propagate(program: ExportedProgram, original: ExportedProgram, state: Mapping[str, Tensor]) -> None:

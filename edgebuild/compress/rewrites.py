@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from edgebuild.compress.channels import arguments, sizes, tensors
+from edgebuild.compress.channels import arguments, is_transposed, sizes, tensors
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -82,7 +82,7 @@ def groups(cut: Cut, node: Node, original: Node) -> None:
     if given["groups"] == 1:
         return
     x, weight = cut.sizes(given["input"])[1], cut.sizes(given["weight"])
-    if "conv_transpose" in str(node.target) or given.get("transposed"):
+    if is_transposed(original):
         tell(node, "groups", cut.sizes(original)[1] // weight[1])
     else:
         tell(node, "groups", x // weight[1])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgebuild.compress.atoms import FIXED, Axes, Axis, product
-from edgebuild.compress.channels import Channels, Made, Rule, sizes, tensors
+from edgebuild.compress.atoms import Axes, Axis, product
+from edgebuild.compress.channels import Channels, Made, Rule, fixed, is_transposed, sizes, tensors
 from edgebuild.compress.rules_values import broadcast
 
 if TYPE_CHECKING:
@@ -19,11 +19,10 @@ def convolution(found: Channels, node: Node, given: dict[str, Any]) -> Made:
     if len(x) != len(weight):
         return None
     found.pin(*x[2:], *weight[2:])
-    transposed = "conv_transpose" in str(node.target) or bool(given.get("transposed"))
-    out = _channels(found, x[1], weight, given["groups"], transposed=transposed)
+    out = _channels(found, x[1], weight, given["groups"], transposed=is_transposed(node))
     if given["bias"] is not None:
         found.atoms.tie(out, found.of(given["bias"])[0])
-    return [x[0], out, *([FIXED] * size for size in sizes(value)[2:])]
+    return [x[0], out, *fixed(value)[2:]]
 
 
 def _channels(found: Channels, x: Axis, weight: Axes, groups: int, *, transposed: bool) -> Axis:
@@ -51,8 +50,7 @@ def linear(found: Channels, _: Node, given: dict[str, Any]) -> Made:
 
 def matmul(found: Channels, node: Node, given: dict[str, Any]) -> Made:
     """The last axis of one and the last but one of the other are summed over; those before are the same."""
-    first = found.of(given.get("self", given.get("batch1")))
-    second = found.of(given.get("other", given.get("mat2")))
+    first, second = found.of(given["self"]), found.of(given.get("other", given.get("mat2")))
     if min(len(first), len(second)) < 2:
         return None
     return _product(found, node, first, second)
@@ -111,9 +109,7 @@ def batch_norm(found: Channels, _: Node, given: dict[str, Any]) -> Made:
     axes = found.of(given["input"])
     if given.get("training") or given.get("use_input_stats"):
         found.normalized += [axes[0], *axes[2:]]
-    for name in ("weight", "bias", "running_mean", "running_var"):
-        if given.get(name) is not None:
-            found.atoms.tie(axes[1], found.of(given[name])[0])
+    _tie_own(found, axes[1:2], given)
     return axes
 
 
@@ -121,10 +117,7 @@ def layer_norm(found: Channels, _: Node, given: dict[str, Any]) -> Made:
     """The last axes are normalized together: over fewer features mean and variance are others."""
     axes = found.of(given["input"])
     found.normalized += axes[-len(given["normalized_shape"]) :]
-    for name in ("weight", "bias"):
-        if given.get(name) is not None:
-            for axis, own in zip(axes[-len(given["normalized_shape"]) :], found.of(given[name]), strict=True):
-                found.atoms.tie(axis, own)
+    _tie_own(found, axes[-len(given["normalized_shape"]) :], given)
     return axes
 
 
@@ -132,10 +125,16 @@ def group_norm(found: Channels, _: Node, given: dict[str, Any]) -> Made:
     """Channels are normalized in groups of as many each."""
     axes = found.of(given["input"])
     found.normalized.append(found.atoms.factor(axes[1], given["num_groups"])[1])
-    for name in ("weight", "bias"):
-        if given.get(name) is not None:
-            found.atoms.tie(axes[1], found.of(given[name])[0])
+    _tie_own(found, axes[1:2], given)
     return axes
+
+
+def _tie_own(found: Channels, axes: Axes, given: dict[str, Any]) -> None:
+    """What a normalization has of its own lies along the axes that it is for."""
+    for name in ("weight", "bias", "running_mean", "running_var"):
+        if given.get(name) is not None:
+            for axis, own in zip(axes, found.of(given[name]), strict=True):
+                found.atoms.tie(axis, own)
 
 
 def embedding(found: Channels, _: Node, given: dict[str, Any]) -> Made:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from edgebuild.compress.atoms import FIXED, Axes, Axis, product
-from edgebuild.compress.channels import Channels, Made, Rule, gives_several, sizes, tensors
+from edgebuild.compress.channels import Channels, Made, Rule, fixed, gives_several, sizes, tensors
+from edgebuild.compress.rules_values import broadcast
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -26,7 +28,7 @@ def regroup(found: Channels, axes: Axes, shape: Sequence[int]) -> Axes | None:
     made: list[Axis] = []
     while before:
         run, many = [before.pop(0)], [after.pop(0)]
-        while (have := _size(run)) != (want := _product(many)):
+        while (have := _size(run)) != (want := prod(many)):
             if have < want:
                 run.append(before.pop(0))
             else:
@@ -37,14 +39,7 @@ def regroup(found: Channels, axes: Axes, shape: Sequence[int]) -> Axes | None:
 
 
 def _size(run: Sequence[Axis]) -> int:
-    return _product([len(axis) for axis in run])
-
-
-def _product(many: Sequence[int]) -> int:
-    total = 1
-    for size in many:
-        total *= size
-    return total
+    return prod(len(axis) for axis in run)
 
 
 def _split(found: Channels, run: list[Axis], many: Sequence[int]) -> list[Axis]:
@@ -80,8 +75,6 @@ def transpose(found: Channels, _: Node, given: dict[str, Any]) -> Made:
 
 def expand(found: Channels, node: Node, given: dict[str, Any]) -> Made:
     """Axes of length 1 stretched, new ones in front."""
-    from edgebuild.compress.rules_values import broadcast
-
     (value,) = tensors(node)
     return broadcast(found, [found.of(given["self"])], sizes(value))
 
@@ -159,23 +152,19 @@ def slice_(found: Channels, node: Node, given: dict[str, Any]) -> Made:
     (value,) = tensors(node)
     axes, dim = list(found.of(given["self"])), given["dim"]
     start, stop = given.get("start") or 0, given.get("end")
-    size = len(axes[dim])
-    plain = isinstance(start, int) and (stop is None or isinstance(stop, int)) and given.get("step", 1) == 1
-    if plain:
-        axes[dim] = axes[dim][slice(start, stop)]
-    if len(axes[dim]) != sizes(value)[dim]:
-        plain = False
-    if not plain:
-        found.pin(found.of(given["self"])[dim])
-        axes[dim] = [FIXED] * sizes(value)[dim]
-    assert plain or size >= len(axes[dim])
+    told = isinstance(start, int) and (stop is None or isinstance(stop, int)) and given.get("step", 1) == 1
+    piece = axes[dim][slice(start, stop)] if told else []
+    if len(piece) != sizes(value)[dim]:
+        found.pin(axes[dim])
+        piece = fixed(value)[dim]
+    axes[dim] = piece
     return axes
 
 
 def pad(found: Channels, node: Node, given: dict[str, Any]) -> Made:
     """Zeros round an axis can go with what they are added to; of other kinds all must stay."""
     (value,) = tensors(node)
-    axes, shape = list(found.of(given["self"])), sizes(value)
+    axes = list(found.of(given["self"]))
     zeros = given.get("mode", "constant") == "constant" and not given.get("value")
     for place in range(len(given["pad"]) // 2):
         before, after = given["pad"][2 * place : 2 * place + 2]
@@ -186,7 +175,7 @@ def pad(found: Channels, node: Node, given: dict[str, Any]) -> Made:
             axes[dim] = [*_zeros(found, before), *axis, *_zeros(found, after)]
         else:
             found.pin(axis)
-            axes[dim] = [FIXED] * shape[dim]
+            axes[dim] = fixed(value)[dim]
     return axes
 
 
@@ -201,17 +190,17 @@ def planes(found: Channels, node: Node, _: dict[str, Any]) -> Made:
     if len(axes) < 3 or len(sizes(values[0])) != len(axes):
         return None
     found.pin(*axes[2:])
-    made: list[Axes] = [[*axes[:2], *([FIXED] * size for size in sizes(value)[2:])] for value in values]
+    made: list[Axes] = [[*axes[:2], *fixed(value)[2:]] for value in values]
     return made if gives_several(node) else made[0]
 
 
 def shuffle(found: Channels, node: Node, given: dict[str, Any]) -> Made:
     """pixel_shuffle: r² channels become one of r times the height and width."""
     (value,) = tensors(node)
-    axes, shape = found.of(given["self"]), sizes(value)
-    channels, inside = found.atoms.factor(axes[1], shape[1])
+    axes = found.of(given["self"])
+    channels, inside = found.atoms.factor(axes[1], sizes(value)[1])
     found.pin(inside, *axes[2:])
-    return [axes[0], channels, *([FIXED] * size for size in shape[2:])]
+    return [axes[0], channels, *fixed(value)[2:]]
 
 
 def index(found: Channels, node: Node, given: dict[str, Any]) -> Made:
@@ -224,8 +213,7 @@ def index(found: Channels, node: Node, given: dict[str, Any]) -> Made:
     found.pin(axes[place], *found.of(looked[place]))
     (value,) = tensors(node)
     many = len(sizes(value)) - len(axes) + 1
-    rows: Axes = [[FIXED] * size for size in sizes(value)[place : place + many]]
-    return [*axes[:place], *rows, *axes[place + 1 :]]
+    return [*axes[:place], *fixed(value)[place : place + many], *axes[place + 1 :]]
 
 
 def index_select(found: Channels, node: Node, given: dict[str, Any]) -> Made:
@@ -233,7 +221,7 @@ def index_select(found: Channels, node: Node, given: dict[str, Any]) -> Made:
     axes, dim = list(found.of(given["self"])), given["dim"]
     (value,) = tensors(node)
     found.pin(axes[dim])
-    axes[dim] = [FIXED] * sizes(value)[dim]
+    axes[dim] = fixed(value)[dim]
     return axes
 
 

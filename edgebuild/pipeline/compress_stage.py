@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property
 from math import lcm
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,14 +29,14 @@ _RECORD = "compression.json"
 
 @dataclass(frozen=True)
 class Compressed(Source):
-    """A torch program that was pruned and recovered."""
+    """A torch program that was pruned and recovered.
+
+    Attributes:
+        record: what was done, and what it did.
+    """
 
     dense: Source
-
-    @cached_property
-    def record(self) -> Compression:
-        """What was done, and what it did."""
-        return Compression.model_validate_json(self.entry.read(_RECORD))
+    record: Compression
 
     @property
     def latencies(self) -> dict[str, dict[Digest, LockedLatency]]:
@@ -86,11 +85,8 @@ def compressed(
 
     entry = road.step(stage, "model", inputs, make)
     shutil.rmtree(unfinished, ignore_errors=True)
-    return Compressed(entry, "torch", source.signature, _model_digest(entry.read(_RECORD)), source)
-
-
-def _model_digest(record: bytes) -> Digest:
-    return Compression.model_validate_json(record).model
+    record = Compression.model_validate_json(entry.read(_RECORD))
+    return Compressed(entry, "torch", source.signature, record.model, source, record)
 
 
 def _check(road: Road, source: Source, sets: Sets) -> None:

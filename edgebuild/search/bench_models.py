@@ -15,6 +15,7 @@ from edgebuild.backends import find_backend
 from edgebuild.backends.origins import self_origins
 from edgebuild.bench.bench import Bench, Side
 from edgebuild.bench.compare import relative_latency
+from edgebuild.compress.groups import Grouped
 from edgebuild.core.digest import digest_json
 from edgebuild.core.lock import LockedLatency
 from edgebuild.core.profile import Measuring, Profile, QuantSetting
@@ -46,30 +47,29 @@ class Narrowed(Source):
     """The dense model with fewer channels; which of them go does not matter for time."""
 
     dense: Source
+    grouped: Grouped
     widths: tuple[tuple[str, int], ...]
 
     @cached_property
     def torch_model(self) -> TorchModel:
         """Pruned in memory."""
-        from edgebuild.compress.groups import groups_of
         from edgebuild.compress.prune import prune
         from edgebuild.models.graph import TorchModel
         from edgebuild.models.nodes import source_nodes
 
         model = self.dense.torch_model
-        grouped = groups_of(model.program)
-        gone = {group: range(width, grouped.named(group).width) for group, width in self.widths}
-        program = prune(model.program, gone, grouped)
+        gone = {group: range(width, self.grouped.named(group).width) for group, width in self.widths}
+        program = prune(model.program, gone, self.grouped)
         return TorchModel(program, model.signature, source_nodes(program.graph))
 
 
-def narrowed(dense: Source, widths: Widths) -> Source:
+def narrowed(dense: Source, grouped: Grouped, widths: Widths) -> Source:
     """The dense model at some widths; a group that is not told has all its channels."""
     if not widths:
         return dense
     chosen = tuple(sorted(widths.items()))
     digest = digest_json([dense.digest, [list(each) for each in chosen]])
-    return Narrowed(dense.entry, "torch", dense.signature, digest, dense, chosen)
+    return Narrowed(dense.entry, "torch", dense.signature, digest, dense, grouped, chosen)
 
 
 def precision_of(profile: Profile, target: Target, sets: Sets) -> Precision:
@@ -84,10 +84,12 @@ class Stand:
 
     Attributes:
         road: of the project; its own cache keeps nothing of this.
+        grouped: the dense model's groups.
     """
 
     road: Road
     dense: Source
+    grouped: Grouped
     sets: Sets
     bench: Bench
     _known: dict[str, Side] = field(default_factory=dict)
@@ -117,7 +119,7 @@ class Stand:
 
     def _side(self, target: Target, precision: Precision, widths: Widths) -> Side:
         with self._scratch() as road:
-            made = self._made(road, narrowed(self.dense, widths), target, precision)
+            made = self._made(road, narrowed(self.dense, self.grouped, widths), target, precision)
             return made.files, timing_inputs(made.signature)
 
     @contextlib.contextmanager

@@ -61,11 +61,12 @@ class LatencyPriced:
         settings = self.road.profile.pruning
         assert settings is not None
         with local_bench() as bench:
-            stand = Stand(self.road, self.source, self.sets, bench)
             program = self.source.torch_model.program
             grouped = groups_of(program)
+            stand = Stand(self.road, self.source, grouped, self.sets, bench)
             dense = parts_of(program, grouped)
-            probes = _probes(grouped, aligned(settings, self.targets), self.road.project.build.seed)
+            choices = choices_of(grouped, aligned(settings, self.targets))
+            probes = probes_for(choices, PROBES, self.road.project.build.seed)
             priced = tuple(self._priced(target, stand, dense, probes) for target in self.targets)
             yield LatencyCosting(dense, priced)
 
@@ -184,10 +185,6 @@ def latency_pricing(road: Road, source: Source, sets: Sets, targets: Sequence[Ta
             fix='choose cost = "macs", or build for host targets alone with -t',
         )  # fmt: skip
     return LatencyPriced(road, source, sets, tuple(targets), lock)
-
-
-def _probes(grouped: Grouped, settings: Settings, seed: int) -> tuple[Probe, ...]:
-    return probes_for(choices_of(grouped, settings), PROBES, seed)
 
 
 def choices_of(grouped: Grouped, settings: Settings) -> Mapping[str, Sequence[int]]:
