@@ -153,6 +153,7 @@ def _replace(program: ExportedProgram, state: Mapping[str, Tensor]) -> None:
 def _propagate(program: ExportedProgram, original: ExportedProgram, state: Mapping[str, Tensor]) -> None:
     """Tell the nodes whose shapes changed the new ones."""
     import torch
+    from torch._dispatch.python import enable_python_dispatcher
     from torch.fx.node import map_arg
 
     names = {**program.graph_signature.inputs_to_parameters, **program.graph_signature.inputs_to_buffers}
@@ -160,7 +161,8 @@ def _propagate(program: ExportedProgram, original: ExportedProgram, state: Mappi
     nodes = list(program.graph.nodes)
     fake = next(value.fake_mode for node in nodes if hasattr(value := node.meta.get("val"), "fake_mode"))
     changed: set[Node] = set()
-    with fake, torch.no_grad():
+    # As in torch.export: some operators' C++ (pad's) would read an open batch axis as a number, and fix it.
+    with fake, enable_python_dispatcher(), torch.no_grad():
         for node in nodes:
             if node.op == "placeholder" and names.get(node.name) in state:
                 value = fake.from_tensor(state[names[node.name]], static_shapes=True)

@@ -15,17 +15,17 @@ from torch.utils._pytree import tree_leaves  # noqa: E402
 from edgebuild.compress.costs import parameters_of  # noqa: E402
 from edgebuild.compress.groups import Grouped, groups_of  # noqa: E402
 from edgebuild.compress.prune import Removal, kept_places, masked, prune, removal_like  # noqa: E402
+from edgebuild.models.specialized import batch_symbol  # noqa: E402
 from tests.architectures import ARCHITECTURES, One, made  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # transformers' own, of its own code
 
 JOINED_WITH_THE_BATCH = (
-    "resnet",
+    "resnet_with_padded_shortcuts",
     "shufflenet_v1",
     "unet",
     "vit",
     "swin",
-    "mobilevit",
     "qwen2",
     "packed_attention",
     "lstm",
@@ -46,6 +46,11 @@ def some_of(grouped: Grouped, seed: int, *, exact: bool) -> Removal:
 def outputs(program: ExportedProgram, inputs: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
     with torch.no_grad():
         return tree_leaves(program.module(check_guards=False)(*inputs))
+
+
+def takes_any_batch(program: ExportedProgram) -> bool:
+    inputs = [node for node in program.graph.nodes if node.name in program.graph_signature.user_inputs]
+    return all(batch_symbol(node) is not None for node in inputs)
 
 
 def difference(program: ExportedProgram, other: ExportedProgram, inputs: tuple[torch.Tensor, ...]) -> float:
@@ -78,6 +83,7 @@ def test_what_is_left_computes_what_it_did(name: str) -> None:
 def test_a_program_that_takes_any_batch_is_pruned_alike(name: str) -> None:
     model, inputs = made(name)
     single, several = export(model, inputs, strict=False), tuple(torch.cat([each] * 3) for each in inputs)
+    more = tuple(torch.cat([each] * 5) for each in inputs)
     axes = tuple({0: Dim.DYNAMIC} for _ in inputs)
     shapes = (axes,) if isinstance(model, One) else axes
     batched = export(model, several, strict=False, dynamic_shapes=shapes)
@@ -87,7 +93,9 @@ def test_a_program_that_takes_any_batch_is_pruned_alike(name: str) -> None:
     ]
     removal = some_of(own, 1, exact=False)
     assert {name: sorted(gone) for name, gone in removal.items()} == removal_like(grouped, kept_places(own, removal))
-    made_at_once = outputs(prune(batched, removal, grouped), several)
+    pruned = prune(batched, removal, grouped)
+    assert takes_any_batch(pruned)
+    made_at_once = outputs(pruned, more)
     one_by_one = outputs(prune(single, removal, own), inputs)
     for a, b in zip(made_at_once, one_by_one, strict=True):
         assert float((a[:1].reshape(-1)[: b.numel()] - b.reshape(-1)).abs().max()) < 1e-4 * float(b.abs().max() + 1)
