@@ -24,7 +24,6 @@ from edgebuild.opening import open_for
 from edgebuild.pipeline.project import BuildReport, Built, build_project
 from edgebuild.signing import sign
 from edgebuild.store.bundle import Bundle
-from edgebuild.store.catalog import find_profile
 from edgebuild.store.evidence import read_evidence
 from edgebuild.store.keys import SigningKey
 from edgebuild.trial import run_trial
@@ -106,11 +105,10 @@ def release_project(
         project_path, targets, profile, out, progress=lambda stage, subject: progress(f"{stage}: {subject}"),
         pricing=pricing,
     )  # fmt: skip
-    rules = find_profile(profile or build.project.build.profile, build.root)
     judged = [_budgets(build, built.target.name, given) for built in build.built]
     sampled = [sum(is_median(budget) for budget in own) for own in judged]
     released = [
-        _release(built, rules, device, own, sum(sampled) - count, progress)
+        _release(built, build.profile, device, own, sum(sampled) - count, progress)
         for built, own, count in zip(build.built, judged, sampled, strict=True)
     ]
     ended = tuple(_signed(each, key) for each in released)

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from edgebuild.core.artifact import Speed
 from edgebuild.core.base import Frozen
 from edgebuild.core.digest import Digest
+from edgebuild.core.fit import Setting
 
 
 class LockedSpeed(Frozen):
@@ -38,11 +39,13 @@ class Lock(Frozen):
 
     Attributes:
         latencies: by target, and by the digest of everything beside tools and processor that they depend on.
+        fits: what searches ended in, by the digest of what they were for: budgets, profile, project and targets.
     """
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
     speeds: tuple[LockedSpeed, ...] = ()
     latencies: dict[str, dict[Digest, LockedLatency]] = Field(default={})
+    fits: dict[Digest, Setting] = Field(default={})
 
     model_config = Frozen.model_config | {"populate_by_name": True}
 
@@ -71,3 +74,7 @@ class Lock(Frozen):
         for target, own in latencies.items():
             known[target] = {**known.get(target, {}), **own}
         return self.model_copy(update={"latencies": known})
+
+    def with_fit(self, subject: Digest, setting: Setting) -> Lock:
+        """This lock with what a search ended in."""
+        return self.model_copy(update={"fits": {**self.fits, subject: setting}})

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from edgebuild.core.base import Frozen
 from edgebuild.core.compression import Pruning
+from edgebuild.core.fit import Fit
 from edgebuild.core.recovery import Recovery
 from edgebuild.core.target import Name
 
@@ -132,6 +133,7 @@ class Profile(Frozen):
     title: str = ""
     pruning: Pruning | None = None
     recovery: Recovery | None = None
+    fit: Fit | None = None
     quantization: Quantization = Quantization()
     measuring: Measuring = Measuring()
     conditions: Conditions = Conditions()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgebuild.core.errors import EdgebuildError
 from edgebuild.core.extras import not_installed
+from edgebuild.core.profile import Profile
 from edgebuild.core.project import Project
 from edgebuild.core.target import Target
 from edgebuild.pipeline.build import build_target
+from edgebuild.pipeline.fitted import settled
 from edgebuild.pipeline.material import Material, gather
 from edgebuild.pipeline.pricing import Pricing
 from edgebuild.pipeline.stage import Progress, Road, Step, silent
@@ -32,12 +34,58 @@ class Built:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a build made, and every step it took."""
+    """What a build made, by which profile, and every step it took."""
 
     project: Project
+    profile: Profile
     root: Path
     built: tuple[Built, ...]
     steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A build that is to be made.
+
+    Attributes:
+        place: the folder that gets one bundle a target.
+        pricing: what measures the costs that a profile may name, such as ``fitting.pricing``.
+    """
+
+    project: Project
+    root: Path
+    targets: tuple[Target, ...]
+    profile: Profile
+    place: Path
+    cache: Cache
+    progress: Progress = silent
+    pricing: Pricing | None = None
+
+
+def plan_build(
+    project_path: Path,
+    targets: Sequence[str] = (),
+    profile: str = "",
+    out: Path | None = None,
+    *,
+    cache: Cache | None = None,
+    progress: Progress = silent,
+    pricing: Pricing | None = None,
+) -> Plan:
+    """Read a project and what it names.
+
+    Args:
+        targets, profile: override the project's.
+        out: default ``build/NAME`` beside the project file.
+
+    Raises:
+        ConfigError: something that it names is not there, or wrong.
+    """
+    project, root = load_project(project_path)
+    chosen = tuple(find_target(name, root) for name in dict.fromkeys(targets or project.build.targets))
+    rules = find_profile(profile or project.build.profile, root)
+    place = out or root / "build" / project.name
+    return Plan(project, root, chosen, rules, place, cache or default_cache(), progress, pricing)
 
 
 def build_project(
@@ -51,12 +99,22 @@ def build_project(
     progress: Progress = silent,
     pricing: Pricing | None = None,
 ) -> BuildReport:
-    """Build bundles for some targets of a project.
+    """Build bundles for some targets of a project; the arguments as of ``plan_build``, errors as of both.
+
+    Raises:
+        ConfigError: the profile asks for a search, and there was none.
+    """
+    plan = plan_build(project_path, targets, profile, out, cache=cache, progress=progress, pricing=pricing)
+    if plan.profile.fit is not None:
+        plan = replace(plan, profile=settled(plan.profile, plan.project, plan.targets, load_lock(plan.root)))
+    return build(plan, archive=archive)
+
+
+def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> BuildReport:
+    """Build bundles.
 
     Args:
-        targets, profile: override the project's.
-        out: the folder that gets one bundle a target; default ``build/NAME`` beside the project file.
-        pricing: what measures the costs that a profile may name, such as ``fitting.pricing``.
+        rehearsal: the selection set stands in for the evaluation set, on which nothing is scored then.
 
     Returns:
         A report with one entry a target; a target that failed does not keep the others from being built.
@@ -64,24 +122,24 @@ def build_project(
     Raises:
         ConfigError, BuildError: what all targets share cannot be made.
     """
-    project, root = load_project(project_path)
-    chosen = [find_target(name, root) for name in dict.fromkeys(targets or project.build.targets)]
-    road = Road(project, root, find_profile(profile or project.build.profile, root), cache or default_cache(), progress)
-    lock = load_lock(root)
-    place = out or root / "build" / project.name
-    shared = gather(road, lock, chosen, pricing)
-    _say_what_is_too_few(shared, chosen)
+    road = Road(plan.project, plan.root, plan.profile, plan.cache, plan.progress)
+    lock = load_lock(plan.root)
+    shared = gather(road, lock, plan.targets, plan.pricing)
+    if rehearsal:
+        shared.sets = replace(shared.sets, evaluation=shared.sets.selection)
+    else:
+        _say_what_is_too_few(shared, plan.targets)
     built = []
     try:
-        for target in chosen:
-            built.append(_build_one(shared, target, place, archive))
+        for target in plan.targets:
+            built.append(_build_one(shared, target, plan.place, archive))
             if shared.lock != lock:
                 lock = shared.lock
-                save_lock(root, lock)
+                save_lock(plan.root, lock)
     finally:
         shared.scorer.close()
         road.cache.digests.save()
-    return BuildReport(project, root, tuple(built), tuple(road.steps))
+    return BuildReport(plan.project, plan.profile, plan.root, tuple(built), tuple(road.steps))
 
 
 def _say_what_is_too_few(shared: Material, targets: Sequence[Target]) -> None:

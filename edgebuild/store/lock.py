@@ -45,7 +45,8 @@ def save_lock(root: Path, lock: Lock) -> None:
         BuildError: if the disk is full. ConfigError: if it can't be written to.
     """
     path = root / NAME
-    value = lock.model_dump(mode="json", by_alias=True, exclude=None if lock.latencies else {"latencies"})
+    empty = {name for name in ("latencies", "fits") if not getattr(lock, name)}
+    value = lock.model_dump(mode="json", by_alias=True, exclude=empty)
     data = (json.dumps(value, sort_keys=True, indent=2) + "\n").encode()
     if not path.is_file() or path.read_bytes() != data:
         write_atomic(path, data)

@@ -10,14 +10,15 @@ from tiny_project import edit, make_project
 
 from edgebuild.store.bundle import open_bundle
 
-pytestmark = [pytest.mark.slow, pytest.mark.serial]
+pytestmark = pytest.mark.slow
 
 
+@pytest.mark.serial
 def test_killed_builds_leave_nothing_to_trip_over(tmp_path: Path) -> None:
-    found = kill_builds(tmp_path, 12)
+    found = kill_builds(tmp_path, 8)
     assert found.problems == []
-    assert found.killed >= 8
-    assert found.killed + found.ended == 12
+    assert found.killed >= 5
+    assert found.killed + found.ended == 8
 
 
 def test_two_builds_at_once_in_one_cache_both_succeed(tmp_path: Path) -> None:

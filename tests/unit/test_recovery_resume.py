@@ -36,7 +36,6 @@ def steps_done(folder: Path) -> int:
         return CheckpointFacts.model_validate_json(file.metadata()["edgebuild"]).step
 
 
-@pytest.mark.serial
 @pytest.mark.parametrize(
     ("lesson", "settings", "moments"), [("images", "adamw", (8, 31)), ("tokens", "sgd", (20,))]
 )  # of 72 steps, 6 an epoch: in the middle of epochs

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from edgebuild.cli.console import Json, emit, note, progress
-from edgebuild.core.errors import worst_exit
+from edgebuild.core.errors import ConfigError, worst_exit
 
 
 def command(
@@ -17,9 +18,20 @@ def command(
     profile: Annotated[str, typer.Option("--profile", "-p", help="Use this profile.")] = "",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Put the bundles here.")] = None,
     archive: Annotated[bool, typer.Option("--archive", help="Write one file a bundle.")] = False,
+    fit: Annotated[bool, typer.Option("--fit", help="Search for the most accurate build inside the budgets.")] = False,
+    trials: Annotated[int | None, typer.Option(help="With --fit: so many builds at most.", min=1, max=100)] = None,
+    minutes: Annotated[float | None, typer.Option(help="With --fit: begin none later.", min=0)] = None,
+    device: Annotated[str | None, typer.Option(help="With --fit: measure here; default each target's own.")] = None,
+    budget: Annotated[
+        list[str] | None, typer.Option(help='With --fit: METRIC=LIMIT, such as "latency_p90=12 ms"; repeatable.')
+    ] = None,
     json: Json = False,
 ) -> int:
     """Build bundles for a project's targets: export, quantize, check, choose, package."""
+    if fit:
+        return _fit(project, target or (), profile, out, trials, minutes, device, budget or (), archive, json)
+    if trials or minutes or device or budget:
+        raise ConfigError("build", "--trials, --minutes, --device and --budget belong to a search", fix="add --fit")
     from edgebuild.fitting import pricing
     from edgebuild.pipeline.project import build_project
     from edgebuild.report.build import build_outcomes, build_result, build_table
@@ -42,3 +54,21 @@ def command(
     return emit(
         "build", build_result(report), lambda: build_table(report), json=json, exit_code=code, outcomes=outcomes
     )
+
+
+def _fit(
+    project: Path, targets: Sequence[str], profile: str, out: Path | None, trials: int | None, minutes: float | None,
+    device: str | None, budgets: Sequence[str], archive: bool, json: bool,
+) -> int:  # fmt: skip
+    from edgebuild.fitting import fit_project
+    from edgebuild.report.fit import fit_outcomes, fit_result, fit_text
+
+    with progress() as say:
+        report = fit_project(
+            project, targets, profile, out, trials=trials, minutes=minutes, device=device, budgets=budgets,
+            archive=archive, say=say,
+        )  # fmt: skip
+    return emit(
+        "build", fit_result(report), lambda: fit_text(report), json=json, exit_code=report.exit_code,
+        outcomes=fit_outcomes(report),
+    )  # fmt: skip

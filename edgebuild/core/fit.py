@@ -1,0 +1,39 @@
+"""The search for the most accurate build inside the budgets: how long it may take, and what it turns."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from edgebuild.core.base import Frozen
+
+
+class Fit(Frozen):
+    """``[fit]`` of a profile, or ``build --fit``: how long to search.
+
+    Attributes:
+        trials: so many builds are tried, at most.
+        minutes: none is begun later than this.
+    """
+
+    trials: Annotated[int, Field(ge=1, le=100)] = 12
+    minutes: Annotated[float, Field(gt=0)] | None = None
+
+
+class Setting(Frozen):
+    """What a search may turn.
+
+    Attributes:
+        keep: ``[pruning] keep``; None: the model is not pruned.
+        int8: whether int8 may be chosen where the profile allows it; else the build is in float.
+    """
+
+    keep: Annotated[float, Field(gt=0, lt=1)] | None = None
+    int8: bool = True
+
+    @property
+    def label(self) -> str:
+        """A name for tables and folders."""
+        kept = "dense" if self.keep is None else f"keep-{self.keep:.3f}"
+        return kept if self.int8 else f"{kept}-float"

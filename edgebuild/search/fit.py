@@ -1,0 +1,106 @@
+"""Fit to a budget: builds are tried until the most accurate one inside the limits is known, and that one is built."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgebuild.core.digest import Digest
+from edgebuild.core.errors import EXIT_FAIL, ConfigError, worst_exit
+from edgebuild.core.fit import Fit
+from edgebuild.core.verdict import Verdict
+from edgebuild.pipeline.fitted import subject_of
+from edgebuild.pipeline.project import BuildReport, Plan, build
+from edgebuild.search.rehearsal import Rehearsal, Say, bundle_of
+from edgebuild.search.steering import best, meets, missed, next_setting, relaxations, stretched
+from edgebuild.search.trials import FitResult, FitTrial
+from edgebuild.store.lock import load_lock, save_lock
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """A search, the build that it ended in, and how that one was judged."""
+
+    result: FitResult
+    build: BuildReport
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """1 where nothing meets the limits; else the verdicts' worst."""
+        found = worst_exit(verdict.outcome.exit_code for verdict in self.verdicts)
+        return found if self.result.met else worst_exit((found, EXIT_FAIL))
+
+
+def fit(plan: Plan, limits: Fit, device: str | None = None, *, archive: bool = False, say: Say) -> FitReport:
+    """Search for the most accurate build inside a project's budgets; build it, and judge it as ``gate`` does.
+
+    The same call again goes on where it was stopped: what was built is in the cache, and what was measured is evidence
+    beside what was built.
+
+    Raises:
+        ConfigError: there are no budgets.
+        EdgebuildError: something can't be built or measured; what was done stays.
+    """
+    _refuse_without_budgets(plan)
+    rehearsal = Rehearsal(plan, device, say)
+    trials, ended = search(rehearsal, limits, say)
+    found = best(trials)
+    say(f"build {found.setting.label}")
+    chosen = rehearsal.planned(found.setting)
+    made = build(chosen, archive=archive)
+    verdicts = tuple(
+        rehearsal.verdict(chosen, target, bundle_of(built))
+        for target, built in zip(plan.targets, made.built, strict=True)
+    )
+    subject = subject_of(plan.profile, plan.project, plan.targets)
+    if meets(found):
+        save_lock(plan.root, load_lock(plan.root).with_fit(subject, found.setting))
+    return FitReport(_result(subject, trials, found, ended, verdicts), made, verdicts)
+
+
+def _result(
+    subject: Digest, trials: Sequence[FitTrial], found: FitTrial, ended: str, verdicts: Sequence[Verdict]
+) -> FitResult:
+    met = meets(found)
+    confirmed = {fitted.target: verdict.lines for fitted, verdict in zip(found.fitted, verdicts, strict=True)}
+    advice = () if met else tuple(stretched(each, found, confirmed) for each in relaxations(trials))
+    return FitResult(
+        subject=subject, trials=tuple(trials), chosen=found.setting, met=met, binding=tuple(missed(found)),
+        relaxations=advice, ended=ended,
+    )  # fmt: skip
+
+
+def search(rehearsal: Rehearsal, limits: Fit, say: Say) -> tuple[list[FitTrial], str]:
+    """What was tried, and why no more was."""
+    ends = time.monotonic() + 60 * limits.minutes if limits.minutes else None
+    int8 = "int8" in rehearsal.plan.profile.quantization.precisions
+    prunable = rehearsal.plan.project.model.source.rpartition(".")[2] not in ("onnx", "tflite")
+    trials: list[FitTrial] = []
+    while (setting := next_setting(trials, int8=int8, prunable=prunable)) is not None:
+        if len(trials) >= limits.trials:
+            return trials, f"{limits.trials} builds were tried"
+        if trials and ends is not None and time.monotonic() >= ends:
+            return trials, f"{limits.minutes:g} minutes were over"
+        say(f"trial {len(trials) + 1} of at most {limits.trials}: {setting.label}")
+        trials.append(rehearsal.trial(setting))
+        say(told(trials[-1]))
+    return trials, "nothing else could do better"
+
+
+def told(trial: FitTrial) -> str:
+    """How a trial went, in a line."""
+    if trial.refused:
+        return f"{trial.setting.label}: {trial.refused}"
+    lines = "; ".join(f"{line.budget.metric} on {target}" for target, line in missed(trial))
+    return f"{trial.setting.label}: {f'misses {lines}' if lines else 'meets all budgets'}"
+
+
+def _refuse_without_budgets(plan: Plan) -> None:
+    for target in plan.targets:
+        if not plan.project.budgets_for(target.name):
+            raise ConfigError(
+                "[budgets]", f"none for {target.name}, so every build would do", expected="limits to fit the build to",
+                fix='add for example latency_p90 = "12 ms", or give --budget "latency_p90=12 ms"',
+            )  # fmt: skip

@@ -1,0 +1,152 @@
+"""``build --fit``: what it finds, what it says where there is nothing to find, and what kills leave of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fit_project import make_fit_project
+from tiny_project import edit
+
+from edgebuild.cli.main import main
+from edgebuild.core.errors import DeviceError
+from edgebuild.core.fit import Setting
+from edgebuild.store.lock import load_lock
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one search built, the others find."""
+    return tmp_path_factory.mktemp("fit") / "cache"
+
+
+@pytest.fixture
+def root(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("EDGEBUILD_CACHE", str(cache))
+    return make_fit_project(tmp_path / "project")
+
+
+def fit(root: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    """The exit code and the document of a search."""
+    code = main(["build", str(root), "--fit", "--json", *arguments])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def budgets(*texts: str) -> list[str]:
+    return [part for text in texts for part in ("--budget", text)]
+
+
+def test_what_can_be_met_is_met_and_the_gate_says_so(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(root / "edgebuild.toml", '"8 KiB"', '"12 KiB"')
+    assert main(["build", str(root)]) == 2
+    assert "run edgebuild build --fit" in capsys.readouterr().err
+    code, document = fit(root, capsys)
+    found = document["result"]["fit"]
+    assert (code, found["met"], found["binding"], found["relaxations"]) == (0, True, [], [])
+    assert found["trials"][0]["setting"] == {"keep": None, "int8": False}
+    assert 0.8 < found["chosen"]["keep"] < 1
+    bundle = root / "build" / "fitted" / "host-onnxruntime"
+    assert main(["gate", str(bundle), "--project", str(root)]) == 0
+    assert load_lock(root).fits == {found["subject"]: Setting(**found["chosen"])}
+    digest = document["result"]["targets"][0]["digest"]
+    assert main(["release", str(root), "--json"]) == 0  # by the lock, without a search
+    assert digest in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("limits", [("accuracy_drop=25 pt",), ("model_size=20 KiB",)])
+def test_budgets_of_the_command_line_are_fitted_to(
+    root: Path, capsys: pytest.CaptureFixture[str], limits: tuple[str, ...]
+) -> None:
+    code, document = fit(root, capsys, *budgets(*limits))
+    assert (code, document["exit_code"]) == (0, 0)
+    asked = {line["budget"]["metric"]: line["budget"]["limit"] for line in document["result"]["verdicts"][0]["lines"]}
+    assert len(asked) == 2
+    assert all(line["outcome"] == "PASS" for line in document["result"]["verdicts"][0]["lines"])
+
+
+def test_where_nothing_meets_the_budgets_the_advice_does(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, document = fit(root, capsys)
+    found = document["result"]["fit"]
+    assert (code, found["met"]) == (1, False)
+    ((target, line),) = found["binding"]
+    assert (target, line["budget"]["metric"]) == ("host-onnxruntime", "accuracy_drop")
+    units = {"accuracy_drop": "pt", "model_size": "B"}
+    advised = {each["asked"]["metric"]: each["limit"] for each in found["relaxations"]}
+    assert advised.keys() == units.keys()
+    for metric, limit in advised.items():
+        assert fit(root, capsys, *budgets(f"{metric}={limit} {units[metric]}"))[0] == 0
+    assert main(["build", str(root), "--fit"]) == 1
+    said = capsys.readouterr().out
+    assert "It misses" in said
+    assert "would be met" in said
+
+
+def test_a_size_that_no_model_has(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, document = fit(root, capsys, *budgets("model_size=100 B"))
+    found = document["result"]["fit"]
+    assert code == 1
+    assert "model_size" in {line["budget"]["metric"] for _, line in found["binding"]}
+    assert any(trial["refused"] for trial in found["trials"])
+
+
+def test_it_ends_after_so_many(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, document = fit(root, capsys, "--trials", "2")
+    assert len(document["result"]["fit"]["trials"]) == 2
+    assert document["result"]["fit"]["ended"] == "2 builds were tried"
+    _, document = fit(root, capsys, "--minutes", "0.0001")
+    assert len(document["result"]["fit"]["trials"]) == 1
+
+
+def test_a_device_that_is_gone_costs_nothing_that_was_done(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise DeviceError("local", "it is gone", transient=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("edgebuild.search.rehearsal.open_for", gone)
+        assert main(["build", str(root), "--fit", "--json"]) == 5
+    capsys.readouterr()
+    _, document = fit(root, capsys)
+    assert document["result"]["fit"]["trials"]
+
+
+def test_what_does_not_go_together_is_said(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", str(root), "--trials", "3"]) == 2
+    assert "add --fit" in capsys.readouterr().err
+    text = (root / "edgebuild.toml").read_text(encoding="utf-8")
+    (root / "edgebuild.toml").write_text(text[: text.index("[budgets]")], encoding="utf-8")
+    assert main(["build", str(root), "--fit"]) == 2
+    assert "every build would do" in capsys.readouterr().err
+    assert main(["build", str(root), "--fit", "--budget", "model_size=many"]) == 2
+
+
+def killed_at(root: Path, cache: Path, line: int) -> bool:
+    """Whether a search was killed after so many lines of progress; it may have ended before."""
+    environment = {**os.environ, "EDGEBUILD_CACHE": str(cache)}
+    argv = [str(Path(sys.executable).with_name("edgebuild")), "build", str(root), "--fit", "--json"]
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        for number, _ in enumerate(process.stderr, start=1):
+            if number == line:
+                process.send_signal(signal.SIGKILL)
+        return process.wait() == -signal.SIGKILL
+
+
+def test_killed_five_times_it_finds_the_same(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    undisturbed = fit(root, capsys)[1]["result"]["fit"]
+    other = make_fit_project(tmp_path / "other")
+    killed = [killed_at(other, tmp_path / "new", line) for line in (4, 6, 8, 8, 8)]
+    assert killed == [True] * 5
+    monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "new"))
+    assert fit(other, capsys)[1]["result"]["fit"] == undisturbed

@@ -1,0 +1,182 @@
+"""What a search tries next and takes in the end, on devices and models that are functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgebuild.core.fit import Setting
+from edgebuild.core.metric import Budget
+from edgebuild.core.verdict import Line, Outcome
+from edgebuild.search.steering import best, keep_of, load, meets, missed, next_setting, relaxations, rounded_up
+from edgebuild.search.trials import Fitted, FitTrial
+
+TARGET = "board"
+MS = 1e6
+
+
+@dataclass(frozen=True)
+class World:
+    """A device and a model.
+
+    Attributes:
+        time: latency in ms by the share that is kept, in int8.
+        drop: accuracy lost in points by the same share.
+        float_slower: how much slower float is.
+        int8_drop: what int8 loses beside.
+        narrowest: the smallest share that pruning can reach.
+        latency, accuracy: the budgets, in ms and points.
+    """
+
+    time: Callable[[float], float]
+    drop: Callable[[float], float]
+    latency: float
+    accuracy: float = 1.0
+    float_slower: float = 2.0
+    int8_drop: float = 0.1
+    narrowest: float = 0.0
+    samples: int = 100_000
+
+    def trial(self, setting: Setting) -> FitTrial:
+        keep = 1.0 if setting.keep is None else setting.keep
+        if keep < self.narrowest:
+            return FitTrial(setting=setting, refused=f"even the narrowest costs {self.narrowest}")
+        drop = self.drop(keep) + (self.int8_drop if setting.int8 else 0.0)
+        took = self.time(keep) * (1.0 if setting.int8 else self.float_slower)
+        lines = (line("accuracy_drop", self.accuracy, drop), line("latency_p50", self.latency * MS, took * MS))
+        precision = "int8" if setting.int8 else "float32"
+        fitted = Fitted(
+            target=TARGET, precision=precision, size=1, lines=lines, accuracy=90 - drop, selected=self.samples
+        )
+        return FitTrial(setting=setting, fitted=(fitted,))
+
+
+def line(metric: str, limit: float, found: float) -> Line:
+    outcome = Outcome.PASS if found <= limit else Outcome.FAIL
+    return Line(budget=Budget(metric=metric, limit=limit), outcome=outcome, estimate=found, high=found, confidence=0.95)
+
+
+def search(world: World, most: int = 30) -> list[FitTrial]:
+    trials: list[FitTrial] = []
+    while (setting := next_setting(trials, int8=True, prunable=True)) is not None and len(trials) < most:
+        assert setting not in [trial.setting for trial in trials]
+        trials.append(world.trial(setting))
+    return trials
+
+
+def test_a_model_that_is_fast_enough_in_float_stays_as_it_is() -> None:
+    (only,) = search(World(lambda keep: keep, lambda keep: 0.0, latency=3))
+    assert only.setting == Setting(int8=False)
+    assert meets(only)
+
+
+def test_int8_comes_before_pruning() -> None:
+    trials = search(World(lambda keep: keep, lambda keep: 0.0, latency=1.5))
+    assert [trial.setting for trial in trials] == [Setting(int8=False), Setting()]
+    assert best(trials).setting == Setting()
+
+
+def test_where_int8_alone_loses_too_much_float_is_pruned() -> None:
+    world = World(lambda keep: keep, lambda keep: 1 - keep, latency=1.5, accuracy=0.5, int8_drop=5)
+    found = best(search(world))
+    assert meets(found)
+    assert not found.setting.int8
+    assert 0.7 < keep_of(found) <= 0.75
+
+
+CURVES = {"linear": 1.0, "bends down": 0.5, "bends up": 2.0}
+
+
+@given(st.sampled_from(sorted(CURVES)), st.floats(0.05, 0.95), st.floats(0.0, 0.3))
+def test_the_largest_share_inside_is_found(curve: str, share: float, floor: float) -> None:
+    power = CURVES[curve]
+
+    def time(keep: float) -> float:
+        return floor + (1 - floor) * keep**power
+
+    world = World(time, lambda keep: 0.5 * (1 - keep), latency=time(share))
+    trials = search(world)
+    found = best(trials)
+    assert meets(found)
+    assert keep_of(found) <= share
+    assert keep_of(found) >= share / 1.06 - 0.001 or load(found) >= 0.96
+    assert len(trials) <= 14
+
+
+@given(st.integers(2, 20), st.floats(0.1, 0.9))
+def test_a_staircase_is_climbed_down(steps: int, share: float) -> None:
+    def time(keep: float) -> float:
+        return max(1, round(keep * steps)) / steps
+
+    world = World(time, lambda keep: 0.0, latency=max(time(share), 0.11))
+    trials = search(world)
+    assert len(trials) < 30
+    assert meets(best(trials)) == any(time(k / 1000) <= world.latency for k in range(5, 1000))
+
+
+def test_a_share_that_pruning_cannot_reach_ends_in_what_is_nearest() -> None:
+    world = World(lambda keep: keep, lambda keep: 0.0, latency=0.2, narrowest=0.4)
+    trials = search(world)
+    found = best(trials)
+    assert not meets(found)
+    assert 0.4 <= keep_of(found) < 0.5
+    assert [line.budget.metric for _, line in missed(found)] == ["latency_p50"]
+    (latency,) = relaxations(trials)
+    assert latency.limit is not None
+    assert 0.4 * MS <= latency.limit <= 0.6 * MS
+    assert meets(best(search(World(lambda keep: keep, lambda keep: 0.0, latency=latency.limit / MS, narrowest=0.4))))
+
+
+@given(st.floats(0.1, 0.5), st.floats(0.2, 2.0))
+def test_advice_that_is_followed_is_enough(latency: float, accuracy: float) -> None:
+    def world(latency: float, accuracy: float) -> World:
+        return World(lambda keep: keep, lambda keep: 6 * (1 - keep) ** 2, latency=latency, accuracy=accuracy)
+
+    trials = search(world(latency, accuracy))
+    found = best(trials)
+    if meets(found):
+        return
+    assert load(found) <= 1  # the fast ones are there, and not accurate enough
+    for advice in relaxations(trials):
+        assert advice.limit is not None
+        assert advice.limit > advice.asked.limit
+        relaxed = (advice.limit / MS, accuracy) if advice.asked.metric == "latency_p50" else (latency, advice.limit)
+        assert meets(best(search(world(*relaxed))))
+
+
+def test_what_could_never_be_proved_by_so_few_samples_goes_by_what_they_say() -> None:
+    open_line = Line(
+        budget=Budget(metric="accuracy_drop", limit=0.5), outcome=Outcome.INCONCLUSIVE, estimate=0.4, high=2.0,
+        confidence=0.95,
+    )  # fmt: skip
+
+    def trial(samples: int) -> FitTrial:
+        fitted = Fitted(target=TARGET, precision="int8", size=1, lines=(open_line,), accuracy=90, selected=samples)
+        return FitTrial(setting=Setting(), fitted=(fitted,))
+
+    assert meets(trial(100))
+    assert not meets(trial(10_000))
+
+
+def test_what_was_not_decided_is_not_inside() -> None:
+    undecided = Line(budget=Budget(metric="latency_p50", limit=MS), outcome=Outcome.INCONCLUSIVE, estimate=0.5 * MS)
+    fitted = Fitted(target=TARGET, precision="int8", size=1, lines=(undecided,), accuracy=90)
+    assert load(FitTrial(setting=Setting(), fitted=(fitted,))) > 1
+    assert load(FitTrial(setting=Setting(), refused="too small")) == inf
+
+
+def test_files_of_other_frameworks_are_not_pruned() -> None:
+    world = World(lambda keep: keep, lambda keep: 0.0, latency=0.5)
+    trials = [world.trial(Setting(int8=False)), world.trial(Setting())]
+    assert next_setting(trials, int8=True, prunable=False) is None
+    assert best(trials).setting == Setting()
+
+
+@pytest.mark.parametrize(("bound", "limit"), [(1.0, 1.1), (9.65e5, 1e6), (0.0, 0.1), (123.0, 130.0)])
+def test_limits_are_round_and_have_room(bound: float, limit: float) -> None:
+    assert rounded_up(bound) == pytest.approx(limit)
