@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edgebuild.core.fit import Fit
     from edgebuild.core.lock import Lock
-    from edgebuild.core.profile import Profile
     from edgebuild.core.project import Project
     from edgebuild.core.target import Target
     from edgebuild.pipeline.pricing import Priced
+    from edgebuild.pipeline.project import Plan
     from edgebuild.pipeline.sources import Sets, Source
     from edgebuild.pipeline.stage import Road
     from edgebuild.search.fit import FitReport
+
+
+Say = Callable[[str], None]
 
 
 def pricing(road: Road, source: Source, sets: Sets, targets: Sequence[Target], lock: Lock) -> Priced:
@@ -26,38 +28,53 @@ def pricing(road: Road, source: Source, sets: Sets, targets: Sequence[Target], l
     return latency_pricing(road, source, sets, targets, lock)
 
 
-def fit_project(  # noqa: PLR0913 - as a build, and how to search
-    project_path: Path, targets: Sequence[str] = (), profile: str = "", out: Path | None = None, *,
-    trials: int | None = None, minutes: float | None = None, device: str | None = None, budgets: Sequence[str] = (),
-    archive: bool = False, say: Callable[[str], None] = lambda _: None,
-) -> FitReport:  # fmt: skip
-    """Search for the most accurate build of a project inside its budgets; build it and judge it.
+def planned(
+    project_path: Path, targets: Sequence[str], profile: str, out: Path | None, budgets: Sequence[str], say: Say
+) -> Plan:
+    """A build as ``plan_build`` reads it, that can be searched for.
 
     Args:
-        targets, profile, out: as of a build.
-        trials, minutes: instead of the profile's ``[fit]``.
-        device: where all is measured; None: each target's own.
         budgets: "METRIC=LIMIT", beside the project's and instead of those of the same metric.
 
     Raises:
-        ConfigError, BuildError, DeviceError: as ``search.fit.fit``.
+        ConfigError: as ``plan_build``, or a budget is none.
     """
     from edgebuild.pipeline.project import plan_build
-    from edgebuild.search.fit import fit
 
     plan = plan_build(
         project_path, targets, profile, out, progress=lambda stage, subject: say(f"{stage}: {subject}"),
         pricing=pricing,
     )  # fmt: skip
-    plan = replace(plan, project=with_budgets(plan.project, budgets))
-    return fit(plan, _limits(plan.profile, trials, minutes), device, archive=archive, say=say)
+    return replace(plan, project=with_budgets(plan.project, budgets)) if budgets else plan
 
 
-def _limits(profile: Profile, trials: int | None, minutes: float | None) -> Fit:
+def wants_search(plan: Plan) -> bool:
+    """Whether the profile asks for a search that the lock does not hold the end of."""
+    if plan.profile.fit is None:
+        return False
+    from edgebuild.pipeline.fitted import subject_of
+    from edgebuild.store.lock import load_lock
+
+    return subject_of(plan.profile, plan.project, plan.targets) not in load_lock(plan.root).fits
+
+
+def fit_to(
+    plan: Plan, *, trials: int | None, minutes: float | None, device: str | None, archive: bool, say: Say
+) -> FitReport:
+    """Search for the most accurate build inside the budgets; build it and judge it.
+
+    Args:
+        trials, minutes: instead of the profile's ``[fit]``.
+        device: where all is measured; None: each target's own.
+
+    Raises:
+        EdgebuildError: as ``search.fit.fit``.
+    """
     from edgebuild.core.fit import Fit
+    from edgebuild.search.fit import fit
 
     given = {name: value for name, value in (("trials", trials), ("minutes", minutes)) if value is not None}
-    return (profile.fit or Fit()).model_copy(update=given)
+    return fit(plan, (plan.profile.fit or Fit()).model_copy(update=given), device, archive=archive, say=say)
 
 
 def with_budgets(project: Project, given: Sequence[str]) -> Project:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 COMPRESS = Stage("compress", ("compress", "models"), ("torch", "numpy"), on_cpu=True)
 
+MEASURED_BY = (
+    "search/latency.py", "search/parts.py", "search/probes.py", "search/table.py", "search/bench_models.py", "backends",
+)  # fmt: skip
+"""What a cost that is measured hangs on too."""
 _RECORD = "compression.json"
 
 
@@ -74,7 +78,7 @@ def compressed(
     stage = COMPRESS
     if priced is not None:
         inputs["priced"] = priced.inputs
-        stage = replace(COMPRESS, code=(*COMPRESS.code, "search", "backends"), tools=(*COMPRESS.tools, *priced.tools))
+        stage = replace(COMPRESS, code=(*COMPRESS.code, *MEASURED_BY), tools=(*COMPRESS.tools, *priced.tools))
     unfinished = road.cache.unfinished(road.key(stage, inputs))
 
     def make(folder: Path) -> None:

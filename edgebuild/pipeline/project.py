@@ -105,9 +105,18 @@ def build_project(
         ConfigError: the profile asks for a search, and there was none.
     """
     plan = plan_build(project_path, targets, profile, out, cache=cache, progress=progress, pricing=pricing)
-    if plan.profile.fit is not None:
-        plan = replace(plan, profile=settled(plan.profile, plan.project, plan.targets, load_lock(plan.root)))
-    return build(plan, archive=archive)
+    return build(settle(plan), archive=archive)
+
+
+def settle(plan: Plan) -> Plan:
+    """A plan with what the search ended in that its profile asks for.
+
+    Raises:
+        ConfigError: there was no such search.
+    """
+    if plan.profile.fit is None:
+        return plan
+    return replace(plan, profile=settled(plan.profile, plan.project, plan.targets, load_lock(plan.root)))
 
 
 def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> BuildReport:

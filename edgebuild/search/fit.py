@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from edgebuild.core.digest import Digest
 from edgebuild.core.errors import EXIT_FAIL, ConfigError, worst_exit
@@ -13,7 +14,7 @@ from edgebuild.core.verdict import Verdict
 from edgebuild.pipeline.fitted import subject_of
 from edgebuild.pipeline.project import BuildReport, Plan, build
 from edgebuild.search.rehearsal import Rehearsal, Say, bundle_of
-from edgebuild.search.steering import best, meets, missed, next_setting, relaxations, stretched
+from edgebuild.search.steering import Offered, best, meets, missed, next_setting, relaxations, stretched
 from edgebuild.search.trials import FitResult, FitTrial
 from edgebuild.store.lock import load_lock, save_lock
 
@@ -40,20 +41,18 @@ def fit(plan: Plan, limits: Fit, device: str | None = None, *, archive: bool = F
     beside what was built.
 
     Raises:
-        ConfigError: there are no budgets.
+        ConfigError: there are no budgets, or none of the data that an accuracy budget wants.
         EdgebuildError: something can't be built or measured; what was done stays.
     """
     _refuse_without_budgets(plan)
     rehearsal = Rehearsal(plan, device, say)
-    trials, ended = search(rehearsal, limits, say)
+    trials, ended = search(rehearsal, limits)
     found = best(trials)
     say(f"build {found.setting.label}")
     chosen = rehearsal.planned(found.setting)
     made = build(chosen, archive=archive)
-    verdicts = tuple(
-        rehearsal.verdict(chosen, target, bundle_of(built))
-        for target, built in zip(plan.targets, made.built, strict=True)
-    )
+    bundles = [bundle_of(built) for built in made.built]
+    verdicts = tuple(rehearsal.judged(chosen, *each) for each in zip(plan.targets, bundles, strict=True))
     subject = subject_of(plan.profile, plan.project, plan.targets)
     if meets(found):
         save_lock(plan.root, load_lock(plan.root).with_fit(subject, found.setting))
@@ -72,21 +71,28 @@ def _result(
     )  # fmt: skip
 
 
-def search(rehearsal: Rehearsal, limits: Fit, say: Say) -> tuple[list[FitTrial], str]:
+def search(rehearsal: Rehearsal, limits: Fit) -> tuple[list[FitTrial], str]:
     """What was tried, and why no more was."""
     ends = time.monotonic() + 60 * limits.minutes if limits.minutes else None
-    int8 = "int8" in rehearsal.plan.profile.quantization.precisions
-    prunable = rehearsal.plan.project.model.source.rpartition(".")[2] not in ("onnx", "tflite")
+    offered = _offered(rehearsal.plan)
     trials: list[FitTrial] = []
-    while (setting := next_setting(trials, int8=int8, prunable=prunable)) is not None:
+    while (setting := next_setting(trials, offered)) is not None:
         if len(trials) >= limits.trials:
             return trials, f"{limits.trials} builds were tried"
         if trials and ends is not None and time.monotonic() >= ends:
             return trials, f"{limits.minutes:g} minutes were over"
-        say(f"trial {len(trials) + 1} of at most {limits.trials}: {setting.label}")
+        rehearsal.say(f"trial {len(trials) + 1} of at most {limits.trials}: {setting.label}")
         trials.append(rehearsal.trial(setting))
-        say(told(trials[-1]))
+        rehearsal.say(told(trials[-1]))
     return trials, "nothing else could do better"
+
+
+def _offered(plan: Plan) -> Offered:
+    return Offered(
+        float32=not any(target.int8 is not None and target.int8.full_integer for target in plan.targets),
+        int8="int8" in plan.profile.quantization.precisions,
+        prunable=Path(plan.project.model.source).suffix not in (".onnx", ".tflite"),
+    )
 
 
 def told(trial: FitTrial) -> str:
@@ -98,9 +104,17 @@ def told(trial: FitTrial) -> str:
 
 
 def _refuse_without_budgets(plan: Plan) -> None:
+    data = plan.project.data
     for target in plan.targets:
-        if not plan.project.budgets_for(target.name):
+        budgets = plan.project.budgets_for(target.name)
+        if not budgets:
             raise ConfigError(
                 "[budgets]", f"none for {target.name}, so every build would do", expected="limits to fit the build to",
                 fix='add for example latency_p90 = "12 ms", or give --budget "latency_p90=12 ms"',
+            )  # fmt: skip
+        if any(budget.metric == "accuracy_drop" for budget in budgets) and not (data.selection or data.calibration):
+            raise ConfigError(
+                "[data.selection]", "missing, and there is a budget on accuracy",
+                expected="samples that a search is decided on; the evaluation set is for what comes out of it",
+                fix="add [data.selection]",
             )  # fmt: skip

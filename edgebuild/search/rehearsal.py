@@ -47,7 +47,7 @@ class Rehearsal:
             EdgebuildError: it can't be built for another reason than that the model can't be made so small, or can't
             be measured.
         """
-        plan = self.planned(setting, FOLDER, setting.label)
+        plan = self.planned(setting, FOLDER, self.device or "own-device", setting.label)
         try:
             report = build(plan, rehearsal=True)
         except BuildError as error:
@@ -70,18 +70,16 @@ class Rehearsal:
 
     def _fitted(self, plan: Plan, target: Target, bundle: Bundle) -> Fitted:
         variant = bundle.manifest.parts[0].variants[0]
-        verdict = self.verdict(plan, target, bundle)
+        verdict = recorded(bundle, plan.project.budgets_for(target.name), plan.profile)
+        verdict = verdict or self.judged(plan, target, bundle)
         return Fitted(
             target=target.name, precision=variant.precision, size=variant.size, lines=verdict.lines,
             accuracy=_accuracy(variant.quality), selected=variant.quality.samples if variant.quality else 0,
         )  # fmt: skip
 
-    def verdict(self, plan: Plan, target: Target, bundle: Bundle) -> Verdict:
-        """The one that was found before, or a new one: a search that goes on decides as it did. Errors as of trials."""
+    def judged(self, plan: Plan, target: Target, bundle: Bundle) -> Verdict:
+        """Measure a bundle until it is decided; errors as of ``trial``."""
         budgets = plan.project.budgets_for(target.name)
-        found = recorded(bundle, budgets, plan.profile)
-        if found is not None:
-            return found
         self.say(f"measure and judge: {target.name}")
         opened = open_for(budgets, target, self.device, self.say)
         try:
@@ -91,7 +89,7 @@ class Rehearsal:
 
 
 def recorded(bundle: Bundle, budgets: tuple[Budget, ...], profile: Profile) -> Verdict | None:
-    """The first verdict on a bundle by these budgets and this profile."""
+    """The first verdict on a bundle by these budgets and this profile: a search that goes on decides as it did."""
     verdicts = (record.payload for record in read_evidence(bundle) if isinstance(record.payload, Verdict))
     asked = digest_json(profile), budgets
     return next((one for one in verdicts if (one.profile, tuple(line.budget for line in one.lines)) == asked), None)

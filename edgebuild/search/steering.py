@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil, floor, inf, log, log10, sqrt
 
 from edgebuild.core.fit import Setting
@@ -30,27 +31,45 @@ _SMALLEST = 0.005
 _DIGITS = 3
 
 
-def next_setting(trials: Sequence[FitTrial], *, int8: bool, prunable: bool) -> Setting | None:
+@dataclass(frozen=True)
+class Offered:
+    """What can be built at all.
+
+    Attributes:
+        float32: whether it can be in float: on some accelerators nothing can.
+        int8: whether the profile offers int8.
+        prunable: whether the model can be pruned.
+    """
+
+    float32: bool = True
+    int8: bool = True
+    prunable: bool = True
+
+    @property
+    def dense(self) -> tuple[Setting, ...]:
+        """The settings that leave the model as it is, the most accurate one first."""
+        ways = [Setting(int8=False)] if self.float32 else []
+        return tuple(ways + ([Setting()] if self.int8 or not ways else []))
+
+
+def next_setting(trials: Sequence[FitTrial], offered: Offered) -> Setting | None:
     """The setting to try next; None if another would tell nothing new.
 
     First the model as it is, in float and then as the profile builds it: nothing is more accurate. Then, in float if
     int8 alone loses too much, the share that pruning keeps is narrowed down to the largest that meets all limits but
     those of accuracy, which a larger share never meets worse. Where that one is not accurate enough nothing meets all
     limits, and the smallest share that is accurate enough is looked for, since it tells how far they are away.
-
-    Args:
-        int8: whether the profile offers int8.
-        prunable: whether the model can be pruned.
     """
-    if not trials:
-        return Setting(int8=False)
-    if any(meets(trial) for trial in trials if trial.setting.keep is None):
+    dense = {trial.setting: trial for trial in trials if trial.setting.keep is None}
+    if any(meets(trial) for trial in dense.values()):
         return None
-    if int8 and not any(trial.setting == Setting() for trial in trials):
-        return Setting()
-    if not prunable:
+    for setting in offered.dense:
+        if setting not in dense:
+            return setting
+    if not offered.prunable:
         return None
-    precise = [trial for trial in trials if trial.setting.int8 == (int8 and is_accurate(trials[1]))]
+    last = offered.dense[-1] if is_accurate(dense[offered.dense[-1]]) else offered.dense[0]
+    precise = [trial for trial in trials if trial.setting.int8 == last.int8]
     loads = {keep_of(trial): load(trial) for trial in precise if not trial.refused}
     if loads[1.0] <= 1:
         return None  # what is not accurate enough as it is does not become so by pruning
@@ -58,7 +77,7 @@ def next_setting(trials: Sequence[FitTrial], *, int8: bool, prunable: bool) -> S
     keep = _towards_the_limits(loads, refused)
     if keep is None:
         keep = _towards_accuracy(precise)
-    return None if keep is None else Setting(keep=keep, int8=precise[0].setting.int8)
+    return None if keep is None else Setting(keep=keep, int8=last.int8)
 
 
 def keep_of(trial: FitTrial) -> float:
@@ -174,7 +193,7 @@ def best(trials: Sequence[FitTrial]) -> FitTrial:
     built = [trial for trial in trials if trial.fitted]
     inside = [trial for trial in built if meets(trial)] or [trial for trial in built if load(trial) <= 1]
     if inside:
-        return max(inside, key=lambda trial: (accuracy(trial), -load(trial)))
+        return max(inside, key=lambda trial: (accuracy(trial), keep_of(trial)))
     return min(built, key=lambda trial: (load(trial), -accuracy(trial)))
 
 

@@ -40,6 +40,16 @@ def selection() -> Samples:
     return _jpegs("cifar10_jpeg_train14k.npz", 256, 1256)
 
 
+def selection_to_fit() -> Samples:
+    """The next 2,000: what a search is decided on has to be larger."""
+    return _jpegs("cifar10_jpeg_train14k.npz", 256, 2256)
+
+
+def training() -> Samples:
+    """6,000 more."""
+    return _jpegs("cifar10_jpeg_train14k.npz", 2256, 8256)
+
+
 def evaluation() -> Samples:
     """2,000 images of the test split, 200 a class."""
     return _jpegs("cifar10_jpeg_test2k.npz", 0, None)

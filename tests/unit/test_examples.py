@@ -122,7 +122,7 @@ def test_the_project_file_loads(path: Path) -> None:
 
 def test_every_project_has_its_own_name() -> None:
     names = [_project(path).name for path in FILES]
-    assert len(FILES) == 11
+    assert len(FILES) == 12
     assert len(set(names)) == len(names)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edgebuild.core.fit import Setting
 from edgebuild.core.metric import Budget
 from edgebuild.core.verdict import Line, Outcome
-from edgebuild.search.steering import best, keep_of, load, meets, missed, next_setting, relaxations, rounded_up
+from edgebuild.search.steering import Offered, best, keep_of, load, meets, missed, next_setting, relaxations, rounded_up
 from edgebuild.search.trials import Fitted, FitTrial
 
 TARGET = "board"
@@ -61,9 +61,9 @@ def line(metric: str, limit: float, found: float) -> Line:
     return Line(budget=Budget(metric=metric, limit=limit), outcome=outcome, estimate=found, high=found, confidence=0.95)
 
 
-def search(world: World, most: int = 30) -> list[FitTrial]:
+def search(world: World, offered: Offered = Offered(), most: int = 30) -> list[FitTrial]:  # noqa: B008 - frozen
     trials: list[FitTrial] = []
-    while (setting := next_setting(trials, int8=True, prunable=True)) is not None and len(trials) < most:
+    while (setting := next_setting(trials, offered)) is not None and len(trials) < most:
         assert setting not in [trial.setting for trial in trials]
         trials.append(world.trial(setting))
     return trials
@@ -87,6 +87,19 @@ def test_where_int8_alone_loses_too_much_float_is_pruned() -> None:
     assert meets(found)
     assert not found.setting.int8
     assert 0.7 < keep_of(found) <= 0.75
+
+
+def test_a_device_that_runs_integers_alone_is_offered_nothing_else() -> None:
+    trials = search(World(lambda keep: keep, lambda keep: 0.0, latency=0.5), Offered(float32=False))
+    assert trials[0].setting == Setting()
+    assert all(trial.setting.int8 for trial in trials)
+    assert meets(best(trials))
+
+
+def test_without_int8_float_is_pruned() -> None:
+    trials = search(World(lambda keep: keep, lambda keep: 0.0, latency=0.5), Offered(int8=False))
+    assert not any(trial.setting.int8 for trial in trials)
+    assert meets(best(trials))
 
 
 CURVES = {"linear": 1.0, "bends down": 0.5, "bends up": 2.0}
@@ -173,7 +186,7 @@ def test_what_was_not_decided_is_not_inside() -> None:
 def test_files_of_other_frameworks_are_not_pruned() -> None:
     world = World(lambda keep: keep, lambda keep: 0.0, latency=0.5)
     trials = [world.trial(Setting(int8=False)), world.trial(Setting())]
-    assert next_setting(trials, int8=True, prunable=False) is None
+    assert next_setting(trials, Offered(prunable=False)) is None
     assert best(trials).setting == Setting()
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgebuild.cli.console import Json, emit, note, progress
 from edgebuild.core.errors import ConfigError, worst_exit
+
+if TYPE_CHECKING:
+    from edgebuild.pipeline.project import BuildReport
+    from edgebuild.search.fit import FitReport
 
 
 def command(
@@ -28,24 +31,25 @@ def command(
     json: Json = False,
 ) -> int:
     """Build bundles for a project's targets: export, quantize, check, choose, package."""
-    if fit:
-        return _fit(project, target or (), profile, out, trials, minutes, device, budget or (), archive, json)
-    if trials or minutes or device or budget:
+    if not fit and (trials or minutes or device or budget):
         raise ConfigError("build", "--trials, --minutes, --device and --budget belong to a search", fix="add --fit")
-    from edgebuild.fitting import pricing
-    from edgebuild.pipeline.project import build_project
-    from edgebuild.report.build import build_outcomes, build_result, build_table
+    from edgebuild.fitting import fit_to, planned, wants_search
+    from edgebuild.pipeline.project import BuildReport, build, settle
 
     with progress() as say:
-        report = build_project(
-            project,
-            target or (),
-            profile,
-            out,
-            archive=archive,
-            progress=lambda stage, subject: say(f"{stage}: {subject}"),
-            pricing=pricing,
-        )
+        plan = planned(project, target or (), profile, out, budget or (), say)
+        if fit or wants_search(plan):
+            report: FitReport | BuildReport = fit_to(
+                plan, trials=trials, minutes=minutes, device=device, archive=archive, say=say
+            )
+        else:
+            report = build(settle(plan), archive=archive)
+    return _built(report, json=json) if isinstance(report, BuildReport) else _fitted(report, json=json)
+
+
+def _built(report: BuildReport, *, json: bool) -> int:
+    from edgebuild.report.build import build_outcomes, build_result, build_table
+
     for built in report.built:
         if built.error is not None:
             note(f"{built.target.name}: {built.error.message}")
@@ -56,18 +60,9 @@ def command(
     )
 
 
-def _fit(
-    project: Path, targets: Sequence[str], profile: str, out: Path | None, trials: int | None, minutes: float | None,
-    device: str | None, budgets: Sequence[str], archive: bool, json: bool,
-) -> int:  # fmt: skip
-    from edgebuild.fitting import fit_project
+def _fitted(report: FitReport, *, json: bool) -> int:
     from edgebuild.report.fit import fit_outcomes, fit_result, fit_text
 
-    with progress() as say:
-        report = fit_project(
-            project, targets, profile, out, trials=trials, minutes=minutes, device=device, budgets=budgets,
-            archive=archive, say=say,
-        )  # fmt: skip
     return emit(
         "build", fit_result(report), lambda: fit_text(report), json=json, exit_code=report.exit_code,
         outcomes=fit_outcomes(report),
