@@ -50,11 +50,14 @@ def page_is_possible(html: Path | None) -> None:
         raise ConfigError(str(html), missing(html), fix="create the folder first")
 
 
-def tell_people(told: Callable[[], Sequence[Reported]], html: Path | None) -> None:
+def tell_people(
+    told: Callable[[], Sequence[Reported]], html: Path | None, beside: Callable[[], Sequence[Reported]] = tuple
+) -> None:
     """Write the page that was asked for.
 
     Args:
         told: reads what the page is about; not called where none is asked for.
+        beside: the same of what that is compared with.
 
     Raises:
         ConfigError: it can't be written, or Jinja2 is not installed. BuildError: the disk is full.
@@ -66,4 +69,5 @@ def tell_people(told: Callable[[], Sequence[Reported]], html: Path | None) -> No
         from edgebuild.report.html.whole import page_of
 
         found = told()
-        write_page(html, page_of(found, series_beside([each.bundle for each in found if each.bundle is not None])))
+        series = series_beside([each.bundle for each in found if each.bundle is not None])
+        write_page(html, page_of(found, series, beside()))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgebuild.core.metric import METRICS
 from edgebuild.core.units import format_quantity
 from edgebuild.core.verdict import Line
 from edgebuild.report.build import build_result
+from edgebuild.report.html.reported import Reported, reported_of
+from edgebuild.search.rehearsal import bundle_of
 from edgebuild.search.steering import missed
 from edgebuild.search.trials import Fitted, FitTrial
 
@@ -35,6 +38,23 @@ def fit_outcomes(report: FitReport) -> list[dict[str, object]]:
         }
         for built, verdict in zip(report.build.built, report.verdicts, strict=True)
     ]
+
+
+def fit_reported(report: FitReport) -> list[Reported]:
+    """What a page tells of the builds that the search ended in.
+
+    Raises:
+        BundleError: evidence can't be read.
+    """
+    return [
+        reported_of(bundle_of(built), verdict)
+        for built, verdict in zip(report.build.built, report.verdicts, strict=True)
+    ]
+
+
+def tried_reported(report: FitReport) -> list[Reported]:
+    """What was tried, each by its setting; errors as of ``fit_reported``."""
+    return [replace(reported_of(bundle, verdict), name=label) for label, bundle, verdict in report.tried]
 
 
 def fit_text(report: FitReport) -> Group:

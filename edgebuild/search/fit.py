@@ -13,7 +13,7 @@ from edgebuild.core.fit import Fit
 from edgebuild.core.verdict import Verdict
 from edgebuild.pipeline.fitted import subject_of
 from edgebuild.pipeline.project import BuildReport, Plan, build
-from edgebuild.search.rehearsal import Rehearsal, Say, bundle_of
+from edgebuild.search.rehearsal import Rehearsal, Say, Tried, bundle_of
 from edgebuild.search.steering import Offered, best, meets, missed, next_setting, relaxations, stretched
 from edgebuild.search.trials import FitResult, FitTrial
 from edgebuild.store.lock import load_lock, save_lock
@@ -21,11 +21,12 @@ from edgebuild.store.lock import load_lock, save_lock
 
 @dataclass(frozen=True)
 class FitReport:
-    """A search, the build that it ended in, and how that one was judged."""
+    """A search, the build that it ended in, how that one was judged, and all that was tried."""
 
     result: FitResult
     build: BuildReport
     verdicts: tuple[Verdict, ...]
+    tried: tuple[Tried, ...]
 
     @property
     def exit_code(self) -> int:
@@ -56,7 +57,7 @@ def fit(plan: Plan, limits: Fit, device: str | None = None, *, archive: bool = F
     subject = subject_of(plan.profile, plan.project, plan.targets)
     if meets(found):
         save_lock(plan.root, load_lock(plan.root).with_fit(subject, found.setting))
-    return FitReport(_result(subject, trials, found, ended, verdicts), made, verdicts)
+    return FitReport(_result(subject, trials, found, ended, verdicts), made, verdicts, tuple(rehearsal.tried))
 
 
 def _result(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from edgebuild.core.artifact import Quality
 from edgebuild.core.digest import digest_json
@@ -28,17 +28,22 @@ TOO_SMALL = "prune"
 """The stage whose error says that a model can't be made so small."""
 
 
+Tried = tuple[str, Bundle, Verdict]
+
+
 @dataclass(frozen=True)
 class Rehearsal:
     """Builds by settings, for a plan whose limits are to be met.
 
     Attributes:
         device: where all is measured; None: each target's own.
+        tried: what was built, by the setting's label, and judged.
     """
 
     plan: Plan
     device: str | None
     say: Say
+    tried: list[Tried] = field(default_factory=list)
 
     def trial(self, setting: Setting) -> FitTrial:
         """Build by a setting, measure it and judge it.
@@ -55,7 +60,9 @@ class Rehearsal:
                 raise
             return FitTrial(setting=setting, refused=error.found)
         bundles = [bundle_of(built) for built in report.built]
-        fitted = tuple(self._fitted(plan, target, bundle) for target, bundle in zip(plan.targets, bundles, strict=True))
+        fitted = tuple(
+            self._fitted(plan, setting, target, bundle) for target, bundle in zip(plan.targets, bundles, strict=True)
+        )
         compression = bundles[0].manifest.compression
         if compression is None:
             return FitTrial(setting=setting, fitted=fitted)
@@ -68,10 +75,11 @@ class Rehearsal:
         profile = applied(setting, plan.profile, plan.project, plan.targets)
         return replace(plan, profile=profile, place=plan.place.joinpath(*folders))
 
-    def _fitted(self, plan: Plan, target: Target, bundle: Bundle) -> Fitted:
+    def _fitted(self, plan: Plan, setting: Setting, target: Target, bundle: Bundle) -> Fitted:
         variant = bundle.manifest.parts[0].variants[0]
         verdict = recorded(bundle, plan.project.budgets_for(target.name), plan.profile)
         verdict = verdict or self.judged(plan, target, bundle)
+        self.tried.append((setting.label, bundle, verdict))
         return Fitted(
             target=target.name, precision=variant.precision, size=variant.size, lines=verdict.lines,
             accuracy=_accuracy(variant.quality), selected=variant.quality.samples if variant.quality else 0,

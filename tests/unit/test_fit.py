@@ -87,10 +87,14 @@ def test_where_nothing_meets_the_budgets_the_advice_does(root: Path, capsys: pyt
     assert advised.keys() == units.keys()
     for metric, limit in advised.items():
         assert fit(root, capsys, *budgets(f"{metric}={limit} {units[metric]}"))[0] == 0
-    assert main(["build", str(root), "--fit"]) == 1
+    page = root / "front.html"
+    assert main(["build", str(root), "--fit", "--html", str(page)]) == 1
     said = capsys.readouterr().out
     assert "It misses" in said
     assert "would be met" in said
+    drawn = page.read_text(encoding="utf-8")
+    assert "On the Pareto front:" in drawn
+    assert all(Setting(**trial["setting"]).label in drawn for trial in found["trials"])
 
 
 def test_a_size_that_no_model_has(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgebuild.cli.ci import page_is_possible, tell_people
 from edgebuild.cli.console import Json, emit, note, progress
 from edgebuild.core.errors import ConfigError, worst_exit
 
@@ -28,11 +29,14 @@ def command(
     budget: Annotated[
         list[str] | None, typer.Option(help='With --fit: METRIC=LIMIT, such as "latency_p90=12 ms"; repeatable.')
     ] = None,
+    html: Annotated[Path | None, typer.Option(help="With --fit: write a page with all that was tried here.")] = None,
     json: Json = False,
 ) -> int:
     """Build bundles for a project's targets: export, quantize, check, choose, package."""
-    if not fit and (trials or minutes or device or budget):
-        raise ConfigError("build", "--trials, --minutes, --device and --budget belong to a search", fix="add --fit")
+    if not fit and (trials or minutes or device or budget or html):
+        named = "--trials, --minutes, --device, --budget and --html"
+        raise ConfigError("build", f"{named} belong to a search", fix="add --fit")
+    page_is_possible(html)
     from edgebuild.fitting import fit_to, planned, wants_search
     from edgebuild.pipeline.project import BuildReport, build, settle
 
@@ -44,7 +48,7 @@ def command(
             )
         else:
             report = build(settle(plan), archive=archive)
-    return _built(report, json=json) if isinstance(report, BuildReport) else _fitted(report, json=json)
+    return _built(report, json=json) if isinstance(report, BuildReport) else _fitted(report, html, json=json)
 
 
 def _built(report: BuildReport, *, json: bool) -> int:
@@ -60,9 +64,10 @@ def _built(report: BuildReport, *, json: bool) -> int:
     )
 
 
-def _fitted(report: FitReport, *, json: bool) -> int:
-    from edgebuild.report.fit import fit_outcomes, fit_result, fit_text
+def _fitted(report: FitReport, html: Path | None, *, json: bool) -> int:
+    from edgebuild.report.fit import fit_outcomes, fit_reported, fit_result, fit_text, tried_reported
 
+    tell_people(lambda: fit_reported(report), html, lambda: tried_reported(report))
     return emit(
         "build", fit_result(report), lambda: fit_text(report), json=json, exit_code=report.exit_code,
         outcomes=fit_outcomes(report),

@@ -24,18 +24,21 @@ from edgebuild.report.html.surroundings import surroundings_section
 _MEASURED = (measured_section, latency_section, changes_section, memory_section, layers_section)
 
 
-def page_of(told: Sequence[Reported], series: Sequence[Series] = ()) -> Page:
+def page_of(told: Sequence[Reported], series: Sequence[Series] = (), beside: Sequence[Reported] = ()) -> Page:
     """One page about some bundles, in their order.
 
     Args:
         told: one at least.
         series: their models' history.
+        beside: further builds, which are compared with them and not judged.
     """
     several = len(told) > 1
     told = told_apart(told)
-    subjects = tuple(_subject(f"b{number}-", each, several) for number, each in enumerate(told, 1))
-    over = [overview_section(told, subjects), frontier_section("", told)] if several else []
-    shared = [*over, history_section("", series)]
+    compared = several or bool(beside)
+    subjects = tuple(_subject(f"b{number}-", each, compared) for number, each in enumerate(told, 1))
+    over = [overview_section(told, subjects)] if several else []
+    front = [frontier_section("", [*told, *beside])] if compared else []
+    shared = [*over, *front, history_section("", series)]
     return Page(
         title=_title(told),
         banner=banner_over(told, subjects) if several else subjects[0].banner,
@@ -54,12 +57,12 @@ def _title(told: Sequence[Reported]) -> str:
     return ", ".join(dict.fromkeys(named))
 
 
-def _subject(prefix: str, told: Reported, several: bool) -> Subject:
+def _subject(prefix: str, told: Reported, compared: bool) -> Subject:
     found: list[Section | None] = [
         budgets_section(prefix, told.verdict) if told.verdict and told.verdict.lines else None
     ]
     if told.bundle is not None:
         found += [make(prefix, told) for make in _MEASURED]
-        found += [] if several else [frontier_section(prefix, [told])]
+        found += [] if compared else [frontier_section(prefix, [told])]
         found += [surroundings_section(prefix, told), lineage_section(prefix, told)]
     return Subject(prefix.rstrip("-"), told.name, banner_of(told), tuple(each for each in found if each is not None))
