@@ -324,7 +324,7 @@ def test_a_release_tells_of_every_target(tmp_path: Path) -> None:
         Released(Built(target, told.bundle), checks, None, error=DeviceError("pi", "the link is lost")),
         Released(Built(target.model_copy(update={"name": "phone"}), None, error), error=error),
     )
-    found = release_reported(ReleaseReport(BuildReport(None, tmp_path, (), ()), released))  # type: ignore[arg-type]
+    found = release_reported(ReleaseReport(BuildReport(None, None, tmp_path, (), ()), released))  # type: ignore[arg-type]
     assert [(each.name, each.verdict, each.error and each.error.exit_code) for each in found] == [
         ("board-int8", told.verdict, None), ("board-int8", told.verdict, 5), ("phone", None, 3),
     ]  # fmt: skip
