@@ -35,5 +35,5 @@ class Setting(Frozen):
     @property
     def label(self) -> str:
         """A name for tables and folders."""
-        kept = "dense" if self.keep is None else f"keep-{self.keep:.3f}"
+        kept = "dense" if self.keep is None else f"keep-{self.keep:.3g}"
         return kept if self.int8 else f"{kept}-float"

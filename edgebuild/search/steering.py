@@ -26,9 +26,9 @@ _LEAST_POWER = 0.25
 """However little a step saved, the next one goes no further than if cost grew by this power of the share."""
 _ACCURATE_NEAR = 1.15
 """The same as ``_NEAR`` of what tells how far the limits are away only."""
+_TINY = 1e-6
 _SMALLEST = 0.005
 """Less is not tried."""
-_DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _towards_the_limits(loads: dict[float, float], refused: float) -> float | No
         return _narrower(loads, outside, refused)
     if outside / inside <= _NEAR or loads[inside] >= _FULL:
         return None
-    share = inside * (_AIM / loads[inside]) ** (1 / _power(loads, inside, outside))
+    share = inside * (_AIM / max(loads[inside], _TINY)) ** (1 / _power(loads, inside, outside))
     return _rounded(min(max(share, inside * sqrt(_NEAR)), outside / sqrt(_NEAR)))
 
 
@@ -131,7 +131,7 @@ def _towards_accuracy(trials: Sequence[FitTrial]) -> float | None:
 
 
 def _rounded(share: float) -> float:
-    return round(share, _DIGITS)
+    return float(f"{share:.3g}")
 
 
 def load(trial: FitTrial) -> float:

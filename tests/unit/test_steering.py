@@ -105,7 +105,7 @@ def test_without_int8_float_is_pruned() -> None:
 CURVES = {"linear": 1.0, "bends down": 0.5, "bends up": 2.0}
 
 
-@given(st.sampled_from(sorted(CURVES)), st.floats(0.05, 0.95), st.floats(0.0, 0.3))
+@given(st.sampled_from(sorted(CURVES)), st.floats(0.01, 0.95), st.floats(0.0, 0.3))
 def test_the_largest_share_inside_is_found(curve: str, share: float, floor: float) -> None:
     power = CURVES[curve]
 
@@ -117,7 +117,7 @@ def test_the_largest_share_inside_is_found(curve: str, share: float, floor: floa
     found = best(trials)
     assert meets(found)
     assert keep_of(found) <= share
-    assert keep_of(found) >= share / 1.06 - 0.001 or load(found) >= 0.96
+    assert keep_of(found) >= share / 1.06 or load(found) >= 0.96
     assert len(trials) <= 14
 
 
@@ -174,6 +174,13 @@ def test_what_could_never_be_proved_by_so_few_samples_goes_by_what_they_say() ->
 
     assert meets(trial(100))
     assert not meets(trial(10_000))
+
+
+def test_a_build_that_takes_nothing_is_no_division_by_nothing() -> None:
+    world = World(lambda keep: 1.0 if keep > 0.5 else 0.0, lambda keep: 0.0, latency=0.5)
+    found = best(search(world))
+    assert meets(found)
+    assert 0.45 < keep_of(found) <= 0.5
 
 
 def test_what_was_not_decided_is_not_inside() -> None:
