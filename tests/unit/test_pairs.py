@@ -115,6 +115,7 @@ def test_pairs_are_asked_for_first_and_their_runs_count_for_other_budgets() -> N
     assert isinstance(next_step([CHANGE], alone, Judging(), Measuring()), Verdict), "no baseline: nothing to ask for"
 
 
+@pytest.mark.serial
 def test_a_slower_bundle_fails_against_the_faster_and_the_verdict_can_be_judged_again(tmp_path: Path) -> None:
     older, slower = two(tmp_path, detour=400)
     verdict = run_trial(slower, open_local(), [CHANGE], PROFILE, TARGET, baseline=older)
@@ -193,6 +194,7 @@ def test_bundles_of_unlike_parts_are_not_compared(tmp_path: Path) -> None:
         run_trial(bundle, open_local(), [CHANGE], PROFILE, TARGET, baseline=renamed)
 
 
+@pytest.mark.serial
 def test_the_commands_hold_one_bundle_against_another(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from edgebuild.cli.main import main
 

@@ -86,6 +86,7 @@ def test_a_child_that_is_killed_ends_both_and_reads_as_killed(tmp_path: Path) ->
     assert done.returncode == -9
 
 
+@pytest.mark.serial
 def test_runs_by_turns_are_evidence_of_their_own_kind_and_judged_again(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     older, bundle = bundle_of(tmp_path / "old"), bundle_of(tmp_path, detour=1)
