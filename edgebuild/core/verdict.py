@@ -49,6 +49,11 @@ class Line(Frozen):
     reason: str = ""
     decides: bool = True
 
+    @property
+    def bound(self) -> float | None:
+        """What a limit that is not to be passed is held against: the upper bound, or the value where there is none."""
+        return self.estimate if self.high is None else self.high
+
 
 class Verdict(Frozen):
     """The judgement of a bundle's variant: its lines, the one that decides, and all it takes to judge again.

@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 COMPRESS = Stage("compress", ("compress", "models"), ("torch", "numpy"), on_cpu=True)
 
-MEASURED_BY = (
-    "search/latency.py", "search/parts.py", "search/probes.py", "search/table.py", "search/bench_models.py", "backends",
-)  # fmt: skip
-"""What a cost that is measured hangs on too."""
 _RECORD = "compression.json"
 
 
@@ -78,7 +74,7 @@ def compressed(
     stage = COMPRESS
     if priced is not None:
         inputs["priced"] = priced.inputs
-        stage = replace(COMPRESS, code=(*COMPRESS.code, *MEASURED_BY), tools=(*COMPRESS.tools, *priced.tools))
+        stage = replace(COMPRESS, code=(*COMPRESS.code, *priced.code), tools=(*COMPRESS.tools, *priced.tools))
     unfinished = road.cache.unfinished(road.key(stage, inputs))
 
     def make(folder: Path) -> None:

@@ -33,6 +33,11 @@ class Priced(Protocol):
         ...
 
     @property
+    def code(self) -> tuple[str, ...]:
+        """The files and folders below the package that it depends on."""
+        ...
+
+    @property
     def tools(self) -> tuple[str, ...]:
         """The distributions whose versions it depends on."""
         ...

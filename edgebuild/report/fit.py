@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from edgebuild.core.metric import METRICS
 from edgebuild.core.units import format_quantity
 from edgebuild.core.verdict import Line
 from edgebuild.report.build import build_result
@@ -96,9 +95,8 @@ def _parameters(trial: FitTrial) -> str:
 
 def line_text(line: Line) -> str:
     """A budget and what was found of it: its upper bound, on which it is judged."""
-    unit = METRICS[line.budget.metric].unit
-    value = line.estimate if line.high is None else line.high
-    return f"{line.budget}: {'unknown' if value is None else format_quantity(value, unit)}"
+    found = "unknown" if line.bound is None else format_quantity(line.bound, line.budget.definition.unit)
+    return f"{line.budget}: {found}"
 
 
 def _conclusion(report: FitReport) -> list[str]:

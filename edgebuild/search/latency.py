@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 PROBES = 20
 _CODE = ("search/bench_models.py", "backends", "bench", "compress/prune.py", "compress/rewrites.py", "runner")
+_PRICING = (
+    "search/latency.py", "search/parts.py", "search/probes.py", "search/table.py", "search/bench_models.py", "backends",
+)  # fmt: skip
 _LATENCY = "latency.json"
 
 
@@ -51,6 +54,10 @@ class LatencyPriced:
     def inputs(self) -> dict[str, Json]:
         facts: dict[str, Json] = {target.name: self._facts(target) for target in self.targets}
         return {"targets": facts, "seed": self.road.project.build.seed}
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        return _PRICING
 
     @property
     def tools(self) -> tuple[str, ...]:

@@ -142,12 +142,11 @@ def load(trial: FitTrial) -> float:
 
 
 def _taken(line: Line) -> float:
-    bound = line.estimate if line.high is None else line.high
     if not line.decides:
         return 0.0
-    if bound is None or line.budget.limit <= 0:
+    if line.bound is None or line.budget.limit <= 0:
         return 0.0 if line.outcome is Outcome.PASS else inf
-    taken = bound / line.budget.limit
+    taken = line.bound / line.budget.limit
     return taken if line.outcome is Outcome.PASS else max(taken, 1.001)
 
 
@@ -218,7 +217,7 @@ def _relaxed(target: str, asked: Budget, misses: Sequence[tuple[FitTrial, list[t
         (bound, trial)
         for trial, lines in misses
         if [(place, line.budget.metric) for place, line in lines] == [(target, asked.metric)]
-        and (bound := _bound(lines[0][1])) is not None
+        and (bound := lines[0][1].bound) is not None
     ]
     if not alone:
         return Relaxation(target=target, asked=asked)
@@ -234,13 +233,9 @@ def stretched(advice: Relaxation, found: FitTrial, confirmed: Mapping[str, Seque
     """
     if advice.limit is None or advice.setting != found.setting:
         return advice
-    own = [line for line in confirmed[advice.target] if line.budget.metric == advice.asked.metric]
-    bound = max((bound for line in own if (bound := _bound(line)) is not None), default=0.0)
+    own = (line.bound for line in confirmed[advice.target] if line.budget.metric == advice.asked.metric)
+    bound = max((bound for bound in own if bound is not None), default=0.0)
     return advice.model_copy(update={"limit": max(advice.limit, rounded_up(bound))})
-
-
-def _bound(line: Line) -> float | None:
-    return line.estimate if line.high is None else line.high
 
 
 def rounded_up(bound: float) -> float:

@@ -6,7 +6,7 @@ from edgebuild.core.artifact import Precision
 from edgebuild.core.base import Frozen
 from edgebuild.core.digest import Digest
 from edgebuild.core.fit import Setting
-from edgebuild.core.metric import METRICS, Budget
+from edgebuild.core.metric import Budget
 from edgebuild.core.units import format_quantity
 from edgebuild.core.verdict import Line
 
@@ -61,8 +61,8 @@ class Relaxation(Frozen):
     def __str__(self) -> str:
         if self.limit is None:
             return f"{self.asked} on {self.target}: no limit on this alone would do, of what was tried"
-        definition = METRICS[self.asked.metric]
-        return f"{self.asked} on {self.target}: {format_quantity(self.limit, definition.unit)} would be met"
+        limit = format_quantity(self.limit, self.asked.definition.unit)
+        return f"{self.asked} on {self.target}: {limit} would be met"
 
 
 class FitResult(Frozen):
