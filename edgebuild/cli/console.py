@@ -128,17 +128,19 @@ def _write_document(
 
 
 def _write_text(text: RenderableType) -> None:
-    if isinstance(text, str):
-        _write(text if text.endswith("\n") or not text else text + "\n")
+    from edgebuild.report.table import PLAIN_WIDTH, Page, Table
+
+    terminal = _stdout().isatty()
+    if isinstance(text, str) or (isinstance(text, Table | Page) and not terminal):
+        plain = str(text)
+        _write(plain if plain.endswith("\n") or not plain else plain + "\n")
         return
     from io import StringIO
 
     from rich.console import Console
 
-    stream = _stdout()
-    terminal = stream.isatty()
     page = StringIO()
-    width = None if terminal else 160
+    width = None if terminal else PLAIN_WIDTH
     # What is told may hold [data.calibration] or :0:, which are no markup and no emoji.
     console = Console(file=page, force_terminal=terminal, width=width, highlight=False, markup=False, emoji=False)
     console.print(text)

@@ -92,10 +92,10 @@ def package(
             (folder / name).write_bytes(data)
 
     entry = shared.road.step(stage, target.name, inputs, make)
-    manifest = parse_manifest(str(place), entry.read(MANIFEST), LIMITS)
-    present = find_bundle(place, manifest, archive)
+    present = find_bundle(place, entry.files[MANIFEST], archive)
     if present is not None:
         return present
+    manifest = parse_manifest(str(place), entry.read(MANIFEST), LIMITS)
     return write_bundle(place, {name: entry.read(name) for name in entry.files if name != MANIFEST}, manifest, archive)
 
 

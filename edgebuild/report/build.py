@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from edgebuild.core.artifact import Manifest, Quality, Variant
 from edgebuild.core.compression import Compression, LatencyCheck, LatencyTable
@@ -11,10 +10,7 @@ from edgebuild.core.digest import Json
 from edgebuild.core.units import Unit, format_quantity
 from edgebuild.pipeline.build import SETTING_LOST
 from edgebuild.pipeline.project import BuildReport, Built
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
+from edgebuild.report.table import Table
 
 _CELL = 240
 
@@ -59,25 +55,24 @@ def _built(built: Built) -> Json:
 
 def build_table(report: BuildReport) -> Table:
     """One row a variant, and below each target what was not offered and why."""
-    from rich.table import Table
+    compressions = (built.bundle.manifest.compression for built in report.built if built.bundle is not None)
+    compression = next(compressions, None)
+    return Table(
+        ("target", "variant", "quality", "against float", "size", "float/int8 time", "why"),
+        [row for built in report.built for row in _rows(built)],
+        title=f"{report.project.name}: {_cached(report)}",
+        caption=compression_text(compression) if compression else "",
+    )
 
-    table = Table(title=f"{report.project.name}: {_cached(report)}", title_justify="left")
-    for heading in ("target", "variant", "quality", "against float", "size", "float/int8 time", "why"):
-        table.add_column(heading, overflow="fold")
-    bundles = [built.bundle for built in report.built if built.bundle is not None]
-    if bundles and (compression := bundles[0].manifest.compression):
-        table.caption, table.caption_justify = compression_text(compression), "left"
-    for built in report.built:
-        if built.bundle is None:
-            table.add_row(
-                built.target.name, "not built", "", "", "", "", short(built.error.message if built.error else "")
-            )
-            continue
-        for variant in built.bundle.manifest.parts[0].variants:
-            table.add_row(built.target.name, *_variant_row(variant))
-        for row in _rejected_rows(built.bundle.manifest):
-            table.add_row("", *row, style="dim")
-    return table
+
+def _rows(built: Built) -> Iterable[tuple[str, ...]]:
+    if built.bundle is None:
+        yield built.target.name, "not built", "", "", "", "", short(built.error.message if built.error else "")
+        return
+    for variant in built.bundle.manifest.parts[0].variants:
+        yield built.target.name, *_variant_row(variant)
+    for row in _rejected_rows(built.bundle.manifest):
+        yield "", *row
 
 
 def compression_text(compression: Compression) -> str:

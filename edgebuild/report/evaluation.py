@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from edgebuild.core.digest import Json
 from edgebuild.evaluation import Evaluated
 from edgebuild.report.build import drop_text, quality_text
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from edgebuild.report.table import Table
 
 
 def evaluation_result(found: Sequence[Evaluated]) -> dict[str, Json]:
@@ -29,10 +26,13 @@ def evaluation_result(found: Sequence[Evaluated]) -> dict[str, Json]:
 
 def evaluation_table(found: Sequence[Evaluated]) -> Table:
     """One row a variant."""
-    from rich.table import Table
-
-    table = Table("variant", "quality", "against float", "data")
-    for each in found:
-        data = "the bundle's own" if each.same_data else "other than the bundle's"
-        table.add_row(each.variant.precision, quality_text(each.quality), drop_text(each.quality), data)
-    return table
+    rows = [
+        (
+            each.variant.precision,
+            quality_text(each.quality),
+            drop_text(each.quality),
+            "the bundle's own" if each.same_data else "other than the bundle's",
+        )
+        for each in found
+    ]
+    return Table(("variant", "quality", "against float", "data"), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,14 +10,12 @@ from edgebuild.core.units import format_quantity
 from edgebuild.core.verdict import Line
 from edgebuild.report.build import build_result
 from edgebuild.report.html.reported import Reported, reported_of
+from edgebuild.report.table import Page, Table
 from edgebuild.search.rehearsal import bundle_of
 from edgebuild.search.steering import missed
 from edgebuild.search.trials import Fitted, FitTrial
 
 if TYPE_CHECKING:
-    from rich.console import Group
-    from rich.table import Table
-
     from edgebuild.core.digest import Json
     from edgebuild.search.fit import FitReport
 
@@ -56,30 +55,28 @@ def tried_reported(report: FitReport) -> list[Reported]:
     return [replace(reported_of(bundle, verdict), name=label) for label, bundle, verdict in report.tried]
 
 
-def fit_text(report: FitReport) -> Group:
+def fit_text(report: FitReport) -> Page:
     """The front, and what to make of it."""
-    from rich.console import Group
-
-    return Group(_front(report), *_conclusion(report))
+    return Page((_front(report), *_conclusion(report)))
 
 
 def _front(report: FitReport) -> Table:
-    from rich.table import Table
-
     result = report.result
-    title = f"{report.build.project.name}: {len(result.trials)} builds tried; {result.ended}"
-    table = Table(title=title, title_justify="left")
-    for heading in ("build", "parameters", "target", "variant", "accuracy", "budgets", ""):
-        table.add_column(heading, overflow="fold")
-    for trial in result.trials:
-        mark = "chosen" if trial.setting == result.chosen else ""
-        if trial.refused:
-            table.add_row(trial.setting.label, "", "", "", "", trial.refused, mark)
-        for number, fitted in enumerate(trial.fitted):
-            first = (trial.setting.label, _parameters(trial)) if number == 0 else ("", "")
-            table.add_row(*first, *_row(trial, fitted), mark if number == 0 else "")
-    table.caption, table.caption_justify = "Accuracy is on the selection set; ✗: the budget is not met.", "left"
-    return table
+    return Table(
+        ("build", "parameters", "target", "variant", "accuracy", "budgets", ""),
+        [row for trial in result.trials for row in _rows(trial, "chosen" if trial.setting == result.chosen else "")],
+        title=f"{report.build.project.name}: {len(result.trials)} builds tried; {result.ended}",
+        caption="Accuracy is on the selection set; ✗: the budget is not met.",
+    )
+
+
+def _rows(trial: FitTrial, mark: str) -> Iterable[tuple[str, ...]]:
+    """A row a target; the first of them names the build."""
+    if trial.refused:
+        yield trial.setting.label, "", "", "", "", trial.refused, mark
+    for number, fitted in enumerate(trial.fitted):
+        first = (trial.setting.label, _parameters(trial)) if number == 0 else ("", "")
+        yield *first, *_row(trial, fitted), mark if number == 0 else ""
 
 
 def _row(trial: FitTrial, fitted: Fitted) -> tuple[str, ...]:

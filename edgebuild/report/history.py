@@ -9,10 +9,11 @@ from edgebuild.core.history import ChangePoint, Point, Series
 from edgebuild.recalling import Remembered, View
 from edgebuild.report.creep import quantity
 from edgebuild.report.plot import plot
+from edgebuild.report.table import Table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
+    from rich.table import Table as Drawn
     from rich.text import Text
 
 _HEADINGS = {
@@ -24,16 +25,11 @@ LATEST = 20
 
 def models_table(remembered: Sequence[Remembered]) -> Table:
     """One row a model and target."""
-    from rich.table import Table
-
-    table = Table()
-    for heading in ("model", "target", "bundles", "releases", "latest evidence"):
-        table.add_column(heading, overflow="fold")
-    for each in remembered:
-        table.add_row(
-            each.model, each.target, str(each.bundles), str(each.releases), each.latest[:16].replace("T", " ")
-        )
-    return table
+    rows = [
+        (each.model, each.target, str(each.bundles), str(each.releases), each.latest[:16].replace("T", " "))
+        for each in remembered
+    ]
+    return Table(("model", "target", "bundles", "releases", "latest evidence"), rows)
 
 
 def view_page(views: Sequence[View]) -> RenderableType:
@@ -56,13 +52,13 @@ def _coloured(drawing: str) -> Text:
     return text
 
 
-def _table(view: View) -> Table:
+def _table(view: View) -> Drawn:
     from rich import box
-    from rich.table import Table
+    from rich.table import Table as Drawn
 
     first, rows = view.series[0], view.rows[-LATEST:]
     place = f" on {first.device}" if first.device else ""
-    table = Table(
+    table = Drawn(
         title=f"{first.model}, {first.target}: {first.precision}{place}",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),

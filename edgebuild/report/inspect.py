@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from edgebuild.core.artifact import Artifact, LayerError
 from edgebuild.core.digest import Json
 from edgebuild.core.units import Unit, format_quantity
 from edgebuild.inspection import Inspected
-
-if TYPE_CHECKING:
-    from rich.console import Group
-    from rich.table import Table
+from edgebuild.report.table import Page, Table
 
 
 def inspect_result(found: Inspected) -> dict[str, Json]:
@@ -38,17 +33,15 @@ def _variant(artifact: Artifact) -> Json:
     }
 
 
-def inspect_text(found: Inspected) -> Group:
+def inspect_text(found: Inspected) -> Page:
     """A summary and a table of operators for every variant."""
-    from rich.console import Group
-
     parts: list[str | Table] = []
     for index, artifact in enumerate(found.artifacts):
         parts += [_summary(artifact), _operators(artifact)]
         if found.refused:
             refused = found.refused[index]
             parts.append("\n".join(f"not supported by the target: {line}" for line in refused) or "all supported")
-    return Group(*parts)
+    return Page(parts)
 
 
 def _summary(artifact: Artifact) -> str:
@@ -61,15 +54,13 @@ def _summary(artifact: Artifact) -> str:
 
 
 def _operators(artifact: Artifact) -> Table:
-    from rich.table import Table
-
     errors = {layer.op: layer for layer in artifact.layers}
-    table = Table("operator", "name", "from", "SQNR to float", "computes in")
-    for op in artifact.origins.ops:
-        if op.compute:
-            layer = errors.get(op.name)
-            table.add_row(op.kind, op.name, artifact.origins.describe(op), *_error(layer, artifact))
-    return table
+    rows = [
+        (op.kind, op.name, artifact.origins.describe(op), *_error(errors.get(op.name), artifact))
+        for op in artifact.origins.ops
+        if op.compute
+    ]
+    return Table(("operator", "name", "from", "SQNR to float", "computes in"), rows)
 
 
 def _error(layer: LayerError | None, artifact: Artifact) -> tuple[str, str]:

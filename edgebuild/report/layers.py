@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from edgebuild.core.digest import Json
 from edgebuild.core.layers import LayerTimes
@@ -13,10 +12,7 @@ from edgebuild.judge.layer_proposal import Proposal
 from edgebuild.judge.layer_units import Unit as Row
 from edgebuild.judge.layers import Findings, Missing
 from edgebuild.profiling import ProfiledBundle
-
-if TYPE_CHECKING:
-    from rich.console import Group
-    from rich.table import Table
+from edgebuild.report.table import Page, Table
 
 _ROWS = 40
 _NAMED = 6
@@ -81,16 +77,14 @@ def _row(row: Row) -> Json:
     }  # fmt: skip
 
 
-def layers_text(found: ProfiledBundle) -> Group:
+def layers_text(found: ProfiledBundle) -> Page:
     """A table and, of two variants, what they say."""
-    from rich.console import Group
-
     heads = [_head(times) for times in found.times.values()]
     findings = found.findings
     if findings is not None:
-        return Group(*heads, _side_by_side(findings), "\n".join(reasons(findings, found.target.name)))
+        return Page((*heads, _side_by_side(findings), "\n".join(reasons(findings, found.target.name))))
     tables = [_alone(found, times) for times in found.times.values()]
-    return Group(*heads, *tables, *([found.hint] if found.hint else []))
+    return Page((*heads, *tables, *([found.hint] if found.hint else [])))
 
 
 def _head(times: LayerTimes) -> str:
@@ -103,22 +97,19 @@ def _head(times: LayerTimes) -> str:
 
 
 def _side_by_side(findings: Findings) -> Table:
-    from rich.table import Table
-
-    table = Table("module", "float32", "int8", "int8/float", "lost", "runs in float32", "runs in int8")
-    shown = findings.units[:_ROWS]
-    for row in shown:
-        table.add_row(_names(row.modules), *_numbers(row), _kinds(row.float_ops), _kinds(row.int8_ops))
+    headings = ("module", "float32", "int8", "int8/float", "lost", "runs in float32", "runs in int8")
+    rows = [_compared(_names(row.modules), row) for row in findings.units[:_ROWS]]
     rest = findings.units[_ROWS:]
     if rest:
         both = sum(row.float_ns for row in rest), sum(row.int8_ns for row in rest)
-        table.add_row(f"{len(rest)} more", *_numbers(Row((), *both)), "", "")
+        rows.append(_compared(f"{len(rest)} more", Row((), *both)))
     if findings.unknown.float_ns or findings.unknown.int8_ns:
-        unknown = findings.unknown
-        table.add_row("(unknown)", *_numbers(unknown), _kinds(unknown.float_ops), _kinds(unknown.int8_ops))
-    table.add_section()
-    table.add_row("all", *_numbers(Row((), findings.float_ns, findings.int8_ns)), "", "")
-    return table
+        rows.append(_compared("(unknown)", findings.unknown))
+    return Table(headings, [*rows, _compared("all", Row((), findings.float_ns, findings.int8_ns))])
+
+
+def _compared(name: str, row: Row) -> tuple[str, ...]:
+    return name, *_numbers(row), _kinds(row.float_ops), _kinds(row.int8_ops)
 
 
 def _numbers(row: Row) -> tuple[str, str, str, str]:
@@ -127,17 +118,20 @@ def _numbers(row: Row) -> tuple[str, str, str, str]:
 
 
 def _alone(found: ProfiledBundle, times: LayerTimes) -> Table:
-    from rich.table import Table
-
-    table = Table("module", times.key.precision, "share", "runs")
-    rows = found.units_of(times)
-    total = sum(row.float_ns for row in rows)
-    for row in rows[:_ROWS]:
-        share = f"{row.float_ns / total:.1%}" if total else ""
-        table.add_row(_names(row.modules) or "(unknown)", _ns(row.float_ns), share, _kinds(row.float_ops))
-    if rows[_ROWS:]:
-        table.add_row(f"{len(rows) - _ROWS} more", _ns(sum(row.float_ns for row in rows[_ROWS:])), "", "")
-    return table
+    units = found.units_of(times)
+    total = sum(row.float_ns for row in units)
+    rows = [
+        (
+            _names(row.modules) or "(unknown)",
+            _ns(row.float_ns),
+            f"{row.float_ns / total:.1%}" if total else "",
+            _kinds(row.float_ops),
+        )
+        for row in units[:_ROWS]
+    ]
+    if units[_ROWS:]:
+        rows.append((f"{len(units) - _ROWS} more", _ns(sum(row.float_ns for row in units[_ROWS:])), "", ""))
+    return Table(("module", times.key.precision, "share", "runs"), rows)
 
 
 def reasons(findings: Findings, target: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from edgebuild.core.artifact import Manifest, Quality
 from edgebuild.core.digest import Json
@@ -15,10 +14,8 @@ from edgebuild.release import SHOWN, Bounded, Released, ReleaseReport
 from edgebuild.report.build import short
 from edgebuild.report.creep import creep_text
 from edgebuild.report.html.reported import Reported, reported_of
+from edgebuild.report.table import Table
 from edgebuild.report.verdict import Case, gate_cases
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 
 def release_outcomes(report: ReleaseReport) -> list[dict[str, object]]:
@@ -92,19 +89,13 @@ def _reported(each: Released) -> Reported:
 
 def release_table(report: ReleaseReport) -> Table:
     """One row a target: accuracy float and int8, size, latency and memory with their bounds, verdict."""
-    from rich.table import Table
-
-    table = Table(title=f"{report.build.project.name}: release", title_justify="left")
     shown = _shown(report)
-    for heading in ("target", "built", "float", "int8", "size", *map(_heading, shown), "verify", "verdict"):
-        table.add_column(heading, overflow="fold")
-    for each in report.released:
-        if each.built.bundle is None:
-            table.add_row(each.built.target.name, "not built", *[""] * (len(shown) + 4), short(_message(each)))
-            continue
-        table.add_row(*_row(each, each.built.bundle.manifest, shown))
-    table.caption, table.caption_justify = "\n".join(creep_texts(report)) or None, "left"
-    return table
+    return Table(
+        ("target", "built", "float", "int8", "size", *map(_heading, shown), "verify", "verdict"),
+        [_row(each, shown) for each in report.released],
+        title=f"{report.build.project.name}: release",
+        caption="\n".join(creep_texts(report)),
+    )
 
 
 def creep_texts(report: ReleaseReport) -> list[str]:
@@ -122,7 +113,10 @@ def _heading(metric: str) -> str:
     return {"latency_p50": "p50", "latency_p90": "p90", "peak_memory": "memory above floor"}.get(metric, metric)
 
 
-def _row(each: Released, manifest: Manifest, shown: tuple[str, ...]) -> tuple[str, ...]:
+def _row(each: Released, shown: tuple[str, ...]) -> tuple[str, ...]:
+    if each.built.bundle is None:
+        return each.built.target.name, "not built", *[""] * (len(shown) + 4), short(_message(each))
+    manifest = each.built.bundle.manifest
     variant = manifest.parts[0].variants[0]
     found = each.measured or {}
     checks = ", ".join(f"{check.name} {check.state}" for check in each.checks if check.state != "not checked")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edgebuild.core.artifact import Manifest
-from edgebuild.core.digest import digest_bytes
+from edgebuild.core.digest import Digest, digest_bytes
 from edgebuild.core.errors import BuildError, BundleError, ConfigError
 from edgebuild.store.archive import LIMITS
 from edgebuild.store.files import absolute, sync_folder, write_all, write_atomic, writing
@@ -38,7 +38,7 @@ def write_bundle(dest: Path, files: Mapping[str, bytes], manifest: Manifest, arc
         BuildError: if the disk is full, or the files are not those of the manifest.
     """
     place = absolute(dest)
-    present = find_bundle(place, manifest, archive)
+    present = find_bundle(place, digest_bytes(manifest_bytes(manifest)), archive)
     if present is not None:
         return present
     _refuse_unlisted(files, manifest)
@@ -54,8 +54,8 @@ def write_bundle(dest: Path, files: Mapping[str, bytes], manifest: Manifest, arc
         return open_bundle(place)
 
 
-def find_bundle(dest: Path, manifest: Manifest, archive: bool = False) -> Bundle | None:
-    """The bundle at ``dest`` if it already is the one a manifest describes, its files' sizes being right; else None."""
+def find_bundle(dest: Path, digest: Digest, archive: bool = False) -> Bundle | None:
+    """The bundle at ``dest`` if it is the one of a digest, and its files' sizes are right; else None."""
     place = absolute(dest)
     if not (place.is_file() if archive else place.is_dir()):
         return None
@@ -63,7 +63,7 @@ def find_bundle(dest: Path, manifest: Manifest, archive: bool = False) -> Bundle
         bundle = open_bundle(place)
     except BundleError:
         return None
-    return bundle if bundle.digest == digest_bytes(manifest_bytes(manifest)) and sizes_agree(bundle) else None
+    return bundle if bundle.digest == digest and sizes_agree(bundle) else None
 
 
 @contextlib.contextmanager

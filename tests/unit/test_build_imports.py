@@ -40,4 +40,4 @@ def test_an_unchanged_build_for_three_runtimes_imports_neither_them_nor_numpy(tm
     first = imported(HEAVY, tmp_path / "cache", "build", str(root))
     assert first[0] == "0"
     assert "torch" in first
-    assert imported((*HEAVY, "numpy"), tmp_path / "cache", "build", str(root)) == ["0"]
+    assert imported((*HEAVY, "numpy", "rich"), tmp_path / "cache", "build", str(root)) == ["0"]

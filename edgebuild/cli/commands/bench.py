@@ -10,8 +10,7 @@ import typer
 from edgebuild.cli.console import Json, emit, note_missed, progress
 
 if TYPE_CHECKING:
-    from rich.console import Group
-
+    from edgebuild.report.table import Page
     from edgebuild.store.bundle import Bundle
 
 
@@ -62,10 +61,10 @@ def _profile(
         found = [profile_bundle(one, device, release_profile, precision, project, say) for one in bundles]
     note_missed(remember(bundles))
 
-    def text() -> Group:
-        from rich.console import Group
+    def text() -> Page:
+        from edgebuild.report.table import Page
 
-        return Group(*(layers_text(one) for one in found))
+        return Page([layers_text(one) for one in found])
 
     return emit("bench", {"profiled": [layers_result(one) for one in found]}, text, json=json)
 
