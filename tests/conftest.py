@@ -17,6 +17,15 @@ settings.register_profile("steady", deadline=None, derandomize=True, suppress_he
 settings.load_profile("steady")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one small model on one runtime go to one worker, so that it is exported once for all of them."""
+    for item in items:
+        params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        if {"case", "runtime"} <= params.keys():
+            item.add_marker(pytest.mark.xdist_group(f"{params['case']}-{params['runtime']}"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def children_hear_ctrl_c() -> Iterator[None]:
     """A suite that runs in a shell's background has SIGINT ignored, and its children would inherit that."""

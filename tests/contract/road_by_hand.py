@@ -36,7 +36,7 @@ DEFAULT = QuantSetting()
 WHOLE = WeightGrid()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Walked:
     """A float model of one runtime beside the folded torch model it came from."""
 

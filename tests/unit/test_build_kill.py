@@ -13,7 +13,6 @@ from edgebuild.store.bundle import open_bundle
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.serial
 def test_killed_builds_leave_nothing_to_trip_over(tmp_path: Path) -> None:
     found = kill_builds(tmp_path, 8)
     assert found.problems == []
