@@ -51,6 +51,7 @@ class Quantization(Frozen):
         settings: the candidates, compared on the selection set.
         max_drop: percentage points of the metric an int8 candidate may lose on the selection set against float.
         min_sqnr_db: without labels, the least signal-to-noise ratio of the outputs against float.
+        max_float_layers: where int8 loses more, at most so many of its layers go back to float.
         calibration_samples, correction_samples: at most so many are used.
     """
 
@@ -62,6 +63,7 @@ class Quantization(Frozen):
     )
     max_drop: Annotated[float, Field(ge=0)] = 2.0
     min_sqnr_db: float = 10.0
+    max_float_layers: Annotated[int, Field(ge=0)] = 8
     calibration_samples: Annotated[int, Field(gt=0)] = 256
     correction_samples: Annotated[int, Field(gt=0)] = 64
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,8 +14,17 @@ from edgebuild.core.target import Int8Scheme, Target
 from edgebuild.pipeline import choose
 from edgebuild.pipeline.float_stages import Converted, check, export, reference_outputs, trace
 from edgebuild.pipeline.host import int8_scheme
-from edgebuild.pipeline.int8_stages import Calibration, Candidate, calibrate, quantize, quantize_foreign, settings_for
+from edgebuild.pipeline.int8_stages import (
+    Calibration,
+    Candidate,
+    Layers,
+    calibrate,
+    quantize,
+    quantize_foreign,
+    settings_for,
+)
 from edgebuild.pipeline.material import Material
+from edgebuild.pipeline.mixed import with_float_layers
 from edgebuild.pipeline.package import Offer, package
 from edgebuild.pipeline.scoring import here
 from edgebuild.pipeline.sources import DataSet
@@ -100,24 +110,52 @@ def _pick_int8(shared: Material, target: Target, exact: Converted, origins: Orig
         return None
     candidates = _candidates(shared, target, exact, origins, sets.calibration, scheme)
     twin = shared.scorer.outputs(exact, sets.selection, here(target))
-    qualities = []
-    for candidate in candidates:
-        own = shared.scorer.outputs(candidate.converted, sets.selection, here(target))
-        qualities.append(shared.scorer.quality(own, twin, sets.selection))
+
+    def selected(candidate: Candidate, samples: DataSet = sets.selection) -> Quality:
+        own = shared.scorer.outputs(candidate.converted, samples, here(target))
+        return shared.scorer.quality(own, twin, samples)
+
+    qualities = [selected(candidate) for candidate in candidates]
     index = choose.best(qualities)
     refusal = choose.refusal(qualities[index], shared.road.profile.quantization)
     others = [
-        Rejected(
-            precision="int8",
-            setting=candidate.label,
-            reason=SETTING_LOST,
-            size=candidate.converted.size,
-            quality=quality,
-        )
+        _refused(candidate, quality, SETTING_LOST)
         for i, (candidate, quality) in enumerate(zip(candidates, qualities, strict=True))
         if i != index
     ]
-    return _Pick(candidates[index], qualities[index], refusal, others)
+    pick = _Pick(candidates[index], qualities[index], refusal, others)
+    return _mixed(shared, target, origins, pick, index, selected) if refusal else pick
+
+
+def _mixed(
+    shared: Material, target: Target, origins: OriginMap, pick: _Pick, index: int,
+    selected: Callable[[Candidate], Quality],
+) -> _Pick:  # fmt: skip
+    """The picked candidate with a few layers in float, where that is enough for it to hold; else as it is."""
+    samples, scheme, rules = shared.sets.calibration, int8_scheme(target), shared.road.profile.quantization
+    if shared.source.kind != "torch" or samples is None or scheme is None or scheme.full_integer:
+        return pick
+    whole, grid = _calibrate_all(shared, target)[index], find_backend(target.runtime).weight_grid(scheme)
+
+    def made(freed: Layers) -> Candidate:
+        setting = whole.plan.setting
+        calibration = calibrate(shared.road, shared.folded, samples, scheme, setting, grid, freed)
+        assert calibration is not None, "a setting that changed something still does"
+        return quantize(shared.road, calibration, target, scheme, origins, samples)
+
+    def holds(candidate: Candidate) -> bool:
+        return not choose.refusal(selected(candidate), rules)
+
+    found = with_float_layers(shared.road, pick.candidate, whole, samples, grid, made, holds)
+    if found is None:
+        return pick
+    others = [*pick.rejected, _refused(pick.candidate, pick.quality, pick.refusal)]
+    return _Pick(found, selected(found), "", others)
+
+
+def _refused(candidate: Candidate, quality: Quality, reason: str) -> Rejected:
+    size = candidate.converted.size
+    return Rejected(precision="int8", setting=candidate.label, reason=reason, size=size, quality=quality)
 
 
 def _wants_int8(shared: Material, target: Target) -> bool:

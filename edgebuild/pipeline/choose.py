@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
+from typing import TypeVar
 
 from edgebuild.core.artifact import Quality, Speed
 from edgebuild.core.profile import Quantization
+
+T = TypeVar("T")
 
 
 def best(qualities: Sequence[Quality]) -> int:
@@ -41,6 +44,27 @@ def _standard_error(quality: Quality, top: float) -> float:
 
 def _or_low(value: float | None) -> float:
     return -math.inf if value is None else value
+
+
+def fewest(ranked: Sequence[T], holds: Callable[[tuple[T, ...]], bool], most: int) -> tuple[T, ...] | None:
+    """As few as possible, and at most ``most``, of some things with which something holds; None if it never does.
+
+    They are taken from the front, in doubled steps until it holds and then by bisection; of those, each that it holds
+    without is left out again, the last of the ranking first. It is asked about 2 log2(n) + n times for n things.
+    """
+    low, high = 0, min(1, most)
+    while not holds(tuple(ranked[:high])):
+        if high >= min(most, len(ranked)):
+            return None
+        low, high = high, min(2 * high, most, len(ranked))
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(tuple(ranked[:middle])) else (middle, high)
+    kept = tuple(ranked[:high])
+    for one in kept[-2::-1]:  # without the last one of them it does not hold
+        without = tuple(other for other in kept if other != one)
+        kept = without if holds(without) else kept
+    return kept
 
 
 def refusal(quality: Quality, rules: Quantization) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,18 @@ from edgebuild.store.arrays import save_arrays
 from edgebuild.store.entry import Entry
 
 if TYPE_CHECKING:
+    import torch
+    from torch.export import ExportedProgram
+
     from edgebuild.models.graph import TorchModel
 
 CALIBRATE = Stage("calibrate", ("quant",), ("torch", "numpy"), on_cpu=True)
 
 
 _WEIGHTS = "weights.npz"
+
+Layers = tuple[tuple[str, ...], ...]
+"""Layers as groups of nodes of the exported graph."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,9 @@ class Corrected(Source):
 class Calibration:
     """A corrected source model and its plan."""
 
-    source: Source
+    source: Corrected
     entry: Entry
+    freed: Layers = ()
 
     @cached_property
     def plan(self) -> QuantPlan:
@@ -72,17 +80,19 @@ class Calibration:
 class Candidate:
     """An int8 model, the setting it was made with, and its operators' origins and errors.
 
-    ``named`` is how many nodes of the graph stay float because the project names them.
+    ``named`` is how many nodes of the graph stay float because the project names them, and ``freed`` how many layers
+    because int8 loses too much with them.
     """
 
     setting: QuantSetting
     converted: Converted
     named: int = 0
+    freed: int = 0
 
     @property
     def label(self) -> str:
-        """The setting's short name, and that the project keeps layers float."""
-        return f"{self.setting.label}+{self.named}-named-float" if self.named else self.setting.label
+        """The setting's short name, and that layers stay float."""
+        return label_of(self.setting, self.named, self.freed)
 
     @cached_property
     def origins(self) -> OriginMap:
@@ -95,6 +105,14 @@ class Candidate:
         return tuple(LayerError.model_validate(one) for one in json.loads(self.converted.entry.read("layers.json")))
 
 
+def label_of(setting: QuantSetting, named: int, freed: int) -> str:
+    """A candidate's short name."""
+    parts = [setting.label]
+    parts += [f"{named}-named-float"] if named else []
+    parts += [f"{freed}-layer{'s' if freed > 1 else ''}-float"] if freed else []
+    return "+".join(parts)
+
+
 def settings_for(source: Source, settings: Iterable[QuantSetting]) -> tuple[QuantSetting, ...]:
     """The settings that make a difference: a foreign model has no weights that we could equalize or correct."""
     if source.kind == "torch":
@@ -104,11 +122,15 @@ def settings_for(source: Source, settings: Iterable[QuantSetting]) -> tuple[Quan
 
 
 def calibrate(
-    road: Road, source: Source, samples: DataSet, scheme: Int8Scheme, setting: QuantSetting, grid: WeightGrid
-) -> Calibration | None:
+    road: Road, source: Source, samples: DataSet, scheme: Int8Scheme, setting: QuantSetting, grid: WeightGrid,
+    freed: Layers = (),
+) -> Calibration | None:  # fmt: skip
     """Ranges and corrected biases of a folded torch model; None where the setting changes nothing.
 
     Targets whose arithmetic differs only in how integers are stored share the result.
+
+    Args:
+        freed: layers that stay in float beside those that the setting keeps so.
     """
     rules = road.profile.quantization
     count = rules.correction_samples if setting.correct_bias else rules.calibration_samples
@@ -120,15 +142,16 @@ def calibrate(
         "scheme": shared.model_dump(mode="json"),
         "grid": grid.model_dump(mode="json"),
         "setting": setting.model_dump(mode="json"),
+        "exact": [*sorted(chain(*freed))],
     }
     entry = road.step(
-        CALIBRATE, setting.label, inputs,
-        lambda folder: _calibrate(folder, source, samples, count, shared, setting, grid),
+        CALIBRATE, label_of(setting, 0, len(freed)), inputs,
+        lambda folder: _calibrate(folder, source, samples, count, shared, setting, grid, freed),
     )  # fmt: skip
     if "skipped" in entry.files:
         return None
     digest = digest_json([source.digest, entry.files[_WEIGHTS]])
-    return Calibration(Corrected(entry, "torch", source.signature, digest, source), entry)
+    return Calibration(Corrected(entry, "torch", source.signature, digest, source), entry, freed)
 
 
 def _arithmetic(scheme: Int8Scheme) -> Int8Scheme:
@@ -141,27 +164,37 @@ def _arithmetic(scheme: Int8Scheme) -> Int8Scheme:
 
 def _calibrate(
     folder: Path, source: Source, samples: DataSet, count: int, scheme: Int8Scheme, setting: QuantSetting,
-    grid: WeightGrid,
+    grid: WeightGrid, freed: Layers,
 ) -> None:  # fmt: skip
-    import torch
-
     from edgebuild.quant.calibrate import calibrate as run
-    from edgebuild.quant.equalize import equalize
 
-    model = source.torch_model
-    program = equalize(model.program) if setting.equalize else model.program
+    model, program = source.torch_model, uncorrected(source, setting)
     if program is None:
         (folder / "skipped").touch()
         return
     names = [spec.name for spec in model.signature.inputs]
-    rows = prepared(samples.samples.inputs, model.signature, count)
-    done = run(program, [[torch.from_numpy(row[name]) for name in names] for row in rows], names, scheme, setting, grid)
+    rows = tensors(prepared(samples.samples.inputs, model.signature, count), names)
+    done = run(program, rows, names, scheme, setting, grid, set(chain(*freed)))
     before = model.program.state_dict
     changed = {name: value for name, value in done.program.state_dict.items() if value is not before[name]}
     save_arrays(folder / _WEIGHTS, {name: value.detach().numpy() for name, value in sorted(changed.items())})
     sensitive = tuple(sorted(done.sqnr, key=lambda node: done.sqnr[node])[: setting.keep_float])
-    plan = done.plan.model_copy(update={"keep_float": sensitive})
+    plan = done.plan.model_copy(update={"keep_float": tuple(dict.fromkeys((*sensitive, *chain(*freed))))})
     (folder / "plan.json").write_text(plan.model_dump_json(indent=1), encoding="utf-8")
+
+
+def uncorrected(source: Source, setting: QuantSetting) -> ExportedProgram | None:
+    """The program that a setting calibrates; None where equalizing changes nothing."""
+    from edgebuild.quant.equalize import equalize
+
+    return equalize(source.torch_model.program) if setting.equalize else source.torch_model.program
+
+
+def tensors(rows: Iterable[Mapping[str, np.ndarray]], names: Sequence[str]) -> list[list[torch.Tensor]]:
+    """Prepared samples as a program takes them."""
+    import torch
+
+    return [[torch.from_numpy(row[name]) for name in names] for row in rows]
 
 
 def quantize(
@@ -175,8 +208,9 @@ def quantize(
     Raises:
         ConfigError: the project wants a layer float that the model does not have.
     """
-    corrected = export(road, calibration.source, target.runtime, calibration.plan.setting.label)
-    return _write(road, corrected, calibration.plan, target, scheme, origins, samples)
+    freed = len(calibration.freed)
+    corrected = export(road, calibration.source, target.runtime, label_of(calibration.plan.setting, 0, freed))
+    return _write(road, corrected, calibration.plan, target, scheme, origins, samples, freed)
 
 
 def quantize_foreign(
@@ -190,7 +224,7 @@ def quantize_foreign(
 
 def _write(
     road: Road, converted: Converted, plan: QuantPlan, target: Target, scheme: Int8Scheme, origins: OriginMap,
-    samples: DataSet,
+    samples: DataSet, freed: int = 0,
 ) -> Candidate:  # fmt: skip
     runtime = target.runtime
     named = named_nodes(road.project.build.keep_float.get(target.name, ()), origins.nodes)
@@ -214,8 +248,8 @@ def _write(
             folder, converted, plan, scheme, origins, prepared(samples.samples.inputs, converted.signature, count)
         )
 
-    entry = road.step(stage, plan.setting.label, inputs, make)
-    return Candidate(plan.setting, Converted(runtime, entry, converted.model), len(named))
+    entry = road.step(stage, label_of(plan.setting, len(named), freed), inputs, make)
+    return Candidate(plan.setting, Converted(runtime, entry, converted.model), len(named), freed)
 
 
 def _make_candidate(

@@ -7,7 +7,7 @@ those of the simulated, corrected network, which is the one that runs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,10 @@ from edgebuild.core.profile import QuantSetting
 from edgebuild.core.target import Int8Scheme
 from edgebuild.quant.numerics import pick_range, quantize_activation, quantize_weight, sqnr_db
 from edgebuild.quant.program import (
-    ACTIVATIONS,
     Layer,
     LookUp,
     Visit,
+    absorbed,
     layers,
     operator_name,
     user_inputs,
@@ -55,6 +55,7 @@ class _State:
     scheme: Int8Scheme
     setting: QuantSetting
     grid: WeightGrid
+    exact: frozenset[str]
     layers: dict[str, Layer]
     simulated: dict[str, list[Any]] = field(default_factory=dict)
     ranges: dict[str, Range] = field(default_factory=dict)
@@ -69,6 +70,7 @@ def calibrate(
     scheme: Int8Scheme,
     setting: QuantSetting,
     grid: WeightGrid = _WHOLE,
+    exact: Collection[str] = (),
 ) -> Calibrated:
     """Ranges, and corrected biases if the setting asks for them.
 
@@ -77,13 +79,15 @@ def calibrate(
         samples: one sequence of input tensors (batch 1) a sample, in the order of the signature.
         input_names: names of the inputs in the signature; the plan keys their ranges by them.
         grid: that the weights will be rounded to.
+        exact: nodes that stay in float: not rounded, and so not corrected for it.
 
     Raises:
         BuildError: for an empty calibration set, or a tensor that becomes NaN or infinite on it.
     """
     if not samples:
         raise BuildError("calibrate", "the calibration set is empty", fix="give [data.calibration] samples")
-    state = _State(program, scheme, setting, grid, {layer.node: layer for layer in layers(program)})
+    known = {layer.node: layer for layer in layers(program)}
+    state = _State(program, scheme, setting, grid, frozenset(exact), known)
     walk(program, samples, _visitor(state))
     renamed = dict(zip(user_inputs(program), input_names, strict=True))
     ranges = {renamed.get(name, name): limits for name, limits in state.ranges.items()}
@@ -101,7 +105,7 @@ def _visitor(state: _State) -> Visit:
             if node.name in state.layers and state.setting.correct_bias:
                 rounded = _correct(state, state.layers[node.name], exact, rounded)
             state.ranges[node.name] = limits = _range(rounded, state)
-            if not _absorbed(node):
+            if not absorbed(node) and not _between_floats(node, state):
                 rounded = [quantize_activation(value, limits, state.scheme) for value in rounded]
                 state.sqnr[node.name] = sqnr_db(_stack(exact), _stack(rounded))
         state.simulated[node.name] = rounded
@@ -115,13 +119,10 @@ def _simulate(state: _State, node: Node, look_up: LookUp, count: int) -> list[An
     """The node's values from simulated inputs, a layer's weight rounded."""
     import torch
 
-    layer = state.layers.get(node.name)
+    layer = None if node.name in state.exact else state.layers.get(node.name)
     weight: Any = None
     if layer is not None:
-        weight = state.program.state_dict[layer.weight].detach()
-        depthwise = layer.groups > 1 and weight.shape[1] == 1
-        steps = state.grid.depthwise if depthwise else state.grid.steps
-        weight = quantize_weight(weight, state.scheme, steps, state.grid.least)
+        weight = rounded_weight(state.program.state_dict[layer.weight], layer, state.scheme, state.grid)
 
     def replaced(argument: Node, sample: int) -> Any:
         if argument.name in state.simulated:
@@ -138,27 +139,34 @@ def _simulate(state: _State, node: Node, look_up: LookUp, count: int) -> list[An
     return values
 
 
+def rounded_weight(weight: torch.Tensor, layer: Layer, scheme: Int8Scheme, grid: WeightGrid) -> torch.Tensor:
+    """A layer's weight on the grid that its runtime's quantizer rounds to."""
+    depthwise = layer.groups > 1 and weight.shape[1] == 1
+    return quantize_weight(weight.detach(), scheme, grid.depthwise if depthwise else grid.steps, grid.least)
+
+
 def _correct(state: _State, layer: Layer, exact: list[torch.Tensor], rounded: list[torch.Tensor]) -> list[torch.Tensor]:
     """Move the mean error per output channel into the bias."""
     if layer.bias is None:
         return rounded
+    shift = mean_error(layer, exact, rounded)
+    state.biases[layer.bias] = state.program.state_dict[layer.bias].detach() + shift.flatten()
+    return [value + shift for value in rounded]
+
+
+def mean_error(layer: Layer, exact: list[torch.Tensor], rounded: list[torch.Tensor]) -> torch.Tensor:
+    """What a layer's outputs lack on average, by output channel; all other axes have length 1."""
     import torch
 
     axis = exact[0].ndim - 1 if layer.operator == "aten.linear" else 1
     others = [i for i in range(exact[0].ndim) if i != axis]
-    errors = [(a - b).mean(dim=others) for a, b in zip(exact, rounded, strict=True)]
-    shift = torch.stack(errors).mean(0)
-    state.biases[layer.bias] = state.program.state_dict[layer.bias].detach() + shift
-    shape = [-1 if i == axis else 1 for i in range(exact[0].ndim)]
-    return [value + shift.view(shape) for value in rounded]
+    errors = [(a - b).mean(dim=others, keepdim=True) for a, b in zip(exact, rounded, strict=True)]
+    return torch.stack(errors).mean(0)
 
 
-def _absorbed(node: Node) -> bool:
-    """Whether runtimes quantize only after the activation that follows."""
-    if len(node.users) != 1:
-        return False
-    user = next(iter(node.users))
-    return user.op == "call_function" and operator_name(user) in ACTIVATIONS
+def _between_floats(node: Node, state: _State) -> bool:
+    """Whether nothing in int8 makes a value or reads it."""
+    return node.name in state.exact and all(user.name in state.exact for user in node.users)
 
 
 def _range(values: list[torch.Tensor], state: _State) -> Range:

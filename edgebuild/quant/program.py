@@ -119,7 +119,7 @@ def walk(
     """
     import torch
 
-    fixed = _fixed_values(program)
+    fixed = fixed_values(program)
     names = user_inputs(program)
     last_use = _last_uses(program.graph.nodes)
     values: dict[str, list[Any]] = {}
@@ -139,11 +139,33 @@ def walk(
                 values.pop(name, None)
 
 
-def _fixed_values(program: ExportedProgram) -> dict[str, Any]:
+def fixed_values(program: ExportedProgram) -> dict[str, Any]:
     """Placeholders that are parameters, buffers or constants, with their values."""
     stored = {**program.constants, **program.state_dict}
     specs = program.graph_signature.input_specs
     return {spec.arg.name: stored[spec.target] for spec in specs if spec.target in stored}
+
+
+def evaluate(node: Node, given: Callable[[Node], Any]) -> Any:
+    """A node's value from those of the nodes it reads, which an operator in place does not change."""
+    import torch
+
+    in_place = bool(getattr(getattr(node.target, "_schema", None), "is_mutable", False))
+
+    def own(read: Node) -> Any:
+        value = given(read)
+        return value.clone() if in_place and isinstance(value, torch.Tensor) else value
+
+    args, kwargs = torch.fx.node.map_arg(node.args, own), torch.fx.node.map_arg(node.kwargs, own)
+    return node.target(*args, **kwargs)  # type: ignore[operator]
+
+
+def absorbed(node: Node) -> bool:
+    """Whether runtimes quantize only after the activation that follows."""
+    if len(node.users) != 1:
+        return False
+    user = next(iter(node.users))
+    return user.op == "call_function" and operator_name(user) in ACTIVATIONS
 
 
 def _last_uses(nodes: Iterable[Node]) -> dict[str, list[str]]:

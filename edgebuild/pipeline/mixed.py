@@ -1,0 +1,78 @@
+"""Mixed precision: where int8 loses too much, the fewest of its layers that have to stay in float."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edgebuild.core.digest import Json
+from edgebuild.core.plan import WeightGrid
+from edgebuild.pipeline.choose import fewest
+from edgebuild.pipeline.float_stages import prepared
+from edgebuild.pipeline.int8_stages import Calibration, Candidate, Layers, tensors, uncorrected
+from edgebuild.pipeline.sources import DataSet
+from edgebuild.pipeline.stage import Road, Stage
+
+SENSITIVITY = Stage("sensitivity", ("quant",), ("torch", "numpy"), on_cpu=True)
+
+_SAMPLES = 16
+"""Samples that layers are ranked on. What is kept is decided on the selection set, in the runtime."""
+_RANKING = "ranking.json"
+
+
+def with_float_layers(
+    road: Road, candidate: Candidate, calibration: Calibration, samples: DataSet, grid: WeightGrid,
+    make: Callable[[Layers], Candidate], holds: Callable[[Candidate], bool],
+) -> Candidate | None:  # fmt: skip
+    """A candidate with the fewest layers in float that holds, or None if the profile allows none or too few.
+
+    Layers are tried by what rounding each of them alone does to the outputs, most first, and at most half of them.
+
+    Args:
+        candidate: all in int8, which does not hold.
+        calibration, samples, grid: that it was made from.
+        make: a candidate with some layers in float.
+        holds: whether a candidate loses no more than it may, by the selection set.
+    """
+    allowed = road.profile.quantization.max_float_layers
+    if not allowed:
+        return None
+    ranked = _ranked(road, candidate, calibration, samples, grid)
+    kept = fewest(ranked, lambda layers: holds(make(layers)), min(allowed, len(ranked) // 2))
+    return None if kept is None else make(kept)
+
+
+def _ranked(
+    road: Road, candidate: Candidate, calibration: Calibration, samples: DataSet, grid: WeightGrid
+) -> list[tuple[str, ...]]:
+    """The layers that the candidate has in int8, the one first that changes the outputs most."""
+    exact = {layer.op for layer in candidate.layers if layer.float_kept}
+    rounded = [op.origins for op in candidate.origins.ops if op.compute and op.origins and op.name not in exact]
+    inputs: dict[str, Json] = {
+        "model": calibration.source.digest,
+        "plan": calibration.entry.content,
+        "operators": [list(nodes) for nodes in rounded],
+        "samples": samples.digest,
+        "count": _SAMPLES,
+        "grid": grid.model_dump(mode="json"),
+    }
+    entry = road.step(
+        SENSITIVITY, candidate.label, inputs, lambda folder: _rank(folder, calibration, rounded, samples, grid)
+    )
+    return [tuple(layer) for _, layer in json.loads(entry.read(_RANKING))]
+
+
+def _rank(
+    folder: Path, calibration: Calibration, operators: Sequence[tuple[str, ...]], samples: DataSet, grid: WeightGrid
+) -> None:
+    from edgebuild.quant.sensitivity import sensitivities, units_of
+
+    model = calibration.source.folded.torch_model
+    program = uncorrected(calibration.source.folded, calibration.plan.setting) or model.program
+    names = [spec.name for spec in model.signature.inputs]
+    rows = tensors(prepared(samples.samples.inputs, model.signature, _SAMPLES), names)
+    units = units_of(program, operators)
+    noise = sensitivities(program, rows, names, calibration.plan, grid, units)
+    ranked = sorted(zip(noise, units, strict=True), key=lambda one: -one[0])
+    (folder / _RANKING).write_text(json.dumps(ranked, indent=1), encoding="utf-8")
