@@ -17,7 +17,7 @@ from edgebuild.pipeline.stage import Road, Stage
 SENSITIVITY = Stage("sensitivity", ("quant",), ("torch", "numpy"), on_cpu=True)
 
 _SAMPLES = 16
-"""Samples that layers are ranked on. What is kept is decided on the selection set, in the runtime."""
+"""Samples that layers are ranked on, at most. What is kept is decided on the selection set, in the runtime."""
 _RANKING = "ranking.json"
 
 
@@ -66,12 +66,13 @@ def _ranked(
 def _rank(
     folder: Path, calibration: Calibration, operators: Sequence[tuple[str, ...]], samples: DataSet, grid: WeightGrid
 ) -> None:
-    from edgebuild.quant.sensitivity import sensitivities, units_of
+    from edgebuild.quant.sensitivity import samples_that_fit, sensitivities, units_of
 
     model = calibration.source.folded.torch_model
     program = uncorrected(calibration.source.folded, calibration.plan.setting) or model.program
     names = [spec.name for spec in model.signature.inputs]
-    rows = tensors(prepared(samples.samples.inputs, model.signature, _SAMPLES), names)
+    count = samples_that_fit(program, _SAMPLES)
+    rows = tensors(prepared(samples.samples.inputs, model.signature, count), names)
     units = units_of(program, operators)
     noise = sensitivities(program, rows, names, calibration.plan, grid, units)
     ranked = sorted(zip(noise, units, strict=True), key=lambda one: -one[0])

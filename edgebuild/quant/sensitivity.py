@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
 
+HELD = 512 << 20
+"""Bytes that the values of all samples may take."""
+
 Unit = tuple[str, ...]
 """Nodes of the exported graph that a runtime computes as one, such as a convolution and the ReLU after it."""
 
@@ -51,6 +54,18 @@ def units_of(program: ExportedProgram, operators: Iterable[Collection[str]]) -> 
 def _joined(found: list[set[str]], group: set[str]) -> list[set[str]]:
     touched = [unit for unit in found if unit & group]
     return [*(unit for unit in found if not unit & group), group.union(*touched)]
+
+
+def samples_that_fit(program: ExportedProgram, most: int) -> int:
+    """How many samples, at least 2 and at most ``most``, have all their values in ``HELD`` bytes."""
+    import torch
+
+    held = 0
+    for node in program.graph.nodes:
+        value = node.meta.get("val") if node.op == "call_function" else None
+        if isinstance(value, torch.Tensor):
+            held += value.numel() * value.element_size()
+    return max(2, min(most, HELD // max(held, 1)))
 
 
 def sensitivities(

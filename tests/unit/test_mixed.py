@@ -19,7 +19,7 @@ from edgebuild.core.target import Int8Scheme
 from edgebuild.pipeline.choose import fewest
 from edgebuild.pipeline.project import build_project
 from edgebuild.quant.calibrate import calibrate
-from edgebuild.quant.sensitivity import sensitivities, units_of
+from edgebuild.quant.sensitivity import samples_that_fit, sensitivities, units_of
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.cache import Cache
 
@@ -119,6 +119,14 @@ def test_operators_that_share_a_node_are_one_unit() -> None:
     (unit,) = units_of(program, [names[2:4], names[3:5]])
     assert unit == tuple(names[2:5])
     assert units_of(program, [("not there",)]) == []
+
+
+def test_a_large_net_is_ranked_on_fewer_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = torch.export.export(Chain(in_place=False).eval(), (torch.zeros(1, 4),))
+    held = 4 * (8 + 8 + 8 + 3 + 3)
+    for room, count in ((5 * held, 5), (100 * held, 16), (held, 2)):
+        monkeypatch.setattr("edgebuild.quant.sensitivity.HELD", room)
+        assert samples_that_fit(program, 16) == count
 
 
 def built(place: Path, least_db: int, most: int, target: str) -> Bundle:

@@ -1,0 +1,108 @@
+"""NNCF's accuracy control on a bundle's float model; prints what came of it as JSON. Run by scripts/mixed_precision."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import nncf
+import numpy as np
+import openvino
+from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
+
+from edgebuild.models.samples import Samples, prepare_inputs
+from edgebuild.pipeline.host import int8_scheme
+from edgebuild.store.bundle import Bundle, open_bundle
+from edgebuild.store.catalog import find_target
+
+CALIBRATED = 256
+"""Images at most, as many as edgebuild takes ranges from by default."""
+Rows = list[tuple[np.ndarray, int]]
+
+
+def main(project: Path, exact: Path, allowed: float) -> None:
+    """Quantize as the one set allows, and score on another."""
+    bundle, data = open_bundle(exact), module(project / "data.py")
+    model = openvino.Core().read_model(exact / "float32" / "model.xml")
+    calibration, selection, evaluation = (
+        rows(bundle, load()) for load in (data.calibration, data.selection, data.evaluation)
+    )
+    scheme, heard = int8_scheme(find_target("host-openvino")), Heard()
+    assert scheme is not None
+    logging.getLogger("nncf").addHandler(heard)
+    clips = scheme.dot_product == "saturating"
+    started = time.monotonic()
+    made = nncf.quantize_with_accuracy_control(
+        model,
+        nncf.Dataset(calibration[:CALIBRATED], lambda row: row[0]),
+        nncf.Dataset(selection),
+        validated,
+        max_drop=allowed / 100,
+        subset_size=CALIBRATED,
+        advanced_quantization_parameters=AdvancedQuantizationParameters(
+            overflow_fix=OverflowFix.ENABLE if clips else OverflowFix.DISABLE
+        ),
+    )
+    seconds = time.monotonic() - started
+    before, after = (
+        answers(openvino.compile_model(model, "CPU"), evaluation),
+        answers(openvino.compile_model(made, "CPU"), evaluation),
+    )
+    labels = np.array([label for _, label in evaluation])
+    drop = 100 * float((before == labels).mean() - (after == labels).mean())
+    agreement = 100 * float((before == after).mean())
+    print(
+        json.dumps(
+            {"layers": heard.reverted, "drop": drop, "agreement": agreement, "samples": len(labels), "seconds": seconds}
+        )
+    )
+
+
+class Heard(logging.Handler):
+    """Counts the operations that NNCF says it gave back to float."""
+
+    reverted = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        found = re.search(r"(\d+) out of (\d+) were reverted", record.getMessage())
+        self.reverted = int(found[1]) if found else self.reverted
+
+
+def module(path: Path) -> Any:
+    """A project's data module."""
+    spec = importlib.util.spec_from_file_location("data", path)
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def rows(bundle: Bundle, samples: dict[str, np.ndarray]) -> Rows:
+    """Samples as the model takes them, one by one, with their labels."""
+    (name,) = (key for key in samples if key != "labels")
+    inputs = prepare_inputs(Samples({name: samples[name]}), bundle.manifest.parts[0].signature)[name]
+    return [(inputs[i : i + 1], int(label)) for i, label in enumerate(samples["labels"])]
+
+
+def answers(compiled: Any, samples: Iterable[tuple[np.ndarray, int]]) -> np.ndarray:
+    """The class that the model gives each sample."""
+    return np.array([int(np.argmax(compiled(image)[0])) for image, _ in samples])
+
+
+def validated(compiled: Any, samples: Iterable[tuple[np.ndarray, int]]) -> tuple[float, list[float]]:
+    """Accuracy, and whether each sample was right."""
+    known = list(samples)
+    right = (answers(compiled, known) == np.array([label for _, label in known])).astype(float)
+    return float(right.mean()), list(right)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]))
