@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from edgebuild.bench.bench import Bench
 from edgebuild.core.device import DeviceEntry
@@ -73,12 +73,13 @@ def set_up(
     started = entry.model_copy(update={"python": python or entry.base or entry.python})
     up = entry.virtual is not None and board_up(name) is not None
     with _Opened(open_entry(started, say, keep=not up)) as device:
-        facts = ask_facts(device, entry.folder or default_folder(entry.transport))
+        last = _environment(entry)
+        facts, state = ask_facts(device, entry.folder or default_folder(entry.transport), last)
         _refuse_unlike(name, facts, target)
         say(f"{name}: {facts.described}; resolving {', '.join(wanted)}")
         lock = resolve(facts, wanted, anew=anew)
         place = Place(device, facts, lock)
-        changed = place.state() != "same"
+        changed = (state if place.name == last else place.state()) != "same"
         if changed and up:
             fix = f"edgebuild devices down {name} first"
             raise DeviceError(name, "is up, and what a board that is up writes is forgotten", fix=fix)
@@ -125,13 +126,18 @@ def _clear(entry: DeviceEntry, say: Say) -> None:
         # With its work folder elsewhere, edgebuild's own can be removed.
         elsewhere = entry.model_copy(update={"python": entry.base, "folder": None})
         with _Opened(open_entry(elsewhere, say)) as device:
-            facts = ask_facts(device, entry.folder or default_folder(entry.transport))
+            facts, _ = ask_facts(device, entry.folder or default_folder(entry.transport))
             remove_environments(device, facts.folder, _others(entry, environments_of(facts.folder)))
     except DeviceError as error:
         raise DeviceError(
             entry.name, f"what devices setup put there can't be removed: {error.message}",
             fix="bring the device up and try again, or devices remove --forget to leave it there",
         ) from error  # fmt: skip
+
+
+def _environment(entry: DeviceEntry) -> str:
+    """The name of the environment that was made last; "" if there is none."""
+    return PurePosixPath(entry.python).parent.parent.name if entry.python is not None and entry.base is not None else ""
 
 
 def _others(entry: DeviceEntry, root: str) -> list[str]:

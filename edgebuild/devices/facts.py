@@ -71,23 +71,26 @@ class PythonFacts(Frozen):
         return f"{self.architecture}, Python {self.minor}, glibc 2.{self.glibc}"
 
 
-def ask_facts(device: Device, folder: str) -> PythonFacts:
-    """Ask a device's own Python.
+def ask_facts(device: Device, folder: str, environment: str = "") -> tuple[PythonFacts, str]:
+    """Ask a device's own Python, and how an environment there is: see ``Place.state``.
 
     Args:
         folder: where environments are to be; ``~`` is the home folder there.
+        environment: its name; "" asks about none.
 
     Raises:
         DeviceError: it can't be asked, or runtimes have no wheels for what it is.
     """
-    done = run_onboard(device, "facts", [folder], timeout_s=60)
+    named = [environment] if environment else []
+    done = run_onboard(device, "facts", [folder, *named], timeout_s=60, beside=("environments",) if named else ())
     if done.code:
         raise DeviceError(
             device.name, f"no Python answers there: {(done.stderr or done.stdout).strip()[-300:]}",
             expected=f"python3, version {OLDEST[0]}.{OLDEST[1]} or later",
             fix="install python3 on the device, or name its interpreter with --python",
         )  # fmt: skip
-    return read_facts(device.name, done.stdout)
+    state = re.search(r"^state=([^\n]{0,300})$", done.stdout[:20_000], re.MULTILINE)
+    return read_facts(device.name, done.stdout), state[1] if state else ""
 
 
 def read_facts(device: str, text: str) -> PythonFacts:

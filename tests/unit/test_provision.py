@@ -174,12 +174,14 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int
 
 
 def test_setting_up_twice_changes_nothing_and_removing_leaves_nothing(
-    here: DeviceEntry, offline: Callable[[], int], tmp_path: Path
+    here: DeviceEntry, offline: Callable[[], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = provisioning.set_up("here")
     assert first.changed
     stamps = {path: path.lstat().st_mtime_ns for path in (tmp_path / "eb").rglob("*")}
-    second = provisioning.set_up("here")
+    with monkeypatch.context() as patch:
+        patch.setattr(provisioning.Place, "state", lambda _: pytest.fail("asked by an interpreter of its own"))
+        second = provisioning.set_up("here")
     assert (second.changed, second.lock, second.python) == (False, first.lock, first.python)
     assert {path: path.lstat().st_mtime_ns for path in (tmp_path / "eb").rglob("*")} == stamps
     assert offline() == 1, "the pins are kept"
@@ -219,7 +221,12 @@ def test_too_small_a_disk_is_said_before_anything_is_written(
     here: DeviceEntry, offline: Callable[[], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = provisioning.ask_facts
-    monkeypatch.setattr(provisioning, "ask_facts", lambda *given: asked(*given).model_copy(update={"free": 10}))
+
+    def full(*given: str) -> tuple[PythonFacts, str]:
+        facts, state = asked(*given)
+        return facts.model_copy(update={"free": 10}), state
+
+    monkeypatch.setattr(provisioning, "ask_facts", full)
     with pytest.raises(DeviceError, match="disk full: 0 MiB are free"):
         provisioning.set_up("here")
     assert not (tmp_path / "eb").exists()

@@ -84,18 +84,22 @@ def finish(root: str, name: str) -> None:
 
 
 def check(root: str, name: str) -> None:
-    """Say whether every file noted is there with its size, and no other is."""
+    """Say how it is."""
+    print(state(root, name))
+
+
+def state(root: str, name: str) -> str:
+    """``same`` where every file noted is there with its size and no other is, ``absent``, or what differs."""
     place = os.path.join(root, name)
     try:
         with open(os.path.join(place, NOTE), encoding="utf-8") as file:
             noted = {line.rstrip("\n").partition(" ")[2]: int(line.partition(" ")[0]) for line in file}
     except (OSError, ValueError):
-        print("absent")
-        return
+        return "absent"
     found = _sizes(place)
     differing = sorted(path for path in noted.keys() | found.keys() if noted.get(path) != found.get(path))
     usable = os.access(os.path.join(place, "bin", "python"), os.X_OK)
-    print("same" if not differing and usable else f"differs: {differing[0] if differing else 'bin/python'}")
+    return "same" if not differing and usable else f"differs: {differing[0] if differing else 'bin/python'}"
 
 
 def discard(root: str, name: str) -> None:
