@@ -54,6 +54,7 @@ def test_two_processes_by_turns_are_never_on_at_once(tmp_path: Path) -> None:
     assert changes <= len(names) / 100, "they were on at once"
 
 
+@pytest.mark.serial
 def test_the_one_that_starts_up_more_slowly_is_ahead(tmp_path: Path) -> None:
     from runner_turns import by_turns
 
