@@ -269,7 +269,7 @@ def test_a_file_that_litert_itself_cannot_load_is_refused() -> None:
         find_backend("litert").export(export_module(Sorted(), {"x": InputSpec(shape=(1, 4))}))
 
 
-ELSEWHERE = ("mobile", "attention")
+ELSEWHERE = ("plain", "mobile", "attention")
 
 
 def all_digests() -> dict[str, str]:
@@ -286,8 +286,9 @@ def all_digests() -> dict[str, str]:
     return found
 
 
-def test_bytes_are_the_same_in_another_process_and_folder(tmp_path: Path) -> None:
+def test_bytes_are_the_same_again_and_in_another_process_and_folder(tmp_path: Path) -> None:
     here = all_digests()
+    assert all_digests() == here
     code = (
         "import test_backends; print(*(' = '.join(i) for i in sorted(test_backends.all_digests().items())), sep='\\n')"
     )

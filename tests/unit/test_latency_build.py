@@ -41,7 +41,7 @@ def make():
     torch.manual_seed(0)
     return Net().eval()
 '''
-PROBES = 4
+PROBES = 5
 PRUNING = '[pruning]\nkeep = 0.7\ncost = "latency"\nround_to = 16\n\n'
 
 
