@@ -71,15 +71,16 @@ def set_up(
     wanted = tuple(runtimes) or ((target.runtime,) if target else USUAL)
     requirements_of(wanted)
     started = entry.model_copy(update={"python": python or entry.base or entry.python})
+    made = entry.python if entry.base is not None else None
     up = entry.virtual is not None and board_up(name) is not None
     with _Opened(open_entry(started, say, keep=not up)) as device:
-        last = _environment(entry)
-        facts, state = ask_facts(device, entry.folder or default_folder(entry.transport), last)
+        folder = entry.folder or default_folder(entry.transport)
+        facts, state = ask_facts(device, folder, str(PurePosixPath(made).parent.parent) if made else "")
         _refuse_unlike(name, facts, target)
         say(f"{name}: {facts.described}; resolving {', '.join(wanted)}")
         lock = resolve(facts, wanted, anew=anew)
         place = Place(device, facts, lock)
-        changed = (state if place.name == last else place.state()) != "same"
+        changed = (state if place.python == made else place.state()) != "same"
         if changed and up:
             fix = f"edgebuild devices down {name} first"
             raise DeviceError(name, "is up, and what a board that is up writes is forgotten", fix=fix)
@@ -133,11 +134,6 @@ def _clear(entry: DeviceEntry, say: Say) -> None:
             entry.name, f"what devices setup put there can't be removed: {error.message}",
             fix="bring the device up and try again, or devices remove --forget to leave it there",
         ) from error  # fmt: skip
-
-
-def _environment(entry: DeviceEntry) -> str:
-    """The name of the environment that was made last; "" if there is none."""
-    return PurePosixPath(entry.python).parent.parent.name if entry.python is not None and entry.base is not None else ""
 
 
 def _others(entry: DeviceEntry, root: str) -> list[str]:

@@ -17,12 +17,13 @@ import numpy as np
 import openvino
 from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters, OverflowFix
 
+from edgebuild.core.profile import Quantization
 from edgebuild.models.samples import Samples, prepare_inputs
 from edgebuild.pipeline.host import int8_scheme
 from edgebuild.store.bundle import Bundle, open_bundle
 from edgebuild.store.catalog import find_target
 
-CALIBRATED = 256
+CALIBRATED = Quantization().calibration_samples
 """Images at most, as many as edgebuild takes ranges from by default."""
 Rows = list[tuple[np.ndarray, int]]
 

@@ -128,12 +128,14 @@ def _write_document(
 
 
 def _write_text(text: RenderableType) -> None:
+    if isinstance(text, str):
+        _write(text if text.endswith("\n") or not text else text + "\n")
+        return
     from edgebuild.report.table import PLAIN_WIDTH, Page, Table
 
     terminal = _stdout().isatty()
-    if isinstance(text, str) or (isinstance(text, Table | Page) and not terminal):
-        plain = str(text)
-        _write(plain if plain.endswith("\n") or not plain else plain + "\n")
+    if isinstance(text, Table | Page) and not terminal:
+        _write(f"{text}\n")
         return
     from io import StringIO
 

@@ -76,7 +76,7 @@ def ask_facts(device: Device, folder: str, environment: str = "") -> tuple[Pytho
 
     Args:
         folder: where environments are to be; ``~`` is the home folder there.
-        environment: its name; "" asks about none.
+        environment: its folder there; "" asks about none.
 
     Raises:
         DeviceError: it can't be asked, or runtimes have no wheels for what it is.
@@ -89,8 +89,7 @@ def ask_facts(device: Device, folder: str, environment: str = "") -> tuple[Pytho
             expected=f"python3, version {OLDEST[0]}.{OLDEST[1]} or later",
             fix="install python3 on the device, or name its interpreter with --python",
         )  # fmt: skip
-    state = re.search(r"^state=([^\n]{0,300})$", done.stdout[:20_000], re.MULTILINE)
-    return read_facts(device.name, done.stdout), state[1] if state else ""
+    return read_facts(device.name, done.stdout), _told(done.stdout).get("state", "")
 
 
 def read_facts(device: str, text: str) -> PythonFacts:
@@ -99,7 +98,7 @@ def read_facts(device: str, text: str) -> PythonFacts:
     Raises:
         DeviceError: they are none, or no runtime has wheels for them.
     """
-    told = dict(re.findall(r"^([a-z_]+)=([^\n]{0,1000})$", text[:20_000], re.MULTILINE))
+    told = _told(text)
     _refuse_unfit(device, told)
     thirty_two = told.get("bits") == "32" and told.get("machine") in ("aarch64", "armv7l", "armv8l")
     try:
@@ -117,6 +116,11 @@ def read_facts(device: str, text: str) -> PythonFacts:
             device, f"what it says of its Python can't be used: {where}: {first['msg']:.100}",
             expected="an aarch64, armv7l or x86_64 Linux with glibc",
         ) from error  # fmt: skip
+
+
+def _told(text: str) -> dict[str, str]:
+    """The lines KEY=VALUE of a device's answer; only so much of it is looked at."""
+    return dict(re.findall(r"^([a-z_]+)=([^\n]{0,1000})$", text[:20_000], re.MULTILINE))
 
 
 def _refuse_unfit(device: str, told: dict[str, str]) -> None:

@@ -22,6 +22,7 @@ from edgebuild.quant.program import (
     LookUp,
     Visit,
     absorbed,
+    evaluate,
     layers,
     operator_name,
     user_inputs,
@@ -117,26 +118,17 @@ def _visitor(state: _State) -> Visit:
 
 def _simulate(state: _State, node: Node, look_up: LookUp, count: int) -> list[Any]:
     """The node's values from simulated inputs, a layer's weight rounded."""
-    import torch
-
     layer = None if node.name in state.exact else state.layers.get(node.name)
     weight: Any = None
     if layer is not None:
         weight = rounded_weight(state.program.state_dict[layer.weight], layer, state.scheme, state.grid)
 
-    def replaced(argument: Node, sample: int) -> Any:
-        if argument.name in state.simulated:
-            return state.simulated[argument.name][sample]
-        return look_up(argument, sample)
+    def given(read: Node, sample: int) -> Any:
+        if layer is not None and read is node.args[1]:
+            return weight
+        return state.simulated[read.name][sample] if read.name in state.simulated else look_up(read, sample)
 
-    values = []
-    for sample in range(count):
-        args = list(torch.fx.node.map_arg(node.args, lambda n: replaced(n, sample)))  # noqa: B023
-        kwargs = torch.fx.node.map_arg(node.kwargs, lambda n: replaced(n, sample))  # noqa: B023
-        if weight is not None:
-            args[1] = weight
-        values.append(node.target(*args, **kwargs))  # type: ignore[operator]
-    return values
+    return [evaluate(node, given, sample) for sample in range(count)]
 
 
 def rounded_weight(weight: torch.Tensor, layer: Layer, scheme: Int8Scheme, grid: WeightGrid) -> torch.Tensor:

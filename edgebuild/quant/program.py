@@ -133,7 +133,7 @@ def walk(
                 position = names.index(node.name)
                 values[node.name] = visit(node, [sample[position] for sample in samples], look_up)
             elif node.op == "call_function":
-                outs = [node.target(*look_up(node.args, i), **look_up(node.kwargs, i)) for i in range(len(samples))]
+                outs = [evaluate(node, look_up, i) for i in range(len(samples))]
                 values[node.name] = visit(node, outs, look_up)
             for name in last_use.get(node.name, ()):
                 values.pop(name, None)
@@ -146,14 +146,14 @@ def fixed_values(program: ExportedProgram) -> dict[str, Any]:
     return {spec.arg.name: stored[spec.target] for spec in specs if spec.target in stored}
 
 
-def evaluate(node: Node, given: Callable[[Node], Any]) -> Any:
-    """A node's value from those of the nodes it reads, which an operator in place does not change."""
+def evaluate(node: Node, look_up: LookUp, sample: int) -> Any:
+    """A node's value for one sample from those of the nodes it reads, which an operator in place does not change."""
     import torch
 
     in_place = bool(getattr(getattr(node.target, "_schema", None), "is_mutable", False))
 
     def own(read: Node) -> Any:
-        value = given(read)
+        value = look_up(read, sample)
         return value.clone() if in_place and isinstance(value, torch.Tensor) else value
 
     args, kwargs = torch.fx.node.map_arg(node.args, own), torch.fx.node.map_arg(node.kwargs, own)

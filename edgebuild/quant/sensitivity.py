@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from edgebuild.core.plan import QuantPlan, Range, WeightGrid
@@ -12,12 +12,14 @@ from edgebuild.quant.calibrate import mean_error, rounded_weight
 from edgebuild.quant.numerics import quantize_activation
 from edgebuild.quant.program import (
     Layer,
+    LookUp,
     absorbed,
     evaluate,
     fixed_values,
     layers,
     user_inputs,
     user_outputs,
+    walk,
 )
 
 if TYPE_CHECKING:
@@ -114,12 +116,13 @@ class _Rounding:
     @cached_property
     def exact(self) -> dict[str, list[Any]]:
         """Every value of the network, by node, one a sample."""
-        count = len(self.samples)
-        values = {name: [value] * count for name, value in fixed_values(self.program).items()}
-        for name, column in zip(user_inputs(self.program), zip(*self.samples, strict=True), strict=True):
-            values[name] = list(column)
-        for node in self.calls:
-            values[node.name] = self._values(node, lambda read, i: values[read.name][i])
+        values = {name: [value] * len(self.samples) for name, value in fixed_values(self.program).items()}
+
+        def keep(node: Node, found: list[Any], _: LookUp) -> list[Any]:
+            values[node.name] = found
+            return found
+
+        walk(self.program, self.samples, keep)
         return values
 
     def noise(self, unit: Unit) -> float:
@@ -147,8 +150,8 @@ class _Rounding:
             values = [value + shift for value in values]
         return [self._levelled(node, value) for value in values]
 
-    def _values(self, node: Node, given: Callable[[Node, int], Any]) -> list[Any]:
-        return [evaluate(node, partial(_of_sample, given, i)) for i in range(len(self.samples))]
+    def _values(self, node: Node, given: LookUp) -> list[Any]:
+        return [evaluate(node, given, sample) for sample in range(len(self.samples))]
 
     def _value(self, node: Node, sample: int, changed: dict[str, list[Any]]) -> Any:
         return changed.get(node.name, self.exact[node.name])[sample]
@@ -158,10 +161,6 @@ class _Rounding:
         if node.name not in self.ranges or absorbed(node):
             return value
         return quantize_activation(value, self.ranges[node.name], self.plan.scheme)
-
-
-def _of_sample(given: Callable[[Node, int], Any], sample: int, read: Node) -> Any:
-    return given(read, sample)
 
 
 def _share(values: list[torch.Tensor], exact: list[torch.Tensor]) -> float:

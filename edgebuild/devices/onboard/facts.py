@@ -1,6 +1,6 @@
-"""``python facts.py FOLDER [NAME]``: what wheels this interpreter takes, as lines KEY=VALUE.
+"""``python facts.py FOLDER [ENVIRONMENT]``: what wheels this interpreter takes, as lines KEY=VALUE.
 
-With a name, also how the environment of that name is, by ``environments.py`` beside this file: starting an interpreter
+With the folder of an environment, also how that is, by ``environments.py`` beside this file: starting an interpreter
 once more would take a board longer than all the rest.
 
 It needs no json module, and imports little: a board is slow to import.
@@ -17,7 +17,7 @@ NEEDED = ("_ctypes", "ctypes", "hashlib", "json", "pathlib", "zipfile", "zlib")
 """Modules that the runner, numpy and the runtimes import; a minimal Python lacks some."""
 
 
-def main(folder: str, name: str = "") -> int:
+def main(folder: str, environment: str = "") -> int:
     """Print every fact; the folder is where environments are to be made, and may not be there yet."""
     place = os.path.abspath(os.path.expanduser(folder))
     base = getattr(sys, "_base_executable", None) or sys.executable
@@ -34,9 +34,9 @@ def main(folder: str, name: str = "") -> int:
         "free": _free(place),
         "missing": ",".join(name for name in NEEDED if find_spec(name) is None),
     }
-    if name:
+    if environment:
         sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-        facts["state"] = import_module("environments").state(os.path.join(place, "environments"), name)
+        facts["state"] = import_module("environments").state(*os.path.split(environment))
     for key, value in facts.items():
         print(f"{key}={value}")
     return 0
