@@ -25,7 +25,7 @@ _reserved: list[IO[str]] = []
 
 def emit(
     command: str,
-    result: Mapping[str, object],
+    result: Mapping[str, object] | Callable[[], Mapping[str, object]],
     text: RenderableType | Callable[[], RenderableType],
     *,
     json: bool,
@@ -35,12 +35,12 @@ def emit(
     """Print a command's answer and return its exit code.
 
     Args:
-        result: plain JSON values; what ``--json`` shows under "result".
+        result: plain JSON values, or a function that makes them; what ``--json`` shows under "result".
         text: what is shown without ``--json``, or a function that makes it.
         outcomes: one mapping for each of several subjects: "subject", "exit_code", "message".
     """
     if json:
-        _write_document(command, exit_code, outcomes, result=result)
+        _write_document(command, exit_code, outcomes, result=result() if callable(result) else result)
     else:
         _write_text(text() if callable(text) else text)
     return exit_code

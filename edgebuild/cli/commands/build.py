@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,9 +60,8 @@ def _built(report: BuildReport, *, json: bool) -> int:
             note(f"{built.target.name}: {built.error.message}")
     outcomes = build_outcomes(report)
     code = worst_exit(int(str(outcome["exit_code"])) for outcome in outcomes)
-    return emit(
-        "build", build_result(report), lambda: build_table(report), json=json, exit_code=code, outcomes=outcomes
-    )
+    result, table = partial(build_result, report), partial(build_table, report)
+    return emit("build", result, table, json=json, exit_code=code, outcomes=outcomes)
 
 
 def _fitted(report: FitReport, html: Path | None, *, json: bool) -> int:
