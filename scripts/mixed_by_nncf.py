@@ -19,26 +19,23 @@ from nncf.quantization.advanced_parameters import AdvancedQuantizationParameters
 
 from edgebuild.core.profile import Quantization
 from edgebuild.models.samples import Samples, prepare_inputs
-from edgebuild.pipeline.host import int8_scheme
 from edgebuild.store.bundle import Bundle, open_bundle
-from edgebuild.store.catalog import find_target
 
 CALIBRATED = Quantization().calibration_samples
 """Images at most, as many as edgebuild takes ranges from by default."""
+FIXES = {"by default": None, "overflow fix": AdvancedQuantizationParameters(overflow_fix=OverflowFix.ENABLE)}
+"""What its advanced parameters are; none are its own choice."""
 Rows = list[tuple[np.ndarray, int]]
 
 
-def main(project: Path, exact: Path, allowed: float) -> None:
-    """Quantize as the one set allows, and score on another."""
+def main(project: Path, exact: Path, allowed: float, fix: str) -> None:
+    """Quantize as the one set allows, and score on another; ``fix`` is a key of FIXES."""
     bundle, data = open_bundle(exact), module(project / "data.py")
     model = openvino.Core().read_model(exact / "float32" / "model.xml")
     calibration, selection, evaluation = (
         rows(bundle, load()) for load in (data.calibration, data.selection, data.evaluation)
     )
-    scheme, heard = int8_scheme(find_target("host-openvino")), Heard()
-    assert scheme is not None
-    logging.getLogger("nncf").addHandler(heard)
-    clips = scheme.dot_product == "saturating"
+    logging.getLogger("nncf").addHandler(heard := Heard())
     started = time.monotonic()
     made = nncf.quantize_with_accuracy_control(
         model,
@@ -47,9 +44,7 @@ def main(project: Path, exact: Path, allowed: float) -> None:
         validated,
         max_drop=allowed / 100,
         subset_size=CALIBRATED,
-        advanced_quantization_parameters=AdvancedQuantizationParameters(
-            overflow_fix=OverflowFix.ENABLE if clips else OverflowFix.DISABLE
-        ),
+        advanced_quantization_parameters=FIXES[fix],
     )
     seconds = time.monotonic() - started
     before, after = (
@@ -106,4 +101,4 @@ def validated(compiled: Any, samples: Iterable[tuple[np.ndarray, int]]) -> tuple
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]), sys.argv[4])
