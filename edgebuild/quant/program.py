@@ -20,8 +20,8 @@ ACTIVATIONS = frozenset(
 """Activations that runtimes fold into the range of the operator before them."""
 
 
-LookUp = Callable[[Any, int], Any]
-"""A node's argument to its value for one sample."""
+LookUp = Callable[["Node", int], Any]
+"""A node's value for one sample."""
 
 Visit = Callable[["Node", list[Any], LookUp], list[Any]]
 """See `walk`."""
@@ -124,8 +124,8 @@ def walk(
     last_use = _last_uses(program.graph.nodes)
     values: dict[str, list[Any]] = {}
 
-    def look_up(argument: Any, sample: int) -> Any:
-        return torch.fx.node.map_arg(argument, lambda n: fixed[n.name] if n.name in fixed else values[n.name][sample])
+    def look_up(read: Node, sample: int) -> Any:
+        return fixed[read.name] if read.name in fixed else values[read.name][sample]
 
     with torch.no_grad():
         for node in program.graph.nodes:
