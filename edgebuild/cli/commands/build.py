@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,8 +59,10 @@ def _built(report: BuildReport, *, json: bool) -> int:
             note(f"{built.target.name}: {built.error.message}")
     outcomes = build_outcomes(report)
     code = worst_exit(int(str(outcome["exit_code"])) for outcome in outcomes)
-    result, table = partial(build_result, report), partial(build_table, report)
-    return emit("build", result, table, json=json, exit_code=code, outcomes=outcomes)
+    return emit(
+        "build", lambda: build_result(report), lambda: build_table(report), json=json, exit_code=code,
+        outcomes=outcomes,
+    )  # fmt: skip
 
 
 def _fitted(report: FitReport, html: Path | None, *, json: bool) -> int:
