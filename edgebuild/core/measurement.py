@@ -28,6 +28,7 @@ class Environment(Frozen):
     Clocks are in kHz, temperatures in thousandths of a degree Celsius, memory in bytes.
 
     Attributes:
+        processors: the numbers of those that the process may run on.
         clock_khz: what each core runs at; ``clock_limit_khz``: what it is let run at now; ``clock_max_khz``: what its
             hardware can. A limit below the hardware's own is a cap: set by somebody, or by the thermal governor.
         cooling: the state of each thermal cooling device that slows processors; 0 is idle.
@@ -36,6 +37,7 @@ class Environment(Frozen):
         moment_ns: when it was read, after the timed inferences began.
     """
 
+    processors: tuple[int, ...] | None = None
     load_1min: float | None = None
     clock_khz: tuple[int, ...] | None = None
     clock_limit_khz: tuple[int, ...] | None = None

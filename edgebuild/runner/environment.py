@@ -15,10 +15,11 @@ _SLOWING = ("cpufreq", "cpu-freq", "processor", "cpuidle", "idle")
 
 
 def read_environment(proc: Path = PROC, sys: Path = SYS) -> dict[str, Any]:
-    """Load, clocks (kHz), governor, temperatures (thousandths of a °C), throttling and free memory (bytes)."""
+    """Load, clocks (kHz), governor, temperatures (thousandths of a °C), throttling, free memory (bytes) and so on."""
     cpu, heat = sys / "devices/system/cpu", sys / "class/thermal"
     flags, cooling = _flags(sys), _cooling(heat)
     return {
+        "processors": _processors(),
         "load_1min": _load(),
         "clock_khz": _integers(cpu, "cpu[0-9]*/cpufreq/scaling_cur_freq"),
         "clock_limit_khz": _integers(cpu, "cpu[0-9]*/cpufreq/scaling_max_freq"),
@@ -30,6 +31,10 @@ def read_environment(proc: Path = PROC, sys: Path = SYS) -> dict[str, Any]:
         "throttled": None if flags is None and cooling is None else bool((flags or 0) & _NOW or any(cooling or ())),
         "memory_available": kib_line(proc / "meminfo", "MemAvailable:"),
     }
+
+
+def _processors() -> list[int] | None:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
 
 
 def _load() -> float | None:

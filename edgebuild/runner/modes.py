@@ -16,6 +16,7 @@ from runner.baton import Baton
 from runner.faults import Fault, kind_of
 from runner.memory import Memory
 from runner.pace import Pace
+from runner.processors import keep_to_fastest
 from runner.steadiness import BLOCK, is_steady, warmed_up
 from runner.watch import Watch
 
@@ -50,10 +51,15 @@ def latency(request: Fields, folder: Path) -> Fields:
 
 
 def turns(request: Fields, folder: Path) -> Fields:
-    """The same, in turns with another process."""
+    """The same, in turns with another process and on the same processors.
+
+    Those of one machine may differ by half in what they do, where other machines have a part in them.
+    """
     baton = Baton()
+    _runtime(request)  # Imported while the other does: no turn is needed for it.
     if not baton.wait():
         raise Fault("bad_request", "it was given no turn")
+    keep_to_fastest(request["threads"])
     return _latency(request, folder, baton)
 
 

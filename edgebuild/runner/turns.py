@@ -1,7 +1,8 @@
 """Two runs by turns, so that both have the same good and bad moments of the machine.
 
 Each is a fresh process of its own. While one times inferences for a few hundredths of a second, the other is stopped;
-who comes first is drawn anew in every round, since a fixed order could beat against something periodic.
+who comes first is drawn anew in every round, since a fixed order could beat against something periodic. Both are on the
+same processors (``modes.turns``).
 """
 
 # mypy: disable-error-code="import-not-found"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from edgebuild.core.verdict import Outcome
 from edgebuild.core.wire import Response
 from edgebuild.devices.ship import runner_zipapp
 from edgebuild.devices.transports.local import open_local
+from edgebuild.runner.processors import keep_to_fastest
 from edgebuild.store.evidence import read_evidence
 from edgebuild.trial import run_trial
 from edgebuild.verification import verify
@@ -47,6 +49,42 @@ def test_both_have_enough_samples_and_every_turn_warms_up_anew() -> None:
         first, _ = bench.run_by_turns("onnxruntime", (side(), side()), brief, slow, "seed")
     assert len(first.samples_ns) >= 3, "an inference that takes longer than a turn has a turn of its own"
     assert len(first.warmup_ns) <= 1
+
+
+def test_both_are_on_the_same_processors_as_many_as_they_have_threads() -> None:
+    most = len(os.sched_getaffinity(0))
+    for threads in (1, most):
+        with Bench(open_local()) as bench:
+            runs = bench.run_by_turns("onnxruntime", (side(), side()), RuntimeOptions(threads=threads), SHORT, "seed")
+        first, second = (run.after.processors for run in runs)
+        assert first == second
+        assert len(first or ()) == threads
+
+
+@pytest.mark.parametrize(
+    ("told", "count", "kept"),
+    [
+        ({"cpu_capacity": (512, 1024, 1024, 512)}, 1, {2}),
+        ({"cpu_capacity": (512, 1024, 1024, 512)}, 3, {1, 2, 3}),
+        ({"cpufreq/cpuinfo_max_freq": (2_000_000, 1_800_000, 1_800_000, 1_800_000)}, 1, {0}),
+        ({}, 2, {2, 3}),
+        ({}, 4, None),
+        ({}, 9, None),
+    ],
+)
+def test_the_fastest_processors_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: dict[str, tuple[int, ...]], count: int, kept: set[int] | None
+) -> None:
+    for name, values in told.items():
+        for number, value in enumerate(values):
+            place = tmp_path / f"devices/system/cpu/cpu{number}/{name}"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(f"{value}\n")
+    asked: list[set[int]] = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, numbers: asked.append(set(numbers)))
+    keep_to_fastest(count, tmp_path)
+    assert asked == ([] if kept is None else [kept])
 
 
 def test_a_side_that_can_not_run_is_told_as_if_it_were_alone() -> None:
