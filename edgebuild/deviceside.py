@@ -11,7 +11,8 @@ from pathlib import Path
 from edgebuild.baseline import LAST_RELEASE, last_release, releases_before
 from edgebuild.bench.bench import Bench
 from edgebuild.core.array import Array, np
-from edgebuild.core.errors import ConfigError
+from edgebuild.core.errors import ConfigError, DeviceError
+from edgebuild.core.measurement import Basis
 from edgebuild.core.metric import Budget, parse_budget
 from edgebuild.core.profile import Profile
 from edgebuild.core.target import Target
@@ -157,6 +158,8 @@ def measure(
     unlimited = tuple(Budget(metric=name, limit=1e300) for name in names)
     opened = open_device(target, device, say, exact=exact)
     try:
+        if opened.basis is Basis.ESTIMATE:
+            raise DeviceError(target.name, "nothing can be run on it", fix="edgebuild inspect shows what is estimated")
         verdict = run_trial(
             bundle, opened, unlimited, chosen, target, precision=precision, progress=say, keep_verdict=False,
             baseline=against,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgebuild.backends import backend_names, find_backend
 from edgebuild.backends.origins import self_origins
-from edgebuild.core.artifact import Artifact
+from edgebuild.core.artifact import Artifact, Placement
 from edgebuild.core.digest import digest_bytes
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import ModelSource
@@ -23,13 +23,15 @@ _MODELS = (".onnx", ".tflite", ".pt2")
 class Inspected:
     """What was found: one artifact a variant, and for a target the operators that it does not take.
 
-    ``refused`` maps an artifact's position to the operators that the target's file lists as unsupported.
+    ``refused`` maps an artifact's position to the operators that the target's file lists as unsupported;
+    ``placements``, to where its operators run on the accelerator that it was compiled for, or None.
     """
 
     subject: str
     artifacts: tuple[Artifact, ...]
     bundle: Bundle | None = None
     refused: tuple[tuple[str, ...], ...] = ()
+    placements: tuple[Placement | None, ...] = ()
 
 
 def inspect(path: Path, target: Target | None = None) -> Inspected:
@@ -40,7 +42,8 @@ def inspect(path: Path, target: Target | None = None) -> Inspected:
     """
     if path.is_file() and path.suffix in _MODELS:
         artifacts: tuple[Artifact, ...] = (_read_model(path),)
-        return Inspected(path.name, artifacts, None, _refused(artifacts, target))
+        placed = _placed(path, artifacts[0], target)
+        return Inspected(path.name, artifacts, None, _refused(artifacts, target), (placed,))
     if not path.exists() or path.suffix in (".pt", ".pth", ".th", ".safetensors"):
         expected, fix = "a bundle, or an .onnx, .tflite or .pt2 file", "" if path.exists() else near_names(path)
         raise ConfigError(str(path), "no bundle or model", expected=expected, fix=fix)
@@ -50,7 +53,21 @@ def inspect(path: Path, target: Target | None = None) -> Inspected:
         for part in bundle.manifest.parts
         for variant in part.variants
     )
-    return Inspected(bundle.manifest.name, artifacts, bundle, _refused(artifacts, target))
+    compilations = [variant.compilation for part in bundle.manifest.parts for variant in part.variants]
+    placements = tuple(made.placement if made else None for made in compilations)
+    return Inspected(bundle.manifest.name, artifacts, bundle, _refused(artifacts, target), placements)
+
+
+def _placed(path: Path, artifact: Artifact, target: Target | None) -> Placement | None:
+    """Where the target's compiler puts a model's operators; None where it has none that takes such a model."""
+    from edgebuild.compilers import find_compiler
+
+    if target is None or target.compiler is None:
+        return None
+    compiler = find_compiler(target.compiler.name)
+    if artifact.runtime not in compiler.RUNTIMES:
+        return None
+    return compiler.compile({artifact.files[0].name: path.read_bytes()}, target.compiler.options).placement
 
 
 def _read_model(path: Path) -> Artifact:

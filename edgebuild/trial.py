@@ -57,7 +57,9 @@ def run_trial(  # noqa: PLR0913 - what, where, against what, how
     ends = time.monotonic() + patience * profile.measuring.max_seconds
     sampler = Sampler(bench, target, profile, ends, progress)
     chosen, variant = choose(bundle, part, precision)
-    subject = subject_of(bundle, chosen, variant, bench, target) if _modes(budgets) else None
+    run = bool(_modes(budgets)) and device.basis is not Basis.ESTIMATE
+    subject = subject_of(bundle, chosen, variant, bench, target) if run else None
+    key = subject.key if subject else _unmeasured_key(bundle, chosen, variant, device, target)
     other = _other(baseline, subject, bench, target) if baseline and subject else None
     if other and counted:
         _count(other, sampler)
@@ -65,7 +67,6 @@ def run_trial(  # noqa: PLR0913 - what, where, against what, how
     while True:
         records = [record.payload for record in read_evidence(bundle)]
         held = _held(other, subject, Mode.EXACT if counted else sampler.pair_mode) if subject and other else None
-        key = subject.key if subject else None
         facts = facts_of(bundle, chosen, variant, key, budgets, records, held, since)
         step = next_step(budgets, facts, judging, profile.measuring)
         if isinstance(step, Verdict) or sampler.late:
@@ -143,15 +144,29 @@ def choose(bundle: Bundle, part: str | None = None, precision: str | None = None
     return parts[name], found
 
 
+def _unmeasured_key(
+    bundle: Bundle, part: Part, variant: Variant, device: Device, target: Target
+) -> MeasurementKey | None:
+    """What a verdict on estimates is filed under; None where nothing was measured that could have been."""
+    return key_of(bundle, part, variant, device, target, {}) if device.basis is Basis.ESTIMATE else None
+
+
+def key_of(
+    bundle: Bundle, part: Part, variant: Variant, device: Device, target: Target, toolchain: dict[str, str]
+) -> MeasurementKey:
+    """What runs of a variant on a device are filed under, as those of latency."""
+    options = target.runtime_options
+    return MeasurementKey(
+        bundle=bundle.digest, part=part.name, precision=variant.precision, model=variant.files[0].sha256,
+        signature=(variant.signature or part.signature).name, workload="back_to_back", device=device.identity,
+        threads=options.threads, delegate=options.delegate, compute=options.precision, toolchain=toolchain,
+        basis=device.basis,
+    )  # fmt: skip
+
+
 def subject_of(bundle: Bundle, part: Part, variant: Variant, bench: Bench, target: Target) -> Subject:
     """A variant with what its runs are filed under; the device is asked for its versions."""
-    options = target.runtime_options
-    key = MeasurementKey(
-        bundle=bundle.digest, part=part.name, precision=variant.precision, model=variant.files[0].sha256,
-        signature=(variant.signature or part.signature).name, workload="back_to_back", device=bench.device.identity,
-        threads=options.threads, delegate=options.delegate, compute=options.precision,
-        toolchain=bench.toolchain(part.runtime), basis=bench.device.basis,
-    )  # fmt: skip
+    key = key_of(bundle, part, variant, bench.device, target, bench.toolchain(part.runtime))
     return Subject(bundle, part, variant, key)
 
 
@@ -180,6 +195,7 @@ def facts_of(
         size=variant.size, quality=quality_of(part.name, variant, records),
         is_float=variant.precision == "float32" and bundle.manifest.compression is None,
         baseline=baseline.runs if baseline is not None else None,
+        compilation=variant.compilation,
     )  # fmt: skip
 
 

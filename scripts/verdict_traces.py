@@ -1,12 +1,18 @@
-"""Made traces: what a device does to a series of runs, by kind. Times are drawn; nothing here was measured."""
+"""Traces: what a device does to a series of runs, by kind. Most are drawn; those of pairs were measured, and say so."""
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
-from math import exp, log
+from functools import cache
+from math import exp, log, log1p
+from pathlib import Path
 
 from edgebuild.judge import floor
+
+RECORDED = Path(__file__).with_name("recorded_pairs.json")
+"""What `scripts/verdict_here` measured: by how many percent the two runs of each pair of the same model differ."""
 
 NOISE = 0.013
 """The robust standard deviation of the log-ratio of 80 pairs of an int8 MobileNetV2 against itself, in fresh processes
@@ -76,6 +82,32 @@ KINDS: dict[str, Callable[[random.Random, int], Trace]] = {
     "periodic": periodic,
 }
 
+
+@cache
+def recorded_pairs() -> dict[str, list[float]]:
+    """By kind of gate, the log-ratios of pairs of the same model on a real machine, in the order of time."""
+    pairs: dict[str, list[float]] = json.loads(RECORDED.read_text(encoding="utf-8"))["pairs"]
+    return {kind: [log1p(each / 100) for each in changes] for kind, changes in pairs.items()}
+
+
+def recorded(kind: str) -> Callable[[random.Random, int], Trace]:
+    """A stretch of pairs as they came, from a random one on; after the last comes the first."""
+
+    def trace(rng: random.Random, slots: int) -> Trace:
+        found = recorded_pairs()[kind]
+        start = rng.randrange(len(found))
+        apart = [found[(start + number) % len(found)] for number in range(slots // 2)]
+        return [sign * each / 2 for each in apart for sign in (-1, 1)]
+
+    return trace
+
+
+PAIRED = {
+    "recorded": recorded("unchanged"),
+    "recorded under load": recorded("unchanged, under load"),
+}
+"""Kinds that tell how pairs differ, and not what each run takes."""
+KINDS |= PAIRED
 
 STEADY = ("independent", "autocorrelated", "heavy-tailed", "offsets between processes")
 """Kinds of which the end of a window is like its beginning."""

@@ -57,10 +57,34 @@ class Placed(Frozen):
 
 
 class Placement(Frozen):
-    """Where every operator of an artifact runs on a target, and who says so."""
+    """Where every operator of an artifact runs on a target.
+
+    Attributes:
+        by: who says so: a compiler with its version, or the rules.
+        partitions: how many runs of operators the accelerator gets, each with its inputs and outputs copied.
+    """
 
     by: str
     ops: tuple[Placed, ...] = ()
+    partitions: int = Field(ge=0, default=0)
+
+    @property
+    def fallbacks(self) -> tuple[Placed, ...]:
+        """The operators that are left to the CPU."""
+        return tuple(op for op in self.ops if op.unit == "cpu")
+
+
+class Compilation(Frozen):
+    """What a compiler made of a variant's model.
+
+    Attributes:
+        files: what is shipped to the accelerator.
+        estimates: metrics in their base unit.
+    """
+
+    files: tuple[ModelFile, ...]
+    placement: Placement
+    estimates: dict[str, float] = Field(default={})
 
 
 class Quality(Frozen):
@@ -132,6 +156,7 @@ class Variant(Frozen):
         parity: of a float variant, against the source model.
         speed: None where it was not measured.
         note: why it is offered or kept, in a sentence.
+        compilation: for the target's accelerator; None where it has no compiler.
     """
 
     precision: Precision
@@ -143,6 +168,7 @@ class Variant(Frozen):
     quality: Quality | None = None
     speed: Speed | None = None
     note: str = ""
+    compilation: Compilation | None = None
 
     @property
     def size(self) -> int:
@@ -225,7 +251,9 @@ class Manifest(Frozen):
     @model_validator(mode="after")
     def _variants_are_listed(self) -> Manifest:
         listed = {file.name for file in self.files}
-        named = {file.name for part in self.parts for variant in part.variants for file in variant.files}
+        variants = [variant for part in self.parts for variant in part.variants]
+        named = {file.name for variant in variants for file in variant.files}
+        named |= {file.name for variant in variants if variant.compilation for file in variant.compilation.files}
         missing = sorted((named | {self.golden.file}) - listed)
         if missing:
             raise ValueError(f"files not listed with a digest: {', '.join(missing)}")

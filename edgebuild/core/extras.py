@@ -9,6 +9,7 @@ _EXTRAS = {
     "onnxruntime": ("onnx", "onnxruntime", "onnxscript"),
     "litert": ("ai_edge_litert", "ai_edge_quantizer", "litert_torch"),
     "openvino": ("nncf", "openvino"),
+    "ethos-u": ("ethosu",),
     "devices": ("asyncssh", "adbutils"),
     "sign": ("cryptography",),
     "report": ("jinja2",),

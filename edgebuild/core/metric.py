@@ -11,7 +11,10 @@ from edgebuild.core.units import Unit, format_quantity, parse_quantity
 
 
 class Kind(StrEnum):
-    """How a metric's value comes about, which decides how it is judged."""
+    """How a metric's value comes about, which decides how it is judged.
+
+    ESTIMATED: a compiler tells it of what it made, and nothing was run.
+    """
 
     SAMPLED = "sampled"
     EXACT = "exact"
@@ -88,6 +91,10 @@ def _percentile(name: str, percent: int, mode: Mode, cache_state: str, meaning: 
         cache_state=cache_state,
         meaning=f"{percent}th percentile of {meaning}",
     )
+
+
+def _estimated(name: str, unit: Unit, meaning: str) -> Metric:
+    return Metric(name=name, unit=unit, kind=Kind.ESTIMATED, meaning=meaning)
 
 
 def _latency(percent: int) -> Metric:
@@ -195,6 +202,13 @@ METRICS: dict[str, Metric] = {
             meaning="percent more instructions for one inference than the baseline executes",
         ),
         Metric(name="model_size", unit=Unit.BYTE, kind=Kind.EXACT, meaning="bytes of the model's files"),
+        _estimated("latency_estimate", Unit.NANOSECOND, "time of one inference, as the target's compiler estimates it"),
+        _estimated("cycles", Unit.COUNT, "the accelerator's cycles for one inference, as the compiler estimates them"),
+        _estimated("sram", Unit.BYTE, "on-chip memory that the compiler planned for tensors"),
+        _estimated("dram", Unit.BYTE, "external memory that the compiler planned for tensors and weights"),
+        _estimated("flash", Unit.BYTE, "read-only memory for weights and commands, as the compiler packed them"),
+        _estimated("cpu_fallback_ops", Unit.COUNT, "operators that the accelerator does not take"),
+        _estimated("partitions", Unit.COUNT, "runs of operators on the accelerator, between what the CPU computes"),
         Metric(
             name="accuracy_drop",
             unit=Unit.POINT,

@@ -83,9 +83,22 @@ class Pruning(Frozen):
     channel_alignment: Annotated[int, Field(gt=0)] = 1
 
 
+class Compiling(Frozen):
+    """The compiler that makes the runtime's model one for the accelerator.
+
+    Attributes:
+        name: its module's.
+        options: what it is told, in its own words.
+    """
+
+    name: str
+    options: dict[str, str] = Field(default={})
+
+
 class Target(Frozen):
     """One device, as its TOML file states it.
 
+    ``transport`` "none" is a device that edgebuild runs nothing on: what is known of it is estimated.
     ``sources`` maps a fact ("hardware.cpu") or a table of facts ("int8") to where it was read. Every
     fact about the device needs one.
     """
@@ -93,14 +106,15 @@ class Target(Frozen):
     schema_version: Literal[1] = Field(alias="schema")
     name: Name
     title: str
-    family: Literal["arm-cpu", "mobile", "intel", "host"]
+    family: Literal["arm-cpu", "mobile", "intel", "embedded", "host"]
     runtime: str
-    transport: Literal["local", "ssh", "adb"]
+    transport: Literal["local", "ssh", "adb", "none"]
     virtual_cpu: str | None = None
     hardware: Hardware = Hardware()
     runtime_options: RuntimeOptions = RuntimeOptions()
     int8: Int8Scheme | None = None
     operators: Operators = Operators()
+    compiler: Compiling | None = None
     pruning: Pruning = Pruning()
     sources: dict[str, str] = Field(default={})
     notes: str = ""
@@ -118,6 +132,8 @@ class Target(Frozen):
         if self.int8 is not None:
             facts += [f"int8.{field}" for field in sorted(self.int8.model_fields_set)]
         facts += [f"operators.{field}" for field in sorted(self.operators.model_fields_set)]
+        if self.compiler is not None:
+            facts += [f"compiler.{field}" for field in sorted(self.compiler.model_fields_set)]
         facts += [f"pruning.{field}" for field in sorted(self.pruning.model_fields_set)]
         return tuple(facts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgebuild.core.artifact import Quality
+from edgebuild.core.artifact import Compilation, Quality
 from edgebuild.core.digest import Digest
 from edgebuild.core.measurement import Basis, Run
 from edgebuild.core.metric import Budget, Kind
@@ -21,6 +21,7 @@ class Facts:
         runs: all made under equal keys.
         size: bytes of the model's files.
         is_float: a float variant of a model that was not compressed is its own twin and loses nothing.
+        compilation: what the target's compiler made of the variant; None where it has none.
         baseline: another bundle's runs, under a key that differs only in what is run; None: there is none.
     """
 
@@ -31,6 +32,7 @@ class Facts:
     quality: Quality | None
     is_float: bool = False
     baseline: Sequence[Run] | None = None
+    compilation: Compilation | None = None
 
     @property
     def pairs(self) -> list[Pair]:

@@ -36,13 +36,17 @@ def next_step(budgets: Sequence[Budget], facts: Facts, judging: Judging, measuri
     made = sum(run.mode is Mode.EXACT for run in facts.runs)
     if facts.basis is Basis.VIRTUAL and made < LEAST_RUNS and of_mode(now, Mode.EXACT):
         return Continue(Mode.EXACT, LEAST_RUNS - made)
-    for mode in (*TIMED, Mode.MEMORY) if facts.basis is Basis.DEVICE else (Mode.MEMORY,):
+    for mode in _MODES.get(facts.basis, ()):
         lines = of_mode(now, mode)
         if pairs := _pairs_wanted(lines, facts, judging, measuring):
             return Continue(mode, pairs, paired=True)
         if runs := _runs_wanted(lines, mode, facts, judging, measuring):
             return Continue(mode, runs)
     return judge(budgets, facts, judging)
+
+
+_MODES = {Basis.DEVICE: (*TIMED, Mode.MEMORY), Basis.VIRTUAL: (Mode.MEMORY,)}
+"""The modes that are sampled, by what the device's measurements speak for."""
 
 
 def _pairs_wanted(lines: Sequence[Line], facts: Facts, judging: Judging, measuring: Measuring) -> int:

@@ -10,6 +10,7 @@ from edgebuild.core.metric import TIMED, Budget, Kind, Mode
 from edgebuild.core.profile import Judging
 from edgebuild.core.verdict import Line, Outcome, Verdict
 from edgebuild.judge.accuracy import judge_accuracy
+from edgebuild.judge.estimates import judge_estimate
 from edgebuild.judge.exact import judge_instructions
 from edgebuild.judge.facts import Facts, is_median, values_for
 from edgebuild.judge.family import hold_together
@@ -78,7 +79,8 @@ def _by_basis(rule: int, budgets: Sequence[Budget], facts: Facts, judging: Judgi
 
     On a virtual board instructions are judged, and memory: a real kernel counts the pages of the same programs. Times
     are not. Where budgets are given of both kinds, of times and of instructions, each basis is decided by the kind that
-    it can judge, and the others are shown beside. Where only those are given that it can't judge, the verdict is
+    it can judge, and the others are shown beside. So it is with what a compiler estimates, where nothing can be run, or
+    where there is no compiler. Where only those are given that it can't judge, the verdict is
     INCONCLUSIVE.
     """
     lines = []
@@ -89,11 +91,19 @@ def _by_basis(rule: int, budgets: Sequence[Budget], facts: Facts, judging: Judgi
             memory = budget.definition.mode is Mode.MEMORY
             speaking = (Basis.DEVICE, Basis.VIRTUAL) if memory else (Basis.DEVICE,)
             lines.append(_line(budget, facts, judging, speaking, test))
-    timed, counted = [line for mode in TIMED for line in of_mode(lines, mode)], of_mode(lines, Mode.EXACT)
-    aside = timed if facts.basis is Basis.VIRTUAL else counted
-    if timed and counted:
-        lines = [line.model_copy(update={"decides": False}) if line in aside else line for line in lines]
+    aside = _aside(lines, facts)
+    lines = [line.model_copy(update={"decides": False}) if line in aside else line for line in lines]
     return _verdict(rule, lines, facts)
+
+
+def _aside(lines: Sequence[Line], facts: Facts) -> list[Line]:
+    """The lines that the basis can't judge, beside others of the same concern that it can."""
+    timed, counted = [line for mode in TIMED for line in of_mode(lines, mode)], of_mode(lines, Mode.EXACT)
+    estimated = [line for line in lines if line.budget.definition.kind is Kind.ESTIMATED]
+    if facts.basis is Basis.ESTIMATE:
+        return [line for line in lines if line.budget.definition.mode] if estimated else []
+    found = (timed if facts.basis is Basis.VIRTUAL else counted) if timed and counted else []
+    return found + estimated if facts.compilation is None and (timed or counted) else found
 
 
 def _verdict(rule: int, lines: Sequence[Line], facts: Facts) -> Verdict:
@@ -124,6 +134,8 @@ def _line(budget: Budget, facts: Facts, judging: Judging, speaking: Collection[B
     metric = budget.definition
     if metric.kind is Kind.EXACT:
         return _exact(budget, facts.size)
+    if metric.kind is Kind.ESTIMATED:
+        return judge_estimate(budget, facts.compilation)
     if metric.name == "accuracy_drop":
         if facts.is_float:
             return Line(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from edgebuild.core.errors import BuildError
 from edgebuild.core.origin import OriginMap
 from edgebuild.core.target import Int8Scheme, Target
 from edgebuild.pipeline import choose
+from edgebuild.pipeline.compile_stage import compiled
 from edgebuild.pipeline.float_stages import Converted, check, export, reference_outputs, trace
 from edgebuild.pipeline.host import int8_scheme
 from edgebuild.pipeline.int8_stages import (
@@ -33,6 +35,7 @@ from edgebuild.store.bundle import Bundle
 SETTING_LOST = "another setting did better on the selection set"
 KEPT_BOTH = "the slower one, kept because the project says keep_both"
 NO_DEVICE = "speed not measured: the target's device is not at hand; bench it there"
+ESTIMATED = "speed not measured: nothing can be run on the target; its compiler's estimates are below"
 
 
 @dataclass
@@ -56,7 +59,7 @@ def build_target(shared: Material, target: Target, place: Path, archive: bool = 
         _run_torch(shared, target, samples)
     exact = export(shared.road, shared.folded, target.runtime)
     if exact.quantized:
-        return package(shared, target, place, _as_is(shared, target, exact), [], archive)
+        return _packaged(shared, target, place, _as_is(shared, target, exact), [], archive)
     for wanted in (samples, shared.sets.evaluation):
         if wanted is not None:
             shared.scorer.begin(exact, wanted, here(target))
@@ -64,7 +67,15 @@ def build_target(shared: Material, target: Target, place: Path, archive: bool = 
     pick = _pick_int8(shared, target, exact, origins)
     offer_float = _offer_float(shared, target, exact, origins, agreement)
     offers, rejected = _decide(shared, target, exact, offer_float, pick)
-    return package(shared, target, place, offers, rejected, archive)
+    return _packaged(shared, target, place, offers, rejected, archive)
+
+
+def _packaged(
+    shared: Material, target: Target, place: Path, offers: list[Offer], rejected: list[Rejected], archive: bool
+) -> Bundle:
+    """Compile what is offered for the target's accelerator, where it has one, and write the bundle."""
+    made = [dataclasses.replace(offer, compiled=compiled(shared.road, offer.converted, target)) for offer in offers]
+    return package(shared, target, place, made, rejected, archive)
 
 
 def _check(shared: Material, target: Target, exact: Converted, samples: DataSet) -> tuple[OriginMap, Parity]:
@@ -214,10 +225,11 @@ def _decide(
     if reason:
         rejected.append(_rejected(offer_int8, reason))
         return [offer_float.because(reason, None)], rejected
-    offer_int8 = offer_int8.because(NO_DEVICE, None)
+    why = ESTIMATED if target.transport == "none" else NO_DEVICE
+    offer_int8 = offer_int8.because(why, None)
     if target.int8 is not None and target.int8.full_integer:
         return [offer_int8], rejected
-    return [offer_int8, offer_float.because(NO_DEVICE, None)], rejected
+    return [offer_int8, offer_float.because(why, None)], rejected
 
 
 def _by_speed(

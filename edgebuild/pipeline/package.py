@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edgebuild import __version__
 from edgebuild.backends import find_backend
+from edgebuild.compilers import find_compiler
 from edgebuild.core.array import np
 from edgebuild.core.artifact import (
     Artifact,
@@ -27,6 +28,7 @@ from edgebuild.core.compression import Compression
 from edgebuild.core.digest import Digest, Json, digest_bytes, digest_json
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
+from edgebuild.pipeline.compile_stage import CompiledModel
 from edgebuild.pipeline.compress_stage import Compressed
 from edgebuild.pipeline.float_stages import Converted, load_outputs
 from edgebuild.pipeline.golden import FLOAT_TOLERANCE, golden_file
@@ -52,13 +54,15 @@ class Offer:
     setting: str = ""
     note: str = ""
     parity: Parity | None = None
+    compiled: CompiledModel | None = None
 
     @property
     def digest(self) -> Digest:
         """Of all that the bundle will say of it."""
         told = (self.artifact, self.quality, self.speed, self.parity)
         parts: list[Json] = [digest_json(one) if one else None for one in told]
-        return digest_json([self.converted.entry.content, self.setting, self.note, *parts])
+        content = self.compiled.entry.content if self.compiled else None
+        return digest_json([self.converted.entry.content, self.setting, self.note, content, *parts])
 
     def because(self, note: str, speed: Speed | None) -> Offer:
         """The same offer with the reason it is made."""
@@ -109,7 +113,8 @@ def _contents(shared: Material, target: Target, offers: list[Offer]) -> _Content
     files: dict[str, bytes] = {}
     for offer in offers:
         folder = offer.artifact.precision
-        files |= {f"{folder}/{name}": data for name, data in offer.converted.files.items()}
+        made = {**offer.converted.files, **(offer.compiled.files if offer.compiled else {})}
+        files |= {f"{folder}/{name}": data for name, data in made.items()}
         files[f"{folder}/artifact.json"] = offer.artifact.model_dump_json(indent=1).encode()
     golden_bytes, golden = _golden(shared, target, offers)
     return _Contents({**files, golden.file: golden_bytes}, golden)
@@ -166,6 +171,7 @@ def _variant(offer: Offer, part_signature: Signature) -> Variant:
         quality=offer.quality,
         speed=offer.speed,
         note=offer.note,
+        compilation=offer.compiled.record(folder) if offer.compiled else None,
     )
 
 
@@ -205,7 +211,8 @@ def _one_step(outputs: list[np.ndarray]) -> float:
 
 def _lineage(shared: Material, target: Target) -> Lineage:
     sets = shared.sets
-    tools = sorted({*find_backend(target.runtime).DISTRIBUTIONS, "numpy"})
+    compiler = find_compiler(target.compiler.name).DISTRIBUTIONS if target.compiler else ()
+    tools = sorted({*find_backend(target.runtime).DISTRIBUTIONS, *compiler, "numpy"})
     return Lineage(
         edgebuild=__version__,
         model=(shared.dense or shared.source).digest,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edgebuild.core.artifact import Manifest, Quality, Variant
+from edgebuild.core.artifact import Compilation, Manifest, Quality, Variant
 from edgebuild.core.compression import Compression, LatencyCheck, LatencyTable
 from edgebuild.core.digest import Json
+from edgebuild.core.metric import METRICS
 from edgebuild.core.units import Unit, format_quantity
 from edgebuild.pipeline.build import SETTING_LOST
 from edgebuild.pipeline.project import BuildReport, Built
+from edgebuild.report.inspect import partitions_text
 from edgebuild.report.table import Table
 
 _CELL = 240
@@ -71,6 +73,8 @@ def _rows(built: Built) -> Iterable[tuple[str, ...]]:
         return
     for variant in built.bundle.manifest.parts[0].variants:
         yield built.target.name, *_variant_row(variant)
+        if variant.compilation is not None:
+            yield "", "compiled", "", "", _compiled_size(variant.compilation), "", compilation_text(variant.compilation)
     for row in _rejected_rows(built.bundle.manifest):
         yield "", *row
 
@@ -150,6 +154,21 @@ def drop_text(quality: Quality | None) -> str:
         return ""
     agreement = "" if quality.agreement is None else f", {quality.agreement:.1f} % agree"
     return f"{quality.value - quality.float_value:+.2f} pt{agreement}"
+
+
+def compilation_text(compilation: Compilation) -> str:
+    """Where a compiled model's operators run, and what the compiler estimates."""
+    placement = compilation.placement
+    taken = len(placement.ops) - len(placement.fallbacks)
+    told = [f"{taken} of {len(placement.ops)} operators on the accelerator in {partitions_text(placement)}"]
+    told += [
+        f"{name} {format_quantity(value, METRICS[name].unit)}" for name, value in compilation.estimates.items() if value
+    ]
+    return f"{placement.by}: {'; '.join(told)}"
+
+
+def _compiled_size(compilation: Compilation) -> str:
+    return format_quantity(sum(file.size for file in compilation.files), Unit.BYTE)
 
 
 def _bound(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgebuild.core.artifact import Artifact, LayerError
+from edgebuild.core.artifact import Artifact, LayerError, Placement
 from edgebuild.core.digest import Json
 from edgebuild.core.units import Unit, format_quantity
 from edgebuild.inspection import Inspected
@@ -16,6 +16,7 @@ def inspect_result(found: Inspected) -> dict[str, Json]:
         "bundle": found.bundle.digest if found.bundle else None,
         "variants": [_variant(artifact) for artifact in found.artifacts],
         "unsupported": [list(one) for one in found.refused],
+        "placements": [one.model_dump(mode="json") if one else None for one in found.placements],
     }
 
 
@@ -37,8 +38,11 @@ def inspect_text(found: Inspected) -> Page:
     """A summary and a table of operators for every variant."""
     parts: list[str | Table] = []
     for index, artifact in enumerate(found.artifacts):
-        parts += [_summary(artifact), _operators(artifact)]
-        if found.refused:
+        placement = found.placements[index]
+        parts += [_summary(artifact), _operators(artifact, placement)]
+        if placement is not None:
+            parts.append("\n".join(_placed(placement, artifact)))
+        elif found.refused:
             refused = found.refused[index]
             parts.append("\n".join(f"not supported by the target: {line}" for line in refused) or "all supported")
     return Page(parts)
@@ -53,14 +57,39 @@ def _summary(artifact: Artifact) -> str:
     return "\n".join([head, *ports])
 
 
-def _operators(artifact: Artifact) -> Table:
+def partitions_text(placement: Placement) -> str:
+    """How many runs of operators the accelerator gets."""
+    return "1 partition" if placement.partitions == 1 else f"{placement.partitions} partitions"
+
+
+def _placed(placement: Placement, artifact: Artifact) -> list[str]:
+    """Where the operators run in a line, and one for each that the accelerator does not take, with its reason."""
+    by_name = {op.name: op for op in artifact.origins.ops}
+    fallbacks = placement.fallbacks
+    taken = len(placement.ops) - len(fallbacks)
+    head = (
+        f"{placement.by}: {taken} of {len(placement.ops)} operators on the accelerator, in {partitions_text(placement)}"
+    )
+    return [head] + [
+        f"on the CPU: {by_name[op.op].kind} {op.op}, from {artifact.origins.describe(by_name[op.op])}: {op.rule}"
+        for op in fallbacks
+        if op.op in by_name
+    ]
+
+
+def _operators(artifact: Artifact, placement: Placement | None) -> Table:
+    units = {op.op: op.unit for op in placement.ops} if placement else {}
     errors = {layer.op: layer for layer in artifact.layers}
     rows = [
-        (op.kind, op.name, artifact.origins.describe(op), *_error(errors.get(op.name), artifact))
+        (
+            op.kind, op.name, artifact.origins.describe(op), *_error(errors.get(op.name), artifact),
+            *((units.get(op.name, ""),) if placement else ()),
+        )
         for op in artifact.origins.ops
-        if op.compute
-    ]
-    return Table(("operator", "name", "from", "SQNR to float", "computes in"), rows)
+        if op.compute or placement
+    ]  # fmt: skip
+    head = ("operator", "name", "from", "SQNR to float", "computes in", *(("runs on",) if placement else ()))
+    return Table(head, rows)
 
 
 def _error(layer: LayerError | None, artifact: Artifact) -> tuple[str, str]:

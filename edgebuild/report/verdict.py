@@ -42,7 +42,10 @@ def line_text(line: Line) -> str:
     """What was found of a budget, its bounds, and the reason if it is no PASS."""
     unit = line.budget.definition.unit
     shown = [format_quantity(v, unit) if v is not None else "?" for v in (line.estimate, line.low, line.high)]
-    sole = line.budget.definition.kind is Kind.EXACT and line.low == line.high
+    kind = line.budget.definition.kind
+    if kind is Kind.ESTIMATED:
+        return " ".join(filter(None, (shown[0], f"({line.basis})", line.reason)))
+    sole = kind is Kind.EXACT and line.low == line.high
     value = shown[0] if sole else f"{shown[0]} [{shown[1]}, {shown[2]}] from {line.count}"
     return f"{value} {line.reason}".rstrip()
 

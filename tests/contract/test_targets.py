@@ -29,6 +29,13 @@ REQUIRED = [
     "host-litert",
     "host-openvino",
     "mediatek-dimensity-9300-apu",
+    "ethos-u55-64",
+    "ethos-u55-128",
+    "ethos-u55-256",
+    "ethos-u65-256",
+    "ethos-u65-512",
+    "ethos-u85-256",
+    "ethos-u85-512",
 ]
 
 

@@ -21,6 +21,7 @@ FLOORS = {
 }  # fmt: skip
 TOP_MODULES_FLOOR = 3  # modules straight under edgebuild/ drive the rooms of F2
 BETWEEN_ROOMS = {
+    ("compilers", "backends"),  # a compiler stands behind a backend's artifact, and looks into it as the backend does
     ("quant", "models"), ("backends", "models"), ("compress", "models"), ("bench", "devices"), ("devices", "runner"),
 }  # fmt: skip
 STANDALONE = {"numpy", "onnxruntime", "ai_edge_litert", "tflite_runtime", "openvino"}

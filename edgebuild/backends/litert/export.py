@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgebuild.backends.base import Exported, quiet
 from edgebuild.backends.litert.flatbuffer import rename_tensors
+from edgebuild.backends.litert.layout import without_turns
 from edgebuild.core.errors import BuildError
 from edgebuild.core.signature import Dequantize, Quantize, Signature, TensorSpec, Transpose
 
@@ -39,7 +40,7 @@ def export(model: TorchModel) -> Exported:
             tuple(spec.name for spec in signature.outputs),
         )
         converted = litert_torch.convert(wrapped, sample_kwargs=sample)
-        data = rename_tensors(bytes(converted.model_content()))
+        data = rename_tensors(without_turns(bytes(converted.model_content())))
     return Exported({FILE: data}, boundary_steps(signature, data))
 
 

@@ -68,9 +68,11 @@ def _row(target: Target) -> dict[str, str]:
 
 
 def _runs(target: Target) -> str:
-    """Where the target runs: here, here once its runtime is installed, or on its own device."""
+    """Where the target runs: here, here once its runtime is installed, on its own device, or nowhere."""
     from importlib.util import find_spec
 
+    if target.transport == "none":
+        return "is estimated"
     if not target.is_host:
         return "needs its device"
     modules = _MODULES.get(target.runtime, (target.runtime,))

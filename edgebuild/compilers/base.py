@@ -1,0 +1,49 @@
+"""The seam of a compiler: a runtime's model becomes one for an accelerator, with where its operators run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from edgebuild.backends.base import Files
+from edgebuild.core.artifact import Placement
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A model for an accelerator.
+
+    Attributes:
+        files: what is shipped, the one that the runtime opens first.
+        placement: where each operator of the model that was compiled runs.
+        estimates: metrics in their base unit, as the compiler estimates them.
+    """
+
+    files: Files
+    placement: Placement
+    estimates: Mapping[str, float]
+
+
+class Compiler(Protocol):
+    """What a compiler's module offers.
+
+    Attributes:
+        TITLE: what it is called.
+        DISTRIBUTIONS: the packages whose versions can change what it makes, its own first.
+        RUNTIMES: the runtimes whose models it takes.
+        OPTIONS: what a target's file has to say under ``[compiler.options]``.
+    """
+
+    TITLE: str
+    DISTRIBUTIONS: tuple[str, ...]
+    RUNTIMES: tuple[str, ...]
+    OPTIONS: tuple[str, ...]
+
+    def compile(self, files: Files, options: Mapping[str, str]) -> Compiled:
+        """Compile a model for the accelerator that ``options`` name.
+
+        Raises:
+            BuildError: it can't, or the compiler failed.
+        """
+        ...

@@ -1,0 +1,114 @@
+"""What every compiler found must do, on models made by the runtimes whose models it takes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from road_by_hand import plan_of, walk_case, write_int8
+from test_backends import scheme_for
+
+from edgebuild.backends import find_backend
+from edgebuild.backends.base import Exported, Files
+from edgebuild.compilers import compiler_names, find_compiler
+from edgebuild.compilers.contained import run_contained
+from edgebuild.core.errors import BuildError, ConfigError
+from edgebuild.core.metric import METRICS, Kind
+from edgebuild.core.target import Target
+from edgebuild.store.catalog import target_files
+from edgebuild.store.toml import load_target
+
+COMPILED = [target for target in map(load_target, target_files().values()) if target.compiler is not None]
+every_target = pytest.mark.parametrize("target", COMPILED, ids=[target.name for target in COMPILED])
+
+
+def integers(target: Target, case: str = "residual") -> Exported:
+    """A small network in the integers that the target wants."""
+    assert target.int8 is not None
+    walked, scheme = walk_case(case, target.runtime), scheme_for(target.runtime, **target.int8.model_dump())
+    model, plan = plan_of(case, scheme, grid=walked.backend.weight_grid(scheme))
+    return write_int8(walked, model, plan, scheme, ())[0]
+
+
+def options(target: Target) -> dict[str, str]:
+    assert target.compiler is not None
+    return dict(target.compiler.options)
+
+
+def test_every_target_names_a_compiler_that_takes_its_runtime() -> None:
+    assert COMPILED
+    for target in COMPILED:
+        assert target.compiler is not None
+        compiler = find_compiler(target.compiler.name)
+        assert target.runtime in compiler.RUNTIMES
+        assert set(target.compiler.options) == set(compiler.OPTIONS)
+    assert {target.compiler.name for target in COMPILED if target.compiler} == set(compiler_names())
+    with pytest.raises(ConfigError, match="unknown compiler 'nothing'"):
+        find_compiler("nothing")
+
+
+@every_target
+def test_every_operator_is_placed_and_what_is_estimated_is_a_metric(target: Target) -> None:
+    assert target.compiler is not None
+    model, compiler = integers(target), find_compiler(target.compiler.name)
+    made = compiler.compile(model.files, options(target))
+    operators = find_backend(target.runtime).operators(model.files)
+    assert [op.op for op in made.placement.ops] == [op.name for op in operators]
+    assert {op.unit for op in made.placement.ops} == {"npu"}, "nothing in this network is too much for it"
+    assert made.placement.partitions == 1
+    assert compiler.TITLE in made.placement.by
+    for name, value in made.estimates.items():
+        assert METRICS[name].kind is Kind.ESTIMATED
+        assert value >= 0
+    assert made.estimates["cycles"] > 0
+    again = compiler.compile(model.files, options(target))
+    assert (again.files, again.estimates) == (made.files, made.estimates)
+
+
+@every_target
+def test_a_float_model_is_left_to_the_cpu_with_a_reason_for_each_operator(target: Target) -> None:
+    assert target.compiler is not None
+    files = walk_case("residual", target.runtime).exported.files
+    placement = find_compiler(target.compiler.name).compile(files, options(target)).placement
+    assert placement.partitions == 0
+    assert len(placement.fallbacks) == len(placement.ops) > 0
+    assert all("float" in op.rule.lower() for op in placement.fallbacks), placement.fallbacks
+
+
+@pytest.mark.parametrize("name", compiler_names())
+def test_what_is_no_model_is_refused_and_the_log_is_kept(name: str) -> None:
+    target = next(target for target in COMPILED if target.compiler and target.compiler.name == name)
+    broken: Files = {"model.tflite": b"\x18\x00\x00\x00TFL3" + bytes(64)}
+    with pytest.raises(BuildError) as caught:
+        find_compiler(name).compile(broken, options(target))
+    assert caught.value.fix is not None
+    log = Path(caught.value.fix.partition(": ")[2])
+    try:
+        assert log.read_text(encoding="utf-8")
+    finally:
+        log.unlink()
+
+
+def test_a_compiler_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgebuild.compilers import vela
+
+    monkeypatch.setattr(vela, "installed_version", lambda _: "")
+    with pytest.raises(BuildError, match="ethos-u-vela is not installed") as caught:
+        vela.compile({}, {})
+    assert caught.value.fix == 'pip install "edgebuild[ethos-u]"'
+
+
+@pytest.mark.parametrize(
+    ("program", "found"),
+    [
+        ("import time; print('slow', flush=True); time.sleep(60)", "took longer than 2 s"),
+        ("import os; print('dying', flush=True); os.abort()", "killed by SIGABRT"),
+        ("print('no', flush=True); raise SystemExit(3)", "exit code 3"),
+    ],
+)
+def test_a_compiler_that_hangs_or_crashes_is_ended_and_told(tmp_path: Path, program: str, found: str) -> None:
+    with pytest.raises(BuildError, match=found) as caught:
+        run_contained("compile", [sys.executable, "-c", program], tmp_path, patience_s=2)
+    assert any(word in str(caught.value) for word in ("slow", "dying", "no"))
+    Path((caught.value.fix or "").partition(": ")[2]).unlink()
