@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from edgebuild.backends.base import Files
+from edgebuild.core.array import Array, Tensors
 from edgebuild.core.artifact import Placement
 
 
@@ -25,6 +26,10 @@ class Compiled:
     estimates: Mapping[str, float]
 
 
+Simulate = Callable[[Files, Mapping[str, str], Tensors], list[Array]]
+"""Runs a compiled model on samples, (N, …) each, where the accelerator is simulated; one array an output."""
+
+
 class Compiler(Protocol):
     """What a compiler's module offers.
 
@@ -33,12 +38,14 @@ class Compiler(Protocol):
         DISTRIBUTIONS: the packages whose versions can change what it makes, its own first.
         RUNTIMES: the runtimes whose models it takes.
         OPTIONS: what a target's file has to say under ``[compiler.options]``.
+        SIMULATE: runs what was compiled on this machine; None: nothing can.
     """
 
     TITLE: str
     DISTRIBUTIONS: tuple[str, ...]
     RUNTIMES: tuple[str, ...]
     OPTIONS: tuple[str, ...]
+    SIMULATE: Simulate | None
 
     def compile(self, files: Files, options: Mapping[str, str]) -> Compiled:
         """Compile a model for the accelerator that ``options`` name.

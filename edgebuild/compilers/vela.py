@@ -27,6 +27,7 @@ TITLE = "Vela"
 DISTRIBUTIONS = ("ethos-u-vela",)
 RUNTIMES = ("litert",)
 OPTIONS = ("accelerator", "system", "memory_mode")
+SIMULATE = None
 _STAGE = "compile with Vela"
 _CONFIG = "Arm/vela.ini"
 """The system configurations and memory modes that Arm ships with Vela."""

@@ -74,17 +74,30 @@ class Placement(Frozen):
         return tuple(op for op in self.ops if op.unit == "cpu")
 
 
+class Simulated(Frozen):
+    """What a compiled model gave on the compiler's simulator of the accelerator, for the golden inputs.
+
+    Attributes:
+        sqnr_db: of its outputs against those of the model before it was compiled, on the machine that built it.
+    """
+
+    samples: int = Field(ge=1)
+    sqnr_db: float
+
+
 class Compilation(Frozen):
     """What a compiler made of a variant's model.
 
     Attributes:
         files: what is shipped to the accelerator.
         estimates: metrics in their base unit.
+        simulated: None where the compiler has no simulator.
     """
 
     files: tuple[ModelFile, ...]
     placement: Placement
     estimates: dict[str, float] = Field(default={})
+    simulated: Simulated | None = None
 
 
 class Quality(Frozen):

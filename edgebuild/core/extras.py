@@ -10,6 +10,7 @@ _EXTRAS = {
     "litert": ("ai_edge_litert", "ai_edge_quantizer", "litert_torch"),
     "openvino": ("nncf", "openvino"),
     "ethos-u": ("ethosu",),
+    "qnn": ("onnxruntime_qnn",),
     "devices": ("asyncssh", "adbutils"),
     "sign": ("cryptography",),
     "report": ("jinja2",),

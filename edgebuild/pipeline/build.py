@@ -27,7 +27,7 @@ from edgebuild.pipeline.int8_stages import (
 )
 from edgebuild.pipeline.material import Material
 from edgebuild.pipeline.mixed import with_float_layers
-from edgebuild.pipeline.package import Offer, package
+from edgebuild.pipeline.package import Offer, answers_of, package
 from edgebuild.pipeline.scoring import here
 from edgebuild.pipeline.sources import DataSet
 from edgebuild.store.bundle import Bundle
@@ -74,7 +74,13 @@ def _packaged(
     shared: Material, target: Target, place: Path, offers: list[Offer], rejected: list[Rejected], archive: bool
 ) -> Bundle:
     """Compile what is offered for the target's accelerator, where it has one, and write the bundle."""
-    made = [dataclasses.replace(offer, compiled=compiled(shared.road, offer.converted, target)) for offer in offers]
+
+    def with_compiled(offer: Offer) -> Offer:
+        answers = answers_of(shared, target, offer)
+        made = compiled(shared.road, offer.converted, target, shared.golden, answers)
+        return dataclasses.replace(offer, compiled=made)
+
+    made = [with_compiled(offer) for offer in offers] if target.compiler else offers
     return package(shared, target, place, made, rejected, archive)
 
 

@@ -9,22 +9,25 @@ from pathlib import Path
 
 from edgebuild.backends.base import Files
 from edgebuild.compilers import find_compiler
-from edgebuild.core.artifact import Compilation, ModelFile, Placement
+from edgebuild.core.artifact import Compilation, ModelFile, Placement, Simulated
 from edgebuild.core.digest import Json
-from edgebuild.core.errors import ConfigError
+from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.target import Compiling, Target
-from edgebuild.pipeline.float_stages import Converted
+from edgebuild.pipeline.float_stages import Converted, load_outputs
+from edgebuild.pipeline.scoring import after
+from edgebuild.pipeline.sources import DataSet
 from edgebuild.pipeline.stage import Road, Stage
 from edgebuild.store.entry import Entry
 
-_TOLD = "compilation.json"
+_TOLD, _TRIED = "compilation.json", "simulated.json"
 
 
 @dataclass(frozen=True)
 class CompiledModel:
-    """A compiled model as the cache holds it."""
+    """A compiled model as the cache holds it, and what it gave on a simulator."""
 
     entry: Entry
+    simulated: Simulated | None = None
 
     @cached_property
     def _told(self) -> dict[str, Json]:
@@ -39,6 +42,11 @@ class CompiledModel:
         assert isinstance(names, list)
         return {str(name): self.entry.read(str(name)) for name in names}
 
+    @property
+    def partitions(self) -> int:
+        """How many runs of operators the accelerator gets."""
+        return Placement.model_validate(self._told["placement"]).partitions
+
     def record(self, folder: str) -> Compilation:
         """What the manifest says of it, its files being in a folder of the bundle."""
         files = tuple(
@@ -47,12 +55,20 @@ class CompiledModel:
         )
         placement = Placement.model_validate(self._told["placement"])
         return Compilation.model_validate(
-            {"files": files, "placement": placement, "estimates": self._told["estimates"]}
-        )
+            {
+                "files": files, "placement": placement, "estimates": self._told["estimates"],
+                "simulated": self.simulated,
+            }
+        )  # fmt: skip
 
 
-def compiled(road: Road, converted: Converted, target: Target) -> CompiledModel | None:
+def compiled(
+    road: Road, converted: Converted, target: Target, samples: DataSet, answers: Entry
+) -> CompiledModel | None:
     """Compile for the target's accelerator; None where it has none, or no compiler that can be had.
+
+    Args:
+        samples: what it is tried on where the compiler has a simulator; ``answers``: what the model gives uncompiled.
 
     Raises:
         BuildError: the compiler is not installed, or it failed.
@@ -63,7 +79,7 @@ def compiled(road: Road, converted: Converted, target: Target) -> CompiledModel 
         return None
     compiler = find_compiler(wanted.name)
     _check(wanted, target)
-    code = (f"compilers/{wanted.name}.py", "compilers/base.py", "compilers/contained.py", f"backends/{target.runtime}")
+    code = ("compilers", f"backends/{target.runtime}")
     stage = Stage(f"compile with {compiler.TITLE}", code, compiler.DISTRIBUTIONS)
     inputs: dict[str, Json] = {"artifact": converted.entry.content, "options": dict(wanted.options)}
 
@@ -77,7 +93,48 @@ def compiled(road: Road, converted: Converted, target: Target) -> CompiledModel 
         }  # fmt: skip
         (folder / _TOLD).write_text(json.dumps(told, sort_keys=True, indent=1), encoding="utf-8")
 
-    return CompiledModel(road.step(stage, target.name, inputs, make))
+    entry = road.step(stage, target.name, inputs, make)
+    if compiler.SIMULATE is None or not CompiledModel(entry).partitions:
+        return CompiledModel(entry)
+    return CompiledModel(entry, _simulated(road, entry, converted, target, samples, answers))
+
+
+def _simulated(
+    road: Road, made: Entry, converted: Converted, target: Target, samples: DataSet, answers: Entry
+) -> Simulated:
+    """Try a compiled model on the compiler's simulator.
+
+    Raises:
+        BuildError: what it gives has little to do with what the model gave before.
+    """
+    assert target.compiler is not None
+    compiler, options = find_compiler(target.compiler.name), target.compiler.options
+    code = ("compilers", "quant/numerics.py")
+    stage = Stage(f"simulate with {compiler.TITLE}", code, (*compiler.DISTRIBUTIONS, "numpy"))
+    inputs: dict[str, Json] = {
+        "artifact": made.content, "options": dict(options), "samples": samples.digest,
+        "answers": answers.content,
+    }  # fmt: skip
+
+    def make(folder: Path) -> None:
+        from edgebuild.models.samples import prepare_inputs
+        from edgebuild.quant.numerics import sqnr_db
+
+        assert compiler.SIMULATE is not None
+        given = prepare_inputs(samples.samples, converted.signature)
+        outputs = after(compiler.SIMULATE(CompiledModel(made).files, options, given), converted.signature)
+        pairs = zip(load_outputs(answers), outputs, strict=True)
+        told = Simulated(samples=len(samples.samples), sqnr_db=round(min(sqnr_db(a, b) for a, b in pairs), 3))
+        (folder / _TRIED).write_text(told.model_dump_json(), encoding="utf-8")
+
+    found = Simulated.model_validate_json(road.step(stage, target.name, inputs, make).read(_TRIED))
+    least = road.profile.quantization.min_sqnr_db
+    if found.sqnr_db < least:
+        raise BuildError(
+            stage.name, f"the compiled model's outputs have an SQNR of {found.sqnr_db:.1f} dB against the model's own",
+            expected=f"{least:g} dB, as the profile wants",
+        )  # fmt: skip
+    return found
 
 
 def _check(wanted: Compiling, target: Target) -> None:

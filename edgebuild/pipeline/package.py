@@ -61,8 +61,8 @@ class Offer:
         """Of all that the bundle will say of it."""
         told = (self.artifact, self.quality, self.speed, self.parity)
         parts: list[Json] = [digest_json(one) if one else None for one in told]
-        content = self.compiled.entry.content if self.compiled else None
-        return digest_json([self.converted.entry.content, self.setting, self.note, content, *parts])
+        compiled = digest_json(self.compiled.record("compiled")) if self.compiled else None
+        return digest_json([self.converted.entry.content, self.setting, self.note, compiled, *parts])
 
     def because(self, note: str, speed: Speed | None) -> Offer:
         """The same offer with the reason it is made."""
@@ -82,7 +82,7 @@ def package(
         "offers": [offer.digest for offer in offers],
         "rejected": [digest_json(one) for one in rejected],
         "golden": [shared.golden.digest, shared.road.project.build.golden],
-        "answers": [_answers(shared, target, offer).content for offer in offers],
+        "answers": [answers_of(shared, target, offer).content for offer in offers],
         "lineage": digest_json(lineage),
         "compression": digest_json(record) if (record := _compression(shared)) else None,
         "budgets": dict(_budgets(shared, target)),
@@ -183,7 +183,7 @@ def _golden(shared: Material, target: Target, offers: list[Offer]) -> tuple[byte
     tolerance: dict[str, float] = {}
     for offer in offers:
         precision = offer.artifact.precision
-        expected[precision] = outputs = load_outputs(_answers(shared, target, offer))
+        expected[precision] = outputs = load_outputs(answers_of(shared, target, offer))
         tolerance[precision] = FLOAT_TOLERANCE if precision == "float32" else _one_step(outputs)
     inputs: Mapping[str, np.ndarray] = prepare_inputs(shared.golden.samples, signature)
     data = golden_file(inputs, expected, signature)
@@ -191,7 +191,7 @@ def _golden(shared: Material, target: Target, offers: list[Offer]) -> tuple[byte
     return data, Golden(source=settings.golden, samples=len(shared.golden.samples), tolerance=tolerance)
 
 
-def _answers(shared: Material, target: Target, offer: Offer) -> Entry:
+def answers_of(shared: Material, target: Target, offer: Offer) -> Entry:
     """What a variant must answer to the golden inputs: float as the source model does, int8 as here."""
     if offer.artifact.precision == "float32":
         return shared.scorer.reference(shared.golden)

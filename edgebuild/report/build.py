@@ -164,6 +164,8 @@ def compilation_text(compilation: Compilation) -> str:
     told += [
         f"{name} {format_quantity(value, METRICS[name].unit)}" for name, value in compilation.estimates.items() if value
     ]
+    if (tried := compilation.simulated) is not None:
+        told += [f"simulated on {tried.samples} samples: SQNR {tried.sqnr_db:.1f} dB to the model before"]
     return f"{placement.by}: {'; '.join(told)}"
 
 

@@ -36,6 +36,8 @@ REQUIRED = [
     "ethos-u65-512",
     "ethos-u85-256",
     "ethos-u85-512",
+    "snapdragon-8-gen-2-npu",
+    "snapdragon-8-gen-3-npu",
 ]
 
 
