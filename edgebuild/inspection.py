@@ -59,15 +59,12 @@ def inspect(path: Path, target: Target | None = None) -> Inspected:
 
 
 def _placed(path: Path, artifact: Artifact, target: Target | None) -> Placement | None:
-    """Where the target's compiler puts a model's operators; None where it has none that takes such a model."""
-    from edgebuild.compilers import find_compiler
+    """Where a model's operators run on a target; None where that is not known, or the target takes other models."""
+    from edgebuild.placing import place
 
-    if target is None or target.compiler is None:
+    if target is None or target.runtime != artifact.runtime:
         return None
-    compiler = find_compiler(target.compiler.name)
-    if artifact.runtime not in compiler.RUNTIMES:
-        return None
-    return compiler.compile({artifact.files[0].name: path.read_bytes()}, target.compiler.options).placement
+    return place(target, find_backend(artifact.runtime), {artifact.files[0].name: path.read_bytes()})
 
 
 def _read_model(path: Path) -> Artifact:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from edgebuild.judge import floor
 
-RECORDED = Path(__file__).with_name("recorded_pairs.json")
-"""What `scripts/verdict_here` measured: by how many percent the two runs of each pair of the same model differ."""
+RECORDED = Path(__file__).resolve().parent.parent / "docs" / "verdict_here.jsonl"
+"""What `scripts/verdict_here` measured, a gate a line: by how many percent the two runs of each pair differ."""
 
 NOISE = 0.013
 """The robust standard deviation of the log-ratio of 80 pairs of an int8 MobileNetV2 against itself, in fresh processes
@@ -84,17 +84,17 @@ KINDS: dict[str, Callable[[random.Random, int], Trace]] = {
 
 
 @cache
-def recorded_pairs() -> dict[str, list[float]]:
-    """By kind of gate, the log-ratios of pairs of the same model on a real machine, in the order of time."""
-    pairs: dict[str, list[float]] = json.loads(RECORDED.read_text(encoding="utf-8"))["pairs"]
-    return {kind: [log1p(each / 100) for each in changes] for kind, changes in pairs.items()}
+def recorded_pairs(kind: str) -> list[float]:
+    """The log-ratios of the pairs of one kind of gate on a real machine, in the order of time."""
+    rows = [json.loads(line) for line in RECORDED.read_text(encoding="utf-8").splitlines()]
+    return [log1p(each / 100) for row in rows if row["case"] == kind for each in row["changes"]]
 
 
 def recorded(kind: str) -> Callable[[random.Random, int], Trace]:
     """A stretch of pairs as they came, from a random one on; after the last comes the first."""
 
     def trace(rng: random.Random, slots: int) -> Trace:
-        found = recorded_pairs()[kind]
+        found = recorded_pairs(kind)
         start = rng.randrange(len(found))
         apart = [found[(start + number) % len(found)] for number in range(slots // 2)]
         return [sign * each / 2 for each in apart for sign in (-1, 1)]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from edgebuild.core.array import Tensors, np
 from edgebuild.core.errors import BuildError
 from edgebuild.core.interrupts import raise_if_interrupted
+from edgebuild.core.operator import Operator
 from edgebuild.core.origin import RuntimeOp
 from edgebuild.core.plan import Range, WeightGrid
 from edgebuild.core.signature import Signature
@@ -85,6 +86,13 @@ class Backend(Protocol):
 
     def operators(self, files: Files) -> tuple[RuntimeOp, ...]:
         """The operators in execution order, constants left out. Tensor names are those of `observe`."""
+        ...
+
+    def facts(self, files: Files) -> tuple[Operator, ...]:
+        """What the rules of accelerators ask of a model's operators, in the order of execution.
+
+        Nothing where no accelerator has rules for them.
+        """
         ...
 
     def observe(self, files: Files, samples: Iterable[Tensors]) -> Iterator[dict[str, np.ndarray]]:

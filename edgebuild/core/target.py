@@ -71,10 +71,15 @@ class RuntimeOptions(Frozen):
 
 
 class Operators(Frozen):
-    """What the device's runtime takes. Empty means: not known, so not checked."""
+    """What the device's runtime takes. Empty means: not known, so not checked.
+
+    Attributes:
+        rules: the accelerator's rules, by their name in placement/.
+    """
 
     dtypes: tuple[DType, ...] = ()
     unsupported: tuple[str, ...] = ()
+    rules: str | None = None
 
 
 class Pruning(Frozen):

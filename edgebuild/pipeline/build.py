@@ -80,7 +80,7 @@ def _packaged(
         made = compiled(shared.road, offer.converted, target, shared.golden, answers)
         return dataclasses.replace(offer, compiled=made)
 
-    made = [with_compiled(offer) for offer in offers] if target.compiler else offers
+    made = [with_compiled(offer) for offer in offers] if target.compiler or target.operators.rules else offers
     return package(shared, target, place, made, rejected, archive)
 
 

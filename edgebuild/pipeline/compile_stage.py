@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from edgebuild.backends.base import Files
 from edgebuild.compilers import find_compiler
+from edgebuild.compilers.base import Compiled
 from edgebuild.core.artifact import Compilation, ModelFile, Placement, Simulated
-from edgebuild.core.digest import Json
-from edgebuild.core.errors import BuildError, ConfigError
-from edgebuild.core.target import Compiling, Target
+from edgebuild.core.digest import Json, digest_bytes, digest_json
+from edgebuild.core.errors import BuildError
+from edgebuild.core.target import Target
 from edgebuild.pipeline.float_stages import Converted, load_outputs
 from edgebuild.pipeline.scoring import after
 from edgebuild.pipeline.sources import DataSet
 from edgebuild.pipeline.stage import Road, Stage
+from edgebuild.placement import find_rules
+from edgebuild.placing import compile_for
 from edgebuild.store.entry import Entry
 
 _TOLD, _TRIED = "compilation.json", "simulated.json"
@@ -24,48 +27,42 @@ _TOLD, _TRIED = "compilation.json", "simulated.json"
 
 @dataclass(frozen=True)
 class CompiledModel:
-    """A compiled model as the cache holds it, and what it gave on a simulator."""
+    """What is known of a model on the target's accelerator, as the cache holds it.
+
+    Attributes:
+        names: the compiled files, the one that the runtime opens first; none where the rules alone say what runs where.
+    """
 
     entry: Entry
+    names: tuple[str, ...]
+    placement: Placement
+    estimates: dict[str, float]
     simulated: Simulated | None = None
-
-    @cached_property
-    def _told(self) -> dict[str, Json]:
-        told = json.loads(self.entry.read(_TOLD))
-        assert isinstance(told, dict)
-        return told
 
     @property
     def files(self) -> Files:
-        """Its bytes, the file that the runtime opens first."""
-        names = self._told["files"]
-        assert isinstance(names, list)
-        return {str(name): self.entry.read(str(name)) for name in names}
-
-    @property
-    def partitions(self) -> int:
-        """How many runs of operators the accelerator gets."""
-        return Placement.model_validate(self._told["placement"]).partitions
+        """Its bytes."""
+        return {name: self.entry.read(name) for name in self.names}
 
     def record(self, folder: str) -> Compilation:
         """What the manifest says of it, its files being in a folder of the bundle."""
         files = tuple(
-            ModelFile(name=f"{folder}/{name}", sha256=self.entry.files[name], size=len(data))
+            ModelFile(name=f"{folder}/{name}", sha256=digest_bytes(data), size=len(data))
             for name, data in self.files.items()
         )
-        placement = Placement.model_validate(self._told["placement"])
-        return Compilation.model_validate(
-            {
-                "files": files, "placement": placement, "estimates": self._told["estimates"],
-                "simulated": self.simulated,
-            }
-        )  # fmt: skip
+        return Compilation(files=files, placement=self.placement, estimates=self.estimates, simulated=self.simulated)
+
+
+def _read(entry: Entry) -> CompiledModel:
+    told = json.loads(entry.read(_TOLD))
+    placement = Placement.model_validate(told["placement"])
+    return CompiledModel(entry, tuple(told["files"]), placement, dict(told["estimates"]))
 
 
 def compiled(
     road: Road, converted: Converted, target: Target, samples: DataSet, answers: Entry
 ) -> CompiledModel | None:
-    """Compile for the target's accelerator; None where it has none, or no compiler that can be had.
+    """Compile for the target's accelerator, or place by its rules; None where neither is known.
 
     Args:
         samples: what it is tried on where the compiler has a simulator; ``answers``: what the model gives uncompiled.
@@ -74,33 +71,51 @@ def compiled(
         BuildError: the compiler is not installed, or it failed.
         ConfigError: the target's file asks for what there is not.
     """
-    wanted = target.compiler
-    if wanted is None:
-        return None
-    compiler = find_compiler(wanted.name)
-    _check(wanted, target)
-    code = ("compilers", f"backends/{target.runtime}")
-    stage = Stage(f"compile with {compiler.TITLE}", code, compiler.DISTRIBUTIONS)
-    inputs: dict[str, Json] = {"artifact": converted.entry.content, "options": dict(wanted.options)}
+    if target.compiler is None:
+        return _by_rules(road, converted, target)
+    compiler, options = find_compiler(target.compiler.name), target.compiler.options
+    stage = Stage(f"compile with {compiler.TITLE}", ("compilers", *_code(target)), compiler.DISTRIBUTIONS)
 
     def make(folder: Path) -> None:
-        made = compiler.compile(converted.files, wanted.options)
-        for name, data in made.files.items():
-            (folder / name).write_bytes(data)
-        told = {
-            "files": list(made.files), "placement": made.placement.model_dump(mode="json"),
-            "estimates": dict(made.estimates),
-        }  # fmt: skip
-        (folder / _TOLD).write_text(json.dumps(told, sort_keys=True, indent=1), encoding="utf-8")
+        _write(folder, compile_for(target, converted.backend, converted.files))
 
-    entry = road.step(stage, target.name, inputs, make)
-    if compiler.SIMULATE is None or not CompiledModel(entry).partitions:
-        return CompiledModel(entry)
-    return CompiledModel(entry, _simulated(road, entry, converted, target, samples, answers))
+    found = _read(road.step(stage, target.name, {**_inputs(converted, target), "options": dict(options)}, make))
+    if compiler.SIMULATE is None or not found.placement.partitions:
+        return found
+    return dataclasses.replace(found, simulated=_simulated(road, found, converted, target, samples, answers))
+
+
+def _by_rules(road: Road, converted: Converted, target: Target) -> CompiledModel | None:
+    rules, backend = target.operators.rules, converted.backend
+    if rules is None:
+        return None
+
+    def make(folder: Path) -> None:
+        _write(folder, Compiled({}, find_rules(rules).place(backend.facts(converted.files)), {}))
+
+    stage = Stage("place by rules", _code(target), backend.DISTRIBUTIONS)
+    return _read(road.step(stage, target.name, _inputs(converted, target), make))
+
+
+def _code(target: Target) -> tuple[str, ...]:
+    return "placement", "placing.py", f"backends/{target.runtime}"
+
+
+def _inputs(converted: Converted, target: Target) -> dict[str, Json]:
+    rules = target.operators.rules
+    return {"artifact": converted.entry.content, "rules": digest_json(find_rules(rules)) if rules else None}
+
+
+def _write(folder: Path, made: Compiled) -> None:
+    for name, data in made.files.items():
+        (folder / name).write_bytes(data)
+    placement, estimates = made.placement.model_dump(mode="json"), dict(made.estimates)
+    record = {"files": list(made.files), "placement": placement, "estimates": estimates}
+    (folder / _TOLD).write_text(json.dumps(record, sort_keys=True, indent=1), encoding="utf-8")
 
 
 def _simulated(
-    road: Road, made: Entry, converted: Converted, target: Target, samples: DataSet, answers: Entry
+    road: Road, made: CompiledModel, converted: Converted, target: Target, samples: DataSet, answers: Entry
 ) -> Simulated:
     """Try a compiled model on the compiler's simulator.
 
@@ -112,7 +127,7 @@ def _simulated(
     code = ("compilers", "quant/numerics.py")
     stage = Stage(f"simulate with {compiler.TITLE}", code, (*compiler.DISTRIBUTIONS, "numpy"))
     inputs: dict[str, Json] = {
-        "artifact": made.content, "options": dict(options), "samples": samples.digest,
+        "artifact": made.entry.content, "options": dict(options), "samples": samples.digest,
         "answers": answers.content,
     }  # fmt: skip
 
@@ -122,7 +137,7 @@ def _simulated(
 
         assert compiler.SIMULATE is not None
         given = prepare_inputs(samples.samples, converted.signature)
-        outputs = after(compiler.SIMULATE(CompiledModel(made).files, options, given), converted.signature)
+        outputs = after(compiler.SIMULATE(made.files, options, given), converted.signature)
         pairs = zip(load_outputs(answers), outputs, strict=True)
         told = Simulated(samples=len(samples.samples), sqnr_db=round(min(sqnr_db(a, b) for a, b in pairs), 3))
         (folder / _TRIED).write_text(told.model_dump_json(), encoding="utf-8")
@@ -135,13 +150,3 @@ def _simulated(
             expected=f"{least:g} dB, as the profile wants",
         )  # fmt: skip
     return found
-
-
-def _check(wanted: Compiling, target: Target) -> None:
-    compiler = find_compiler(wanted.name)
-    where = f"targets/{target.name}.toml"
-    if target.runtime not in compiler.RUNTIMES:
-        expected = " or ".join(compiler.RUNTIMES)
-        raise ConfigError(where, f"{compiler.TITLE} takes no {target.runtime} models", expected=f"runtime {expected}")
-    if missing := [name for name in compiler.OPTIONS if name not in wanted.options]:
-        raise ConfigError(where, f"[compiler.options] lacks {', '.join(missing)}", expected=", ".join(compiler.OPTIONS))

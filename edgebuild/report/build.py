@@ -74,7 +74,8 @@ def _rows(built: Built) -> Iterable[tuple[str, ...]]:
     for variant in built.bundle.manifest.parts[0].variants:
         yield built.target.name, *_variant_row(variant)
         if variant.compilation is not None:
-            yield "", "compiled", "", "", _compiled_size(variant.compilation), "", compilation_text(variant.compilation)
+            made = "compiled" if variant.compilation.files else "not compiled"
+            yield "", made, "", "", _compiled_size(variant.compilation), "", compilation_text(variant.compilation)
     for row in _rejected_rows(built.bundle.manifest):
         yield "", *row
 
@@ -170,7 +171,8 @@ def compilation_text(compilation: Compilation) -> str:
 
 
 def _compiled_size(compilation: Compilation) -> str:
-    return format_quantity(sum(file.size for file in compilation.files), Unit.BYTE)
+    size = sum(file.size for file in compilation.files)
+    return format_quantity(size, Unit.BYTE) if size else ""
 
 
 def _bound(value: float | None) -> str:

@@ -98,3 +98,19 @@ def test_a_float_profile_is_refused_by_an_integer_only_target(built: Bundle) -> 
     done = edgebuild("build", root, "-p", "floats", "-o", root / "none")
     assert done.exit_code == 3, done.output
     assert "runs nothing else" in done.output
+
+
+def test_without_a_public_compiler_the_rules_say_where_operators_run(built: Bundle) -> None:
+    root = built.path.parents[1]
+    done = edgebuild("build", root, "-t", "coral-edgetpu", "-o", root / "coral")
+    assert done.exit_code == 0, done.output
+    assert "not compiled" in done.output
+    bundle = open_bundle(root / "coral" / "coral-edgetpu")
+    (variant,) = bundle.manifest.parts[0].variants
+    assert variant.compilation is not None
+    assert variant.compilation.files == ()
+    assert variant.compilation.placement.by == "the rules of Edge TPU"
+    assert not variant.compilation.placement.fallbacks
+    code, document = gate(bundle, "cpu_fallback_ops=0")
+    assert code == 0
+    assert "estimated by the rules of Edge TPU" in json.dumps(document)

@@ -2,6 +2,7 @@
 
 from edgebuild.backends.litert.cut import cut
 from edgebuild.backends.litert.export import adopt, export
+from edgebuild.backends.litert.facts import facts
 from edgebuild.backends.litert.graph import float_operators, is_quantized, observe, operators
 from edgebuild.backends.litert.quantize import quantize, weight_grid
 
@@ -16,6 +17,7 @@ __all__ = [
     "adopt",
     "cut",
     "export",
+    "facts",
     "float_operators",
     "is_quantized",
     "observe",

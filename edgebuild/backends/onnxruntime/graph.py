@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from edgebuild.backends.base import Files
 from edgebuild.core.array import Tensors, np
+from edgebuild.core.operator import Operator
 from edgebuild.core.origin import RuntimeOp
 
 _MOVES = ("Constant", "Identity", "Cast", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Shape")
@@ -56,6 +57,11 @@ def _dequantizes_constant(node: object, constants: set[str]) -> bool:
 
 
 _INTEGER = frozenset((*_QDQ, "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"))
+
+
+def facts(files: Files) -> tuple[Operator, ...]:  # noqa: ARG001 - the seam's shape
+    """Nothing: no accelerator has rules for this runtime's operators."""
+    return ()
 
 
 def is_quantized(files: Files) -> bool:

@@ -4,7 +4,7 @@ import sys
 
 from edgebuild.backends.openvino.cut import cut
 from edgebuild.backends.openvino.export import adopt, export
-from edgebuild.backends.openvino.graph import float_operators, is_quantized, observe, operators
+from edgebuild.backends.openvino.graph import facts, float_operators, is_quantized, observe, operators
 from edgebuild.backends.openvino.quantize import quantize, weight_grid
 
 # Unasked, both report every conversion to a server, from processes that they fork. Both do without this package.
@@ -21,6 +21,7 @@ __all__ = [
     "adopt",
     "cut",
     "export",
+    "facts",
     "float_operators",
     "is_quantized",
     "observe",

@@ -8,6 +8,7 @@ from typing import Any
 from edgebuild.backends.base import Files
 from edgebuild.backends.openvino.export import from_files
 from edgebuild.core.array import Tensors, np
+from edgebuild.core.operator import Operator
 from edgebuild.core.origin import RuntimeOp
 
 EXACT = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
@@ -32,6 +33,11 @@ def operators(files: Files) -> tuple[RuntimeOp, ...]:
         )
         for op in computing(model)
     )
+
+
+def facts(files: Files) -> tuple[Operator, ...]:  # noqa: ARG001 - the seam's shape
+    """Nothing: no accelerator has rules for this runtime's operators."""
+    return ()
 
 
 def is_quantized(files: Files) -> bool:

@@ -1,0 +1,58 @@
+"""Where a model's operators run on a target: as its compiler put them, or as its rules say, with what to change."""
+
+from __future__ import annotations
+
+from edgebuild.backends.base import Backend, Files
+from edgebuild.compilers import find_compiler
+from edgebuild.compilers.base import Compiled
+from edgebuild.core.artifact import Placed, Placement
+from edgebuild.core.errors import ConfigError
+from edgebuild.core.target import Target
+from edgebuild.placement import find_rules
+from edgebuild.store.installed import installed_version
+
+
+def compile_for(target: Target, backend: Backend, files: Files) -> Compiled:
+    """Compile for a target that has a compiler; what it leaves to the CPU is told with the rule and what to change.
+
+    Raises:
+        ConfigError: the target's file asks for what there is not.
+        BuildError: the compiler is not installed, or it failed.
+    """
+    assert target.compiler is not None
+    _check(target)
+    made = find_compiler(target.compiler.name).compile(files, target.compiler.options)
+    return Compiled(made.files, _explained(made.placement, target, backend, files), made.estimates)
+
+
+def place(target: Target, backend: Backend, files: Files) -> Placement | None:
+    """Where operators will run: by the compiler where it is installed, else by the rules; None: neither is known."""
+    if target.compiler is not None and installed_version(find_compiler(target.compiler.name).DISTRIBUTIONS[0]):
+        return compile_for(target, backend, files).placement
+    if target.operators.rules is None:
+        return None
+    return find_rules(target.operators.rules).place(backend.facts(files))
+
+
+def _explained(placement: Placement, target: Target, backend: Backend, files: Files) -> Placement:
+    if target.operators.rules is None or not placement.fallbacks:
+        return placement
+    book = find_rules(target.operators.rules)
+    refusals = {operator.name: book.refusal(operator) for operator in backend.facts(files)}
+
+    def explained(op: Placed) -> Placed:
+        why = refusals.get(op.op, "") if op.unit == "cpu" else ""
+        return op.model_copy(update={"rule": f"{op.rule} ({why})"}) if why else op
+
+    return placement.model_copy(update={"ops": tuple(map(explained, placement.ops))})
+
+
+def _check(target: Target) -> None:
+    assert target.compiler is not None
+    compiler, given = find_compiler(target.compiler.name), target.compiler.options
+    where = f"targets/{target.name}.toml"
+    if target.runtime not in compiler.RUNTIMES:
+        expected = " or ".join(compiler.RUNTIMES)
+        raise ConfigError(where, f"{compiler.TITLE} takes no {target.runtime} models", expected=f"runtime {expected}")
+    if missing := [name for name in compiler.OPTIONS if name not in given]:
+        raise ConfigError(where, f"[compiler.options] lacks {', '.join(missing)}", expected=", ".join(compiler.OPTIONS))
