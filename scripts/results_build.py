@@ -52,10 +52,16 @@ def tabulate(section: str, introduction: str, projects: Sequence[str]) -> int:
 
 def build(project: str, out: Path) -> int:
     """Build one project for all its targets into ``out``; progress goes to stderr."""
-    command = [str(Path(sys.executable).with_name("edgebuild")), "build", f"{ROOT}/examples/{project}"]
+    return build_for(ROOT / "examples" / project, (), out)
+
+
+def build_for(project: Path, targets: Sequence[str], out: Path) -> int:
+    """Build one project into ``out``, for some targets or all its own; progress goes to stderr."""
+    command = [str(Path(sys.executable).with_name("edgebuild")), "build", str(project)]
+    command += [word for target in targets for word in ("-t", target)]
     done = subprocess.run([*command, "-o", str(out), "--json"], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
-        print(f"{project}: exit code {done.returncode}: {error_of(done.stdout)}", file=sys.stderr)
+        print(f"{project.name}: exit code {done.returncode}: {error_of(done.stdout)}", file=sys.stderr)
     return done.returncode
 
 
