@@ -1,9 +1,10 @@
-"""TFLite operators on either side of every limit that an accelerator's rules name, and many between."""
+"""TFLite operators on either side of every limit that an accelerator's rules name, many between, and some drawn."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -637,4 +638,110 @@ def _products() -> Iterator[Made]:
 FAMILIES = (
     _convolutions, _convolution_windows, _convolution_dtypes, _convolution_sums, _depthwise, _dense, _pools,
     _reductions, _reduced_sizes, _other_reductions, _elements, _pairs, _transposes, _resizes, _cuts, _joins, _products,
+)  # fmt: skip
+
+
+def drawn_operators(seed: int, count: int) -> tuple[Made, ...]:
+    """So many operators of kinds and sizes drawn at random, which no rule was written after."""
+    rng = random.Random(seed)
+    return tuple(rng.choice(_DRAWS)(f"drawn{number}", rng) for number in range(count))
+
+
+Draw = Callable[[str, random.Random], Made]
+
+
+def _two(rng: random.Random, least: int, most: int) -> tuple[int, int]:
+    return rng.randint(least, most), rng.randint(least, most)
+
+
+def _dtype(rng: random.Random) -> str:
+    return rng.choices(("INT8", "UINT8", "INT16", "INT32", "FLOAT32"), (10, 2, 3, 1, 1))[0]
+
+
+def _draw_convolution(name: str, rng: random.Random) -> Made:
+    dtype = _dtype(rng)
+    return convolution(
+        name, _two(rng, 12, 40), _two(rng, 1, 24), _two(rng, 1, 6), _two(rng, 1, 5), rng.choice((1, 1, 2)),
+        rng.choice((SAME, VALID)), dtype, "UINT8" if dtype == "UINT8" else "INT8",
+        bias=rng.choice(("INT32", "INT64")) if dtype == "INT16" else "INT32", per_channel=dtype != "UINT8",
+        batch=rng.choice((1, 1, 1, 2)), scales=() if dtype == "FLOAT32" else (rng.uniform(0.001, 0.2),),
+    )  # fmt: skip
+
+
+def _draw_depthwise(name: str, rng: random.Random) -> Made:
+    channels = rng.randint(1, 24)
+    return depthwise(
+        name, _two(rng, 12, 40), channels, _two(rng, 1, 6), _two(rng, 1, 5), rng.choice((1, 1, 2)),
+        rng.choice((SAME, VALID)), rng.choice((1, 2, 3)) if channels == 1 else 1, rng.choice(("INT8", "INT8", "INT16")),
+    )  # fmt: skip
+
+
+def _draw_dense(name: str, rng: random.Random) -> Made:
+    return dense(name, _two(rng, 1, 300), rng.randint(1, 9), rng.choice(("INT8", "INT8", "INT16", "FLOAT32")))
+
+
+def _draw_pooling(name: str, rng: random.Random) -> Made:
+    kind = rng.choice(("AVERAGE_POOL_2D", "MAX_POOL_2D"))
+    side = _two(rng, 12, 40)
+    dtype = rng.choice(("INT8", "UINT8", "INT16", "INT8", "INT32"))
+    return pooling(name, kind, side, _two(rng, 1, 12), _two(rng, 1, 5), rng.choice((SAME, VALID)), dtype)
+
+
+def _draw_reduction(name: str, rng: random.Random) -> Made:
+    axes = tuple(sorted(rng.sample((1, 2, 3), rng.randint(1, 3))))
+    shape = (1, *(rng.choice((1, 3, 7, 16, 33)) for _ in range(3)))
+    dtype = rng.choice(("INT8", "INT8", "UINT8", "INT16", "FLOAT32"))
+    return reduction(name, "MEAN", shape, axes, dtype, keep=rng.random() < 0.5)
+
+
+def _draw_unary(name: str, rng: random.Random) -> Made:
+    kind = rng.choice((*ELEMENTWISE, *ELSEWHERE))
+    dtype, table = _dtype(rng), {**ELEMENTWISE, **ELSEWHERE}[kind]
+    shape = tuple(rng.randint(1, 12) for _ in range(rng.randint(2, 4)))
+    shape = (1, *shape[1:])
+    own = () if dtype == "FLOAT32" else (rng.uniform(0.001, 0.2),)
+    out = () if dtype == "FLOAT32" else (1 / 256,) if kind == "SOFTMAX" else (rng.uniform(0.001, 0.2),)
+    return unary(name, kind, shape, dtype, table=table, options=_options(kind), scales=own, out_scales=out)
+
+
+def _draw_binary(name: str, rng: random.Random) -> Made:
+    kind, dtype = rng.choice(tuple(BINARY)), _dtype(rng)
+    shape = (1, rng.randint(1, 9), rng.randint(1, 9), rng.randint(1, 24))
+    other = tuple(size if rng.random() < 0.7 else 1 for size in shape)
+    same = rng.random() < 0.6
+    return binary(name, kind, (shape, other), dtype, BINARY[kind], same_scale=same, scaled=dtype != "FLOAT32")
+
+
+def _draw_transpose(name: str, rng: random.Random) -> Made:
+    rank = rng.randint(2, 5)
+    shape = tuple(rng.randint(1, 12) for _ in range(rank))
+    order = tuple(rng.sample(range(rank), rank))
+    return transpose(name, shape, order, rng.choice(("INT8", "INT8", "INT16", "INT32")))
+
+
+def _draw_resize(name: str, rng: random.Random) -> Made:
+    kind = rng.choice(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"))
+    side, factor, corners = _two(rng, 1, 12), rng.choice((1, 2, 2, 3, 4, 8)), rng.random() < 0.4
+    to = [(size - corners) * factor + corners for size in side]
+    if rng.random() < 0.3:
+        to[0] += rng.randint(1, 3)
+    return resize(name, kind, side, (to[0], to[1]), corners, rng.random() < 0.3)
+
+
+def _draw_slice(name: str, rng: random.Random) -> Made:
+    shape = (1, rng.randint(4, 12), rng.randint(4, 12), rng.randint(4, 12))
+    begin = (0, *(rng.randint(0, 2) for _ in range(3)))
+    end = (1, *(rng.randint(3, size) for size in shape[1:]))
+    steps = (1, rng.choice((1, 1, 2)), rng.choice((1, 1, 2)), rng.choice((1, 1, 1, 2)))
+    return strided_slice(name, shape, begin, end, steps, rng.choice(("INT8", "INT16", "INT32")))
+
+
+def _draw_transposed(name: str, rng: random.Random) -> Made:
+    stride = rng.choice(((1, 1), (2, 2), (2, 2), (2, 1), (3, 3)))
+    return transposed(name, _two(rng, 1, 12), _two(rng, 1, 4), stride, rng.choice((SAME, VALID)))
+
+
+_DRAWS: tuple[Draw, ...] = (
+    _draw_convolution, _draw_convolution, _draw_depthwise, _draw_dense, _draw_pooling, _draw_reduction, _draw_unary,
+    _draw_unary, _draw_binary, _draw_transpose, _draw_resize, _draw_slice, _draw_transposed,
 )  # fmt: skip
