@@ -9,7 +9,6 @@ from edgebuild.core.artifact import Placed, Placement
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.target import Target
 from edgebuild.placement import find_rules
-from edgebuild.store.installed import installed_version
 
 
 def compile_for(target: Target, backend: Backend, files: Files) -> Compiled:
@@ -27,7 +26,7 @@ def compile_for(target: Target, backend: Backend, files: Files) -> Compiled:
 
 def place(target: Target, backend: Backend, files: Files) -> Placement | None:
     """Where operators will run: by the compiler where it is installed, else by the rules; None: neither is known."""
-    if target.compiler is not None and installed_version(find_compiler(target.compiler.name).DISTRIBUTIONS[0]):
+    if target.compiler is not None and find_compiler(target.compiler.name).version():
         return compile_for(target, backend, files).placement
     if target.operators.rules is None:
         return None

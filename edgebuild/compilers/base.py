@@ -35,7 +35,7 @@ class Compiler(Protocol):
 
     Attributes:
         TITLE: what it is called.
-        DISTRIBUTIONS: the packages whose versions can change what it makes, its own first.
+        DISTRIBUTIONS: the packages beside edgebuild whose versions can change what it makes.
         RUNTIMES: the runtimes whose models it takes.
         OPTIONS: what a target's file has to say under ``[compiler.options]``.
         SIMULATE: runs what was compiled on this machine; None: nothing can.
@@ -46,6 +46,10 @@ class Compiler(Protocol):
     RUNTIMES: tuple[str, ...]
     OPTIONS: tuple[str, ...]
     SIMULATE: Simulate | None
+
+    def version(self) -> str:
+        """Its version; "" where it is not installed."""
+        ...
 
     def compile(self, files: Files, options: Mapping[str, str]) -> Compiled:
         """Compile a model for the accelerator that ``options`` name.

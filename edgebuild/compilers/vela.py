@@ -41,14 +41,18 @@ _KIB = {
 _WARNING = re.compile(r"^Warning \([^)]*\) operator: (\S+), ofm: '(.*)'$")
 
 
+def version() -> str:
+    """The version of ethos-u-vela; "" where it is not installed."""
+    return installed_version(DISTRIBUTIONS[0])
+
+
 def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001 - the seam's word
     """Compile for an Ethos-U; ``accelerator``, ``system`` and ``memory_mode`` are in Vela's own words.
 
     Raises:
         BuildError: Vela is not installed, crashed or took too long.
     """
-    version = installed_version(DISTRIBUTIONS[0])
-    if not version:
+    if not version():
         raise BuildError(_STAGE, "ethos-u-vela is not installed", fix='pip install "edgebuild[ethos-u]"')
     with tempfile.TemporaryDirectory(prefix="edgebuild-") as place:
         folder = Path(place)
@@ -59,7 +63,7 @@ def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001
             raise BuildError(_STAGE, f"wrote no model\n{printed[-500:]}")
         compiled = {made.name: made.read_bytes()}
         summary = _summary(folder / "out")
-    placement = _placement(operators(files), operators(compiled), _reasons(printed), f"{TITLE} {version}")
+    placement = _placement(operators(files), operators(compiled), _reasons(printed), f"{TITLE} {version()}")
     return Compiled(compiled, placement, _estimates(summary, placement))
 
 

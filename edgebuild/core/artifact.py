@@ -49,7 +49,10 @@ class Artifact(Frozen):
 
 
 class Placed(Frozen):
-    """Where one operator runs, and if it falls back, which rule sent it there."""
+    """Where one operator runs, and if it falls back, which rule sent it there.
+
+    ``unit`` is "npu", "cpu" for what an accelerator leaves to the processor, or "mcu" where there is nothing else.
+    """
 
     op: str
     unit: str
@@ -79,10 +82,12 @@ class Simulated(Frozen):
 
     Attributes:
         sqnr_db: of its outputs against those of the model before it was compiled, on the machine that built it.
+        max_abs: the largest difference between the two.
     """
 
     samples: int = Field(ge=1)
     sqnr_db: float
+    max_abs: float
 
 
 class Compilation(Frozen):

@@ -204,6 +204,7 @@ METRICS: dict[str, Metric] = {
         Metric(name="model_size", unit=Unit.BYTE, kind=Kind.EXACT, meaning="bytes of the model's files"),
         _estimated("latency_estimate", Unit.NANOSECOND, "time of one inference, as the target's compiler estimates it"),
         _estimated("cycles", Unit.COUNT, "the accelerator's cycles for one inference, as the compiler estimates them"),
+        _estimated("arena", Unit.BYTE, "tensor arena that an interpreter on a microcontroller allocates"),
         _estimated("sram", Unit.BYTE, "on-chip memory that the compiler planned for tensors"),
         _estimated("dram", Unit.BYTE, "external memory that the compiler planned for tensors and weights"),
         _estimated("flash", Unit.BYTE, "read-only memory for weights and commands, as the compiler packed them"),

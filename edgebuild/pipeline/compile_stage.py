@@ -10,6 +10,7 @@ from pathlib import Path
 from edgebuild.backends.base import Files
 from edgebuild.compilers import find_compiler
 from edgebuild.compilers.base import Compiled
+from edgebuild.core.array import np
 from edgebuild.core.artifact import Compilation, ModelFile, Placement, Simulated
 from edgebuild.core.digest import Json, digest_bytes, digest_json
 from edgebuild.core.errors import BuildError
@@ -79,7 +80,9 @@ def compiled(
     def make(folder: Path) -> None:
         _write(folder, compile_for(target, converted.backend, converted.files))
 
-    found = _read(road.step(stage, target.name, {**_inputs(converted, target), "options": dict(options)}, make))
+    asked: dict[str, Json] = {"compiler": compiler.version(), "options": dict(options)}
+    inputs = {**_inputs(converted, target), **asked}
+    found = _read(road.step(stage, target.name, inputs, make))
     if compiler.SIMULATE is None or not found.placement.partitions:
         return found
     return dataclasses.replace(found, simulated=_simulated(road, found, converted, target, samples, answers))
@@ -138,8 +141,11 @@ def _simulated(
         assert compiler.SIMULATE is not None
         given = prepare_inputs(samples.samples, converted.signature)
         outputs = after(compiler.SIMULATE(made.files, options, given), converted.signature)
-        pairs = zip(load_outputs(answers), outputs, strict=True)
-        told = Simulated(samples=len(samples.samples), sqnr_db=round(min(sqnr_db(a, b) for a, b in pairs), 3))
+        pairs = list(zip(load_outputs(answers), outputs, strict=True))
+        told = Simulated(
+            samples=len(samples.samples), sqnr_db=round(min(sqnr_db(a, b) for a, b in pairs), 3),
+            max_abs=max(float(np.abs(a.astype(np.float64) - b).max()) for a, b in pairs),
+        )  # fmt: skip
         (folder / _TRIED).write_text(told.model_dump_json(), encoding="utf-8")
 
     found = Simulated.model_validate_json(road.step(stage, target.name, inputs, make).read(_TRIED))

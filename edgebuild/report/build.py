@@ -11,7 +11,7 @@ from edgebuild.core.metric import METRICS
 from edgebuild.core.units import Unit, format_quantity
 from edgebuild.pipeline.build import SETTING_LOST
 from edgebuild.pipeline.project import BuildReport, Built
-from edgebuild.report.inspect import partitions_text
+from edgebuild.report.inspect import placement_text
 from edgebuild.report.table import Table
 
 _CELL = 240
@@ -159,15 +159,13 @@ def drop_text(quality: Quality | None) -> str:
 
 def compilation_text(compilation: Compilation) -> str:
     """Where a compiled model's operators run, and what the compiler estimates."""
-    placement = compilation.placement
-    taken = len(placement.ops) - len(placement.fallbacks)
-    told = [f"{taken} of {len(placement.ops)} operators on the accelerator in {partitions_text(placement)}"]
+    told = [placement_text(compilation.placement)]
     told += [
         f"{name} {format_quantity(value, METRICS[name].unit)}" for name, value in compilation.estimates.items() if value
     ]
     if (tried := compilation.simulated) is not None:
         told += [f"simulated on {tried.samples} samples: SQNR {tried.sqnr_db:.1f} dB to the model before"]
-    return f"{placement.by}: {'; '.join(told)}"
+    return f"{compilation.placement.by}: {'; '.join(told)}"
 
 
 def _compiled_size(compilation: Compilation) -> str:

@@ -57,22 +57,21 @@ def _summary(artifact: Artifact) -> str:
     return "\n".join([head, *ports])
 
 
-def partitions_text(placement: Placement) -> str:
-    """How many runs of operators the accelerator gets."""
-    return "1 partition" if placement.partitions == 1 else f"{placement.partitions} partitions"
+def placement_text(placement: Placement) -> str:
+    """How many operators the accelerator gets, and in how many runs."""
+    count, left = len(placement.ops), len(placement.fallbacks)
+    if any(op.unit == "mcu" for op in placement.ops):
+        return f"{count} operators, a kernel for each"
+    runs = "1 partition" if placement.partitions == 1 else f"{placement.partitions} partitions"
+    return f"{count - left} of {count} operators on the accelerator in {runs}"
 
 
 def _placed(placement: Placement, artifact: Artifact) -> list[str]:
     """Where the operators run in a line, and one for each that the accelerator does not take, with its reason."""
     by_name = {op.name: op for op in artifact.origins.ops}
-    fallbacks = placement.fallbacks
-    taken = len(placement.ops) - len(fallbacks)
-    head = (
-        f"{placement.by}: {taken} of {len(placement.ops)} operators on the accelerator, in {partitions_text(placement)}"
-    )
-    return [head] + [
+    return [f"{placement.by}: {placement_text(placement)}"] + [
         f"on the CPU: {by_name[op.op].kind} {op.op}, from {artifact.origins.describe(by_name[op.op])}: {op.rule}"
-        for op in fallbacks
+        for op in placement.fallbacks
         if op.op in by_name
     ]
 

@@ -38,6 +38,8 @@ REQUIRED = [
     "ethos-u85-512",
     "snapdragon-8-gen-2-npu",
     "snapdragon-8-gen-3-npu",
+    "cortex-m55",
+    "cortex-m7",
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from tiny_project import edit, make_project
 
 from edgebuild.backends import find_backend
 from edgebuild.cli.main import main
+from edgebuild.compilers import find_compiler
+from edgebuild.core.signature import Dequantize
 from edgebuild.store.bundle import Bundle, open_bundle
 
 TARGET = "ethos-u55-128"
@@ -114,3 +117,26 @@ def test_without_a_public_compiler_the_rules_say_where_operators_run(built: Bund
     code, document = gate(bundle, "cpu_fallback_ops=0")
     assert code == 0
     assert "estimated by the rules of Edge TPU" in json.dumps(document)
+
+
+@pytest.mark.skipif(not find_compiler("tflite_micro").version(), reason="tflite-micro is not installed")
+def test_for_a_microcontroller_there_is_source_and_the_arena_that_it_takes(built: Bundle) -> None:
+    root = built.path.parents[1]
+    done = edgebuild("build", root, "-t", "cortex-m55", "-o", root / "mcu")
+    assert done.exit_code == 0, done.output
+    bundle = open_bundle(root / "mcu" / "cortex-m55")
+    (variant,) = bundle.manifest.parts[0].variants
+    assert variant.compilation is not None
+    assert [file.name for file in variant.compilation.files] == ["int8/model.cc", "int8/operators.h"]
+    data = bundle.read(variant.files[0].name)
+    source = bundle.read("int8/model.cc").decode()
+    assert f"model_size = {len(data)};" in source
+    assert source.count("0x") == len(data)
+    registered = set(re.findall(r"resolver\.(\w+)\(\)", bundle.read("int8/operators.h").decode()))
+    assert registered == {"AddConv2D", "AddDepthwiseConv2D", "AddAdd", "AddMean", "AddFullyConnected"}
+    tried, (post,) = variant.compilation.simulated, bundle.manifest.parts[0].signature.post.values()
+    assert tried is not None
+    (scale,) = [step.scale for step in post if isinstance(step, Dequantize)]
+    assert tried.max_abs <= 1.01 * scale, "one step of the output's grid"
+    assert gate(bundle, "arena=64 KiB")[0] == 0
+    assert gate(bundle, "arena=1 KiB")[0] == 1

@@ -39,20 +39,25 @@ _NODE = re.compile(r"Operator type: \S+ Node name: (.*) Node index: \d+")
 _REASON = re.compile(r"REASON : (.*)")
 
 
+def version() -> str:
+    """The version of onnxruntime-qnn; "" where it is not installed."""
+    return installed_version(DISTRIBUTIONS[0])
+
+
 def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001 - the seam's word
     """Compile for an HTP; ``htp_arch`` and ``soc_model`` are Qualcomm's numbers.
 
     Raises:
         BuildError: onnxruntime-qnn is not installed, crashed or took too long.
     """
-    version = _installed()
+    _check_installed()
     with tempfile.TemporaryDirectory(prefix="edgebuild-") as place:
         folder = Path(place)
         (folder / "model.onnx").write_bytes(first(files))
         printed = _run(folder, "compile", options)
         compiled = {_FILE: (folder / _FILE).read_bytes()} if (folder / _FILE).is_file() else {}
     source, left = operators(files), operators(compiled) if compiled else operators(files)
-    return Compiled(compiled or files, _placement(source, left, _reasons(printed), f"{TITLE} {version}"), {})
+    return Compiled(compiled or files, _placement(source, left, _reasons(printed), f"{TITLE} {version()}"), {})
 
 
 def simulate(files: Files, options: Mapping[str, str], inputs: Tensors) -> list[np.ndarray]:
@@ -61,7 +66,7 @@ def simulate(files: Files, options: Mapping[str, str], inputs: Tensors) -> list[
     Raises:
         BuildError: as ``compile``.
     """
-    _installed()
+    _check_installed()
     with tempfile.TemporaryDirectory(prefix="edgebuild-") as place:
         folder = Path(place)
         (folder / "model.onnx").write_bytes(first(files))
@@ -74,11 +79,9 @@ def simulate(files: Files, options: Mapping[str, str], inputs: Tensors) -> list[
 SIMULATE = simulate
 
 
-def _installed() -> str:
-    version = installed_version(DISTRIBUTIONS[0])
-    if not version:
+def _check_installed() -> None:
+    if not version():
         raise BuildError(_STAGE, "onnxruntime-qnn is not installed", fix='pip install "edgebuild[qnn]"')
-    return version
 
 
 def _run(folder: Path, mode: str, options: Mapping[str, str]) -> str:

@@ -10,18 +10,16 @@ from edgebuild.core.errors import DeviceError
 from edgebuild.devices.board.sources import debian_sources
 from edgebuild.devices.board.tools import BOARD, call
 
-_ARCHITECTURE = "arm64"
-
 
 class Archive:
-    """One release's packages for 64-bit ARM. The machine's own packages and apt lists are not touched."""
+    """One release's packages for an architecture. The machine's own packages and apt lists are not touched."""
 
-    def __init__(self, folder: Path, release: str) -> None:
+    def __init__(self, folder: Path, release: str, architecture: str = "arm64") -> None:
         for part in ("lists/partial", "archives/partial", "sources"):
             (folder / part).mkdir(parents=True)
         (folder / "status").touch()
         (folder / "sources" / "debian.sources").write_text(debian_sources(release), encoding="utf-8")
-        (folder / "apt.conf").write_text(_settings(folder), encoding="utf-8")
+        (folder / "apt.conf").write_text(_settings(folder, architecture), encoding="utf-8")
         self._folder, self._env = folder, {"APT_CONFIG": str(folder / "apt.conf")}
         self._apt("update")
 
@@ -66,13 +64,13 @@ def unpack(package: Path, root: Path) -> None:
         raise DeviceError(BOARD, f"{package.name} can't be unpacked: {done.stderr.strip()[-300:]}")
 
 
-def _settings(folder: Path) -> str:
+def _settings(folder: Path, architecture: str) -> str:
     """A tree of apt's own in ``folder``; of the machine's settings only how it reaches the network stays."""
     dumped = call(["apt-config", "dump"]).splitlines()
     network = [line for line in dumped if line.startswith("Acquire::")]
     own = {
-        "APT::Architecture": _ARCHITECTURE,
-        "APT::Architectures::": _ARCHITECTURE,
+        "APT::Architecture": architecture,
+        "APT::Architectures::": architecture,
         "APT::Sandbox::User": "root",
         "Dir::State": str(folder),
         "Dir::State::lists": str(folder / "lists"),
