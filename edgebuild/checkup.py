@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from edgebuild import __version__
+from edgebuild.compilers import compiler_names, find_compiler
+from edgebuild.devices.estimated import NOWHERE
 from edgebuild.store.installed import installed_version
 
 _BUILDS_WITH = {
@@ -32,7 +34,10 @@ _FEATURES = ("avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "asim
 
 @dataclass(frozen=True)
 class TargetCheck:
-    """What can be done for one target here; ``missing`` names the packages that building lacks."""
+    """What can be done for one target here; ``missing`` names the packages and compilers that building lacks.
+
+    ``estimated``: nothing can be run on it.
+    """
 
     name: str
     runtime: str
@@ -40,6 +45,7 @@ class TargetCheck:
     measures: bool
     missing: tuple[str, ...]
     problem: str = ""
+    estimated: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,7 @@ def check_up(root: Path) -> Checkup:
 
     packages = sorted({name for names in (*_BUILDS_WITH.values(), *_RUNS_WITH.values()) for name in names})
     tools = {name: installed_version(name) or None for name in ("numpy", "pydantic", *packages)}
+    tools |= {compiler.TITLE: compiler.version() or None for compiler in map(find_compiler, compiler_names())}
     cache = Path(default_cache().root)
     return Checkup(
         edgebuild=__version__,
@@ -97,7 +104,8 @@ def _target_line(target: TargetCheck) -> str:
     if target.problem:
         return f"{target.name:24} broken: {target.problem}"
     builds = "can be built" if target.builds else f"cannot be built (missing: {', '.join(target.missing)})"
-    measures = "measured here" if target.measures else "measured on its device only"
+    elsewhere = "estimated" if target.estimated else "measured on its device only"
+    measures = "measured here" if target.measures else elsewhere
     return f"{target.name:24} {builds}, {measures}"
 
 
@@ -115,9 +123,13 @@ def _check_target(name: str, root: Path, tools: dict[str, str | None]) -> Target
         target = find_target(name, root)
     except ConfigError as error:
         return TargetCheck(name, "", builds=False, measures=False, missing=(), problem=error.message)
-    missing = tuple(tool for tool in _BUILDS_WITH.get(target.runtime, ()) if tools[tool] is None)
+    compiler = (find_compiler(target.compiler.name).TITLE,) if target.compiler else ()
+    missing = tuple(tool for tool in (*_BUILDS_WITH.get(target.runtime, ()), *compiler) if tools[tool] is None)
     runs = any(tools[tool] for tool in _RUNS_WITH.get(target.runtime, ()))
-    return TargetCheck(name, target.runtime, builds=not missing, measures=target.is_host and runs, missing=missing)
+    return TargetCheck(
+        name, target.runtime, builds=not missing, measures=target.is_host and runs, missing=missing,
+        estimated=target.transport == NOWHERE,
+    )  # fmt: skip
 
 
 def _cpu_features() -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from edgebuild.core.errors import BuildError
 from edgebuild.core.origin import OriginMap
 from edgebuild.core.target import Int8Scheme, Target
 from edgebuild.pipeline import choose
-from edgebuild.pipeline.compile_stage import compiled
 from edgebuild.pipeline.float_stages import Converted, check, export, reference_outputs, trace
 from edgebuild.pipeline.host import int8_scheme
 from edgebuild.pipeline.int8_stages import (
@@ -74,14 +73,20 @@ def _packaged(
     shared: Material, target: Target, place: Path, offers: list[Offer], rejected: list[Rejected], archive: bool
 ) -> Bundle:
     """Compile what is offered for the target's accelerator, where it has one, and write the bundle."""
-
-    def with_compiled(offer: Offer) -> Offer:
-        answers = answers_of(shared, target, offer)
-        made = compiled(shared.road, offer.converted, target, shared.golden, answers)
-        return dataclasses.replace(offer, compiled=made)
-
-    made = [with_compiled(offer) for offer in offers] if target.compiler or target.operators.rules else offers
+    made = [_compiled(shared, target, offer) for offer in offers] if _has_accelerator(target) else offers
     return package(shared, target, place, made, rejected, archive)
+
+
+def _has_accelerator(target: Target) -> bool:
+    return target.compiler is not None or target.operators.rules is not None
+
+
+def _compiled(shared: Material, target: Target, offer: Offer) -> Offer:
+    from edgebuild.pipeline.compile_stage import compiled  # for most targets there is nothing to compile
+
+    answers = answers_of(shared, target, offer)
+    made = compiled(shared.road, offer.converted, target, shared.golden, answers)
+    return dataclasses.replace(offer, compiled=made)
 
 
 def _check(shared: Material, target: Target, exact: Converted, samples: DataSet) -> tuple[OriginMap, Parity]:

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgebuild import __version__
 from edgebuild.backends import find_backend
-from edgebuild.compilers import find_compiler
 from edgebuild.core.array import np
 from edgebuild.core.artifact import (
     Artifact,
@@ -28,7 +28,6 @@ from edgebuild.core.compression import Compression
 from edgebuild.core.digest import Digest, Json, digest_bytes, digest_json
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
-from edgebuild.pipeline.compile_stage import CompiledModel
 from edgebuild.pipeline.compress_stage import Compressed
 from edgebuild.pipeline.float_stages import Converted, load_outputs
 from edgebuild.pipeline.golden import FLOAT_TOLERANCE, golden_file
@@ -41,6 +40,9 @@ from edgebuild.store.entry import Entry
 from edgebuild.store.installed import installed_version
 from edgebuild.store.manifest import manifest_bytes, parse_manifest
 from edgebuild.store.packing import MANIFEST
+
+if TYPE_CHECKING:
+    from edgebuild.pipeline.compile_stage import CompiledModel
 
 
 @dataclass(frozen=True)
@@ -209,10 +211,17 @@ def _one_step(outputs: list[np.ndarray]) -> float:
     return min(max(shares), 1.0)
 
 
+def _compilers_tools(target: Target) -> tuple[str, ...]:
+    if target.compiler is None:
+        return ()
+    from edgebuild.compilers import find_compiler
+
+    return find_compiler(target.compiler.name).DISTRIBUTIONS
+
+
 def _lineage(shared: Material, target: Target) -> Lineage:
     sets = shared.sets
-    compiler = find_compiler(target.compiler.name).DISTRIBUTIONS if target.compiler else ()
-    tools = sorted({*find_backend(target.runtime).DISTRIBUTIONS, *compiler, "numpy"})
+    tools = sorted({*find_backend(target.runtime).DISTRIBUTIONS, *_compilers_tools(target), "numpy"})
     return Lineage(
         edgebuild=__version__,
         model=(shared.dense or shared.source).digest,
