@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from edgebuild.core.target import Target
+from edgebuild.devices.estimated import NOWHERE
 from edgebuild.devices.hardware import Seen
 
 _CLOCK = 0.02
@@ -53,13 +54,15 @@ def match(seen: Seen, target: Target) -> Match:
 
 
 def _reached_so(target: Target, transport: str) -> bool:
+    if target.transport == NOWHERE:
+        return False
     return target.is_host == (transport == "local") and (target.family != "mobile" or transport == "adb")
 
 
 def _family(target: Target, seen: Seen) -> str | None:
     """A family alone is too little to agree on, but enough to speak against."""
     x86 = seen.isa == "x86_64"
-    unlike = {"arm-cpu": x86, "mobile": x86, "intel": not x86, "host": False}[target.family]
+    unlike = {"arm-cpu": x86, "mobile": x86, "intel": not x86, "embedded": True, "host": False}[target.family]
     return f"{seen.isa}, not {target.family}" if unlike else None
 
 

@@ -199,7 +199,7 @@ def target_named_unlike_its_file(place: Place) -> None:
     place.write("targets/mine.toml", TARGET.replace('"mine"', '"yours"'))
 
 
-@case(2, "mine.toml", "transport", "is 'usb'", "'local', 'ssh' or 'adb'", line=CHECK)
+@case(2, "mine.toml", "transport", "is 'usb'", "'local', 'ssh', 'adb' or 'none'", line=CHECK)
 def target_reached_by_nothing(place: Place) -> None:
     place.write("targets/mine.toml", TARGET.replace('"local"', '"usb"'))
 
