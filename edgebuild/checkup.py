@@ -12,7 +12,6 @@ from pathlib import Path
 
 from edgebuild import __version__
 from edgebuild.compilers import compiler_names, find_compiler
-from edgebuild.devices.estimated import NOWHERE
 from edgebuild.store.installed import installed_version
 
 _BUILDS_WITH = {
@@ -128,7 +127,7 @@ def _check_target(name: str, root: Path, tools: dict[str, str | None]) -> Target
     runs = any(tools[tool] for tool in _RUNS_WITH.get(target.runtime, ()))
     return TargetCheck(
         name, target.runtime, builds=not missing, measures=target.is_host and runs, missing=missing,
-        estimated=target.transport == NOWHERE,
+        estimated=target.is_estimated,
     )  # fmt: skip
 
 

@@ -8,7 +8,6 @@ from edgebuild.core.device import LOCAL
 from edgebuild.core.metric import Budget, Mode
 from edgebuild.core.target import Target
 from edgebuild.devices.base import Device
-from edgebuild.devices.estimated import NOWHERE
 from edgebuild.devices.opening import open_device
 from edgebuild.devices.transports.local import open_local
 from edgebuild.store.devices import find_device
@@ -23,7 +22,7 @@ def open_for(
     """
     budgets = tuple(budgets)
     measured = any(budget.definition.mode for budget in budgets)
-    if device is None and not measured and target.transport != NOWHERE:
+    if device is None and not measured and not target.is_estimated:
         return open_local()
     counted = any(budget.definition.mode is Mode.EXACT for budget in budgets)
     return open_device(target, device, say, exact=counted and is_virtual(device))

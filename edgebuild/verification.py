@@ -17,7 +17,6 @@ from edgebuild.core.errors import (
 )
 from edgebuild.core.profile import Profile
 from edgebuild.core.target import Target
-from edgebuild.devices.estimated import NOWHERE
 from edgebuild.devices.opening import open_device
 from edgebuild.devices.transports.local import open_local
 from edgebuild.golden import compare
@@ -72,7 +71,7 @@ def exit_code(checks: Iterable[Check], required: Sequence[str]) -> int:
 def _golden(bundle: Bundle, target: Target | None, name: str | None) -> Check:
     if target is None:
         return Check("golden", "not checked", f"target {bundle.manifest.target} is not known here")
-    unreachable = target.transport == NOWHERE and name is None
+    unreachable = target.is_estimated and name is None
     try:
         opened = open_local() if unreachable else open_device(target, name)
         with Bench(opened, bundle.manifest.lineage.tools) as bench:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from edgebuild.backends.base import Files
 from edgebuild.core.array import Array, Tensors
-from edgebuild.core.artifact import Placement
+from edgebuild.core.artifact import Placed, Placement
+from edgebuild.core.origin import RuntimeOp
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,26 @@ class Compiled:
     files: Files
     placement: Placement
     estimates: Mapping[str, float]
+
+
+def read_off(
+    source: Iterable[RuntimeOp], compiled: Iterable[RuntimeOp], own: str, reasons: Mapping[str, str], by: str
+) -> Placement:
+    """Where operators run: what a compiler left as it was, the compiled model still has by its name and kind.
+
+    Args:
+        own: the kind of the operator that a run of them has become on the accelerator.
+        reasons: why an operator was left, by its name.
+    """
+    kinds = [(op.name, op.kind) for op in compiled]
+    left, silence = dict(kinds), f"{by.partition(' ')[0]} gives no reason"
+    ops = tuple(
+        Placed(op=op.name, unit="cpu", rule=reasons.get(op.name, silence))
+        if left.get(op.name) == op.kind
+        else Placed(op=op.name, unit="npu")
+        for op in source
+    )
+    return Placement(by=by, ops=ops, partitions=sum(kind == own for _, kind in kinds))
 
 
 Simulate = Callable[[Files, Mapping[str, str], Tensors], list[Array]]

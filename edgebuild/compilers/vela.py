@@ -16,11 +16,10 @@ from pathlib import Path
 
 from edgebuild.backends.base import Files
 from edgebuild.backends.litert.graph import first, operators
-from edgebuild.compilers.base import Compiled
+from edgebuild.compilers.base import Compiled, read_off
 from edgebuild.compilers.contained import run_contained
-from edgebuild.core.artifact import Placed, Placement
+from edgebuild.core.artifact import Placement
 from edgebuild.core.errors import BuildError
-from edgebuild.core.origin import RuntimeOp
 from edgebuild.store.installed import installed_version
 
 TITLE = "Vela"
@@ -63,7 +62,8 @@ def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001
             raise BuildError(_STAGE, f"wrote no model\n{printed[-500:]}")
         compiled = {made.name: made.read_bytes()}
         summary = _summary(folder / "out")
-    placement = _placement(operators(files), operators(compiled), _reasons(printed), f"{TITLE} {version()}")
+    by = f"{TITLE} {version()}"
+    placement = read_off(operators(files), operators(compiled), _NPU_OPERATOR, _reasons(printed), by)
     return Compiled(compiled, placement, _estimates(summary, placement))
 
 
@@ -73,20 +73,6 @@ def _command(options: Mapping[str, str]) -> list[str]:
         "--accelerator-config", options["accelerator"], "--system-config", options["system"],
         "--memory-mode", options["memory_mode"],
     ]  # fmt: skip
-
-
-def _placement(
-    source: tuple[RuntimeOp, ...], compiled: tuple[RuntimeOp, ...], reasons: Mapping[str, str], by: str
-) -> Placement:
-    """An operator is left on the CPU if the compiled model still computes its tensor by an operator of its kind."""
-    left = {op.name: op.kind for op in compiled}
-    ops = tuple(
-        Placed(op=op.name, unit="cpu", rule=reasons.get(op.name, "Vela gives no reason"))
-        if left.get(op.name) == op.kind
-        else Placed(op=op.name, unit="npu")
-        for op in source
-    )
-    return Placement(by=by, ops=ops, partitions=sum(op.kind == _NPU_OPERATOR for op in compiled))
 
 
 def _reasons(printed: str) -> dict[str, str]:

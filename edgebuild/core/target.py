@@ -131,6 +131,11 @@ class Target(Frozen):
         """Whether the target is the machine that builds."""
         return self.transport == "local"
 
+    @property
+    def is_estimated(self) -> bool:
+        """Whether nothing can be run on it, so that what is known of it is estimated."""
+        return self.transport == "none"
+
     def stated_facts(self) -> tuple[str, ...]:
         """The dotted names of the facts this target states, those that need a source."""
         facts = [f"hardware.{field}" for field in Hardware.model_fields if getattr(self.hardware, field) is not None]

@@ -10,9 +10,6 @@ from edgebuild.core.measurement import Basis
 from edgebuild.core.target import Target
 from edgebuild.devices.base import COPY_SECONDS, Completed, Device, Hear, deaf
 
-NOWHERE = "none"
-"""The transport of such targets, as their files say it."""
-
 
 def estimated_device(target: Target) -> Device:
     """A device that tells nothing itself; whatever would run on it is refused."""

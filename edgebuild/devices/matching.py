@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from edgebuild.core.target import Target
-from edgebuild.devices.estimated import NOWHERE
 from edgebuild.devices.hardware import Seen
 
 _CLOCK = 0.02
@@ -54,7 +53,7 @@ def match(seen: Seen, target: Target) -> Match:
 
 
 def _reached_so(target: Target, transport: str) -> bool:
-    if target.transport == NOWHERE:
+    if target.is_estimated:
         return False
     return target.is_host == (transport == "local") and (target.family != "mobile" or transport == "adb")
 

@@ -14,7 +14,7 @@ from edgebuild.core.target import Target
 from edgebuild.devices import transports
 from edgebuild.devices.base import Device
 from edgebuild.devices.board.opening import open_board
-from edgebuild.devices.estimated import NOWHERE, estimated_device
+from edgebuild.devices.estimated import estimated_device
 from edgebuild.devices.lock import hold
 from edgebuild.devices.transports.local import open_local
 from edgebuild.store.devices import find_device
@@ -41,7 +41,7 @@ def open_device(target: Target, device: str | None = None, say: Say = lambda _: 
         ConfigError: for a device that does not exist, or is not the target's kind.
         DeviceError: the target's own device is not at hand, it can't be reached, or it is of another architecture.
     """
-    if device is None and target.transport == NOWHERE:
+    if device is None and target.is_estimated:
         return estimated_device(target)
     if device is None and not target.is_host:
         raise DeviceError(

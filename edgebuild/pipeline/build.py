@@ -236,7 +236,7 @@ def _decide(
     if reason:
         rejected.append(_rejected(offer_int8, reason))
         return [offer_float.because(reason, None)], rejected
-    why = ESTIMATED if target.transport == "none" else NO_DEVICE
+    why = ESTIMATED if target.is_estimated else NO_DEVICE
     offer_int8 = offer_int8.because(why, None)
     if target.int8 is not None and target.int8.full_integer:
         return [offer_int8], rejected

@@ -5,6 +5,7 @@ Sizes are of tensors seen as (N, H, W, C): missing dimensions in front are 1, th
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ def _facts(seen: _Seen) -> Told:
         **dict.fromkeys(_WEIGHTED, _weighted), "AVERAGE_POOL_2D": _pooling, "MAX_POOL_2D": _pooling,
         **dict.fromkeys(_REDUCTIONS, _reduction), **dict.fromkeys(_RESIZES, _resize), "TRANSPOSE": _transpose,
         "BATCH_MATMUL": _product, "ARG_MAX": _arg_max, "STRIDED_SLICE": _strided_slice, "SPLIT": _split,
-        "SPLIT_V": _split, "REVERSE_V2": _reverse, "GATHER": _gather,
+        "SPLIT_V": _split, "GATHER": _gather,
     }  # fmt: skip
     if seen.kind in about:
         yield from about[seen.kind](seen)
@@ -102,8 +103,6 @@ def _tensors(seen: _Seen) -> Told:
     maps = [*given, *made]
     yield "dtypes", tuple(dict.fromkeys(map(_dtype, maps)))
     yield "dtype", _dtype(given[0]) if given else None
-    yield "out_dtype", _dtype(made[0])
-    yield "inputs", len(given)
     yield "rank", max(len(_shape(tensor)) for tensor in maps)
     yield "fixed", all(_is_fixed(tensor) for tensor in maps)
     weights = [seen.tensor(1)] if seen.kind in _WEIGHTED else []
@@ -129,8 +128,7 @@ def _activation(seen: _Seen) -> str | None:
     from ai_edge_litert import schema_py_generated as schema
 
     fused = seen.option("fusedActivationFunction")
-    names = {value: name for name, value in vars(schema.ActivationFunctionType).items() if isinstance(value, int)}
-    return None if fused is None else names[fused]
+    return None if fused is None else _names(schema.ActivationFunctionType)[fused]
 
 
 def _sizes(side: str, tensor: Any) -> Told:
@@ -148,11 +146,8 @@ def _weighted(seen: _Seen) -> Told:
     if bias is not None:
         yield "bias_dtype", _dtype(bias)
         yield "bias_constant", seen.is_constant(3 if seen.kind == "TRANSPOSE_CONV" else 2)
-        yield "bias_rank", len(_shape(bias))
     if seen.kind in _CONVOLUTIONS:
         yield from _window(seen, *shape[1:3])
-    if seen.kind == "DEPTHWISE_CONV_2D":
-        yield "depth_multiplier", shape[-1] // max(1, _nhwc(seen.tensor(0))[3])
     if seen.kind == "TRANSPOSE_CONV":
         yield from _transposed(seen, *shape[1:3])
 
@@ -190,7 +185,7 @@ def _transposed(seen: _Seen, height: int, width: int) -> Told:
     yield from _sizes("in", seen.tensor(2))
     yield "strides", f"{stride_w}x{stride_h}"
     same = seen.option("padding") == 0
-    grown = [(0, 0) if same else (max(height - stride_h, 0), max(width - stride_w, 0))][0]
+    grown = (0, 0) if same else (max(height - stride_h, 0), max(width - stride_w, 0))
     yield "whole", made[1] == given[1] * stride_h + grown[0] and made[2] == given[2] * stride_w + grown[1]
 
 
@@ -219,10 +214,9 @@ def _resize(seen: _Seen) -> Told:
     def factor(axis: int) -> float:
         return 1.0 if given[axis] == made[axis] else (made[axis] - less) / max(given[axis] - less, 1)
 
-    yield "align_corners", corners
     yield "half_pixels", bool(seen.option("halfPixelCenters"))
     yield "both_modes", corners and bool(seen.option("halfPixelCenters"))
-    yield from (("scale_h", factor(1)), ("scale_w", factor(2)), ("scale", max(factor(1), factor(2))))
+    yield "scale", max(factor(1), factor(2))
     yield "even_scale", factor(1) == factor(2)
     yield "line", (given[1] == made[1] == 1) or (given[2] == made[2] == 1)
     yield "point", given[1] == given[2] == 1
@@ -255,7 +249,6 @@ def _planes(shape: tuple[int, ...]) -> Iterator[int]:
 
 
 def _product(seen: _Seen) -> Told:
-    yield "constant_side", seen.is_constant(0) or seen.is_constant(1)
     shape = _shape(seen.tensor(0))
     yield "inner", shape[-2] if seen.option("adjX") else shape[-1]
 
@@ -278,12 +271,6 @@ def _split(seen: _Seen) -> Told:
     yield "splits_told", int(seen.option("numSplits") or 0) == len(seen.operator.outputs)
 
 
-def _reverse(seen: _Seen) -> Told:
-    axes = seen.values(1)
-    rank = len(_shape(seen.tensor(0)))
-    yield "axis", None if axes is None else int(axes.ravel()[0]) % rank - rank
-
-
 def _gather(seen: _Seen) -> Told:
     yield "axis_is_batch", int(seen.option("axis") or 0) == int(seen.option("batchDims") or 0)
 
@@ -291,8 +278,13 @@ def _gather(seen: _Seen) -> Told:
 def _dtype(tensor: Any) -> str:
     from ai_edge_litert import schema_py_generated as schema
 
-    names: dict[int, str] = {value: name for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
-    return names[tensor.type]
+    return _names(schema.TensorType)[tensor.type]
+
+
+@functools.cache
+def _names(enumeration: type) -> dict[int, str]:
+    """What an enumeration of TFLite's schema calls its values."""
+    return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:

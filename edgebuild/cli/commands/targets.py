@@ -71,7 +71,7 @@ def _runs(target: Target) -> str:
     """Where the target runs: here, here once its runtime is installed, on its own device, or nowhere."""
     from importlib.util import find_spec
 
-    if target.transport == "none":
+    if target.is_estimated:
         return "is estimated"
     if not target.is_host:
         return "needs its device"

@@ -16,12 +16,10 @@ from pathlib import Path
 
 from edgebuild.backends.base import Files
 from edgebuild.backends.onnxruntime.graph import first, operators
-from edgebuild.compilers.base import Compiled
+from edgebuild.compilers.base import Compiled, read_off
 from edgebuild.compilers.contained import run_contained
 from edgebuild.core.array import Tensors, np
-from edgebuild.core.artifact import Placed, Placement
 from edgebuild.core.errors import BuildError
-from edgebuild.core.origin import RuntimeOp
 from edgebuild.store.arrays import save_arrays
 from edgebuild.store.installed import installed_version
 
@@ -56,8 +54,11 @@ def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001
         (folder / "model.onnx").write_bytes(first(files))
         printed = _run(folder, "compile", options)
         compiled = {_FILE: (folder / _FILE).read_bytes()} if (folder / _FILE).is_file() else {}
-    source, left = operators(files), operators(compiled) if compiled else operators(files)
-    return Compiled(compiled or files, _placement(source, left, _reasons(printed), f"{TITLE} {version()}"), {})
+    # Nodes that quantize and dequantize say in which integers the others compute, and are none themselves.
+    source = [op for op in operators(files) if op.kind not in _MARKS]
+    reasons, by = _reasons(printed), f"{TITLE} {version()}"
+    placement = read_off(source, operators(compiled or files), _CONTEXT, reasons, by)
+    return Compiled(compiled or files, placement, {})
 
 
 def simulate(files: Files, options: Mapping[str, str], inputs: Tensors) -> list[np.ndarray]:
@@ -87,24 +88,6 @@ def _check_installed() -> None:
 def _run(folder: Path, mode: str, options: Mapping[str, str]) -> str:
     request = {"mode": mode, "out": _FILE, "options": dict(options)}
     return run_contained(_STAGE, [sys.executable, "-I", "-m", _PROGRAM, json.dumps(request)], folder)
-
-
-def _placement(
-    source: tuple[RuntimeOp, ...], compiled: tuple[RuntimeOp, ...], reasons: Mapping[str, str], by: str
-) -> Placement:
-    """A node that the compiled model still has by its name and kind is left on the CPU.
-
-    Nodes that quantize and dequantize say in which integers the others compute, and are none themselves.
-    """
-    left = {op.name: op.kind for op in compiled}
-    ops = tuple(
-        Placed(op=op.name, unit="cpu", rule=reasons.get(op.name, "QNN gives no reason"))
-        if left.get(op.name) == op.kind
-        else Placed(op=op.name, unit="npu")
-        for op in source
-        if op.kind not in _MARKS
-    )
-    return Placement(by=by, ops=ops, partitions=sum(op.kind == _CONTEXT for op in compiled))
 
 
 def _reasons(printed: str) -> dict[str, str]:

@@ -37,10 +37,7 @@ _STAGE = "try with tflite-micro"
 _PROGRAM = Path(__file__).with_name("program.py")
 _MODEL = "model.tflite"
 _ASK_S = 60.0
-_IRREGULAR = {
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": "AddUnidirectionalSequenceLSTM", "L2_POOL_2D": "AddL2Pool2D", "PADV2": "AddPadV2",
-    "REVERSE_V2": "AddReverseV2", "SELECT_V2": "AddSelectV2", "SPLIT_V": "AddSplitV", "RELU6": "AddRelu6",
-}  # fmt: skip
+_IRREGULAR = {"PADV2": "AddPadV2", "UNIDIRECTIONAL_SEQUENCE_LSTM": "AddUnidirectionalSequenceLSTM"}
 """Methods of ``tflite::MicroMutableOpResolver`` that are not an operator's words, each with a capital."""
 
 
