@@ -71,7 +71,8 @@ def test_gate_and_bench_are_taken_up_once(project: Path, capsys: pytest.CaptureF
     found = {each.metric: each for each in all_series("double")}
     points = found["latency_p50"].points
     assert {(point.bundle, point.outcome) for point in points} == {(older.digest, None), (newer.digest, Outcome.PASS)}
-    assert all(point.runs == 4 and point.value > 0 for point in points)
+    assert {point.runs for point in points} <= {4, 5, 6}  # as many pairs as the change needed
+    assert all(point.value > 0 for point in points)
     assert len(found["model_size"].points) == 2
     assert main(["bench", str(newer.path), "--project", str(project)]) == 0
     capsys.readouterr()
