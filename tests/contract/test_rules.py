@@ -54,6 +54,8 @@ def test_a_refusal_says_what_is_asked_and_what_to_change() -> None:
     assert "strides are at most 3" in book.refusal(strided)
     assert "take the stride in two steps" in book.refusal(strided)
     assert book.refusal(Operator(name="x", kind="SIN", facts={})) == "Ethos-U55 and U65 has no SIN"
+    activation = Operator(name="x", kind="GELU", facts={})
+    assert find_rules("coral-edgetpu").refusal(activation) == "Edge TPU has no GELU; use nn.ReLU6 or nn.ReLU"
     placement = book.place(
         [strided.model_copy(update={"facts": {}}), strided, strided.model_copy(update={"facts": {}})]
     )
