@@ -43,8 +43,9 @@ def inspect(path: Path, target: Target | None = None) -> Inspected:
         ConfigError: it is neither. BundleError: a broken bundle.
     """
     if path.is_file() and path.suffix in _MODELS:
-        artifacts: tuple[Artifact, ...] = (_read_model(path),)
-        placed = _placed({path.name: path.read_bytes()}, artifacts[0], target)
+        artifact, files = _read_model(path)
+        artifacts: tuple[Artifact, ...] = (artifact,)
+        placed = _placed(files, artifact, target)
         return Inspected(path.name, artifacts, None, _refused(artifacts, target), (placed,), target)
     if not path.exists() or path.suffix in (".pt", ".pth", ".th", ".safetensors"):
         expected, fix = "a bundle, or an .onnx, .tflite or .pt2 file", "" if path.exists() else near_names(path)
@@ -77,7 +78,8 @@ def _placed(files: Files, artifact: Artifact, target: Target | None) -> Placemen
     return place(target, find_backend(artifact.runtime), files)
 
 
-def _read_model(path: Path) -> Artifact:
+def _read_model(path: Path) -> tuple[Artifact, Files]:
+    """What is in a file, and the files of the runtime's model that a build would begin with."""
     from edgebuild.models.foreign import ForeignModel
     from edgebuild.models.load import load_model
 
@@ -90,11 +92,11 @@ def _read_model(path: Path) -> Artifact:
 
         ops = tuple(RuntimeOp(name=n.id, kind=n.operator, compute=True, origins=(n.id,)) for n in model.nodes)
         made = Artifact.model_validate({**value, "runtime": "torch"})
-        return made.model_copy(update={"origins": OriginMap(nodes=model.nodes, ops=ops)})
+        return made.model_copy(update={"origins": OriginMap(nodes=model.nodes, ops=ops)}), {}
     runtime = next(name for name in backend_names() if (model.kind,) == find_backend(name).FOREIGN)
     made = Artifact.model_validate({**value, "runtime": runtime})
-    operators = find_backend(runtime).operators({file["name"]: data} if isinstance(file["name"], str) else {})
-    return made.model_copy(update={"origins": self_origins(operators)})
+    files = find_backend(runtime).adopt(model.kind, model.data, model.signature).files
+    return made.model_copy(update={"origins": self_origins(find_backend(runtime).operators(files))}), files
 
 
 def _refused(artifacts: tuple[Artifact, ...], target: Target | None) -> tuple[tuple[str, ...], ...]:

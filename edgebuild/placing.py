@@ -6,9 +6,11 @@ from edgebuild.backends.base import Backend, Files
 from edgebuild.compilers import find_compiler
 from edgebuild.compilers.base import Compiled
 from edgebuild.core.artifact import Placed, Placement
-from edgebuild.core.errors import ConfigError
+from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.target import Target
 from edgebuild.placement import find_rules
+
+_SUSPECTS = 5
 
 
 def compile_for(target: Target, backend: Backend, files: Files) -> Compiled:
@@ -20,17 +22,38 @@ def compile_for(target: Target, backend: Backend, files: Files) -> Compiled:
     """
     assert target.compiler is not None
     _check(target)
-    made = find_compiler(target.compiler.name).compile(files, target.compiler.options)
+    try:
+        made = find_compiler(target.compiler.name).compile(files, target.compiler.options)
+    except BuildError as error:
+        raise _with_suspects(error, target, backend, files) from error
     return Compiled(made.files, _explained(made.placement, target, backend, files), made.estimates)
 
 
 def place(target: Target, backend: Backend, files: Files) -> Placement | None:
-    """Where operators will run: by the compiler where it is installed, else by the rules; None: neither is known."""
+    """Where operators will run: by the compiler where it is installed, else by the rules; None: neither is known.
+
+    Raises:
+        ConfigError, BuildError: as ``compile_for``.
+    """
     if target.compiler is not None and find_compiler(target.compiler.name).version():
         return compile_for(target, backend, files).placement
     if target.operators.rules is None:
         return None
     return find_rules(target.operators.rules).place(backend.facts(files))
+
+
+def _with_suspects(error: BuildError, target: Target, backend: Backend, files: Files) -> BuildError:
+    """A compiler's failure with the operators that the accelerator's rules refuse: likely what it is about."""
+    if target.operators.rules is None:
+        return error
+    book = find_rules(target.operators.rules)
+    refused = [(op, why) for op in backend.facts(files) if (why := book.refusal(op))]
+    if not refused:
+        return error
+    told = "\n".join(f"{op.kind} {op.name}: {why}" for op, why in refused[:_SUSPECTS])
+    more = f"\nand {len(refused) - _SUSPECTS} more" if len(refused) > _SUSPECTS else ""
+    found = f"{error.found}\nby the rules of {book.title} this is not for it:\n{told}{more}"
+    return BuildError(error.subject, found, expected=error.expected, fix=error.fix)
 
 
 def _explained(placement: Placement, target: Target, backend: Backend, files: Files) -> Placement:
@@ -50,6 +73,9 @@ def _check(target: Target) -> None:
     assert target.compiler is not None
     compiler, given = find_compiler(target.compiler.name), target.compiler.options
     where = f"targets/{target.name}.toml"
+    if unknown := sorted(set(given) - set(compiler.OPTIONS)):
+        expected = ", ".join(compiler.OPTIONS) or "none"
+        raise ConfigError(where, f"[compiler.options] has {', '.join(unknown)}", expected=expected)
     if target.runtime not in compiler.RUNTIMES:
         expected = " or ".join(compiler.RUNTIMES)
         raise ConfigError(where, f"{compiler.TITLE} takes no {target.runtime} models", expected=f"runtime {expected}")

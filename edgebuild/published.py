@@ -6,6 +6,7 @@ import csv
 import gzip
 import os
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -37,8 +38,7 @@ class PublishedRow:
 def published_beside(manifest: Manifest, root: Path) -> tuple[PublishedRow, ...]:
     """What the tables that a bundle's target names say of its model; nothing where target or tables are not here.
 
-    Raises:
-        ConfigError: a table is not one, or lacks a column that the target names.
+    It is context, and keeps nobody from a verdict: of a table that can't be read, it is said why, in place of rows.
     """
     try:
         target = find_target(manifest.target, root)
@@ -48,31 +48,31 @@ def published_beside(manifest: Manifest, root: Path) -> tuple[PublishedRow, ...]
 
 
 def published_rows(target: Target, manifest: Manifest) -> tuple[PublishedRow, ...]:
-    """The rows about a bundle's model, in the order of the target's tables. Errors as ``published_beside``."""
+    """The rows about a bundle's model, in the order of the target's tables."""
     wanted = {_plain(name) for name in (manifest.name, *manifest.known_as)}
     return tuple(row for table in target.published for row in islice(_rows(table, wanted), MOST_ROWS))
 
 
 def _rows(table: Published, wanted: set[str]) -> Iterator[PublishedRow]:
     path = filled_in(table.table, os.environ)
-    if path is None:
+    if path is None or not Path(path).exists():
         return
-    for row in _read(Path(path), table):
+    try:
+        rows = list(_read(Path(path), table))
+    except (OSError, EOFError, ValueError, csv.Error, zlib.error) as error:
+        yield PublishedRow(table.source, (("not shown", f"{path} can't be read as a table: {error}"),))
+        return
+    for row in rows:
         if _plain(row[table.model]) in wanted and all(row[name] in kept for name, kept in table.where.items()):
             yield PublishedRow(table.source, tuple((name, row[name]) for name in table.columns if row[name]))
 
 
 def _read(path: Path, table: Published) -> Iterator[Mapping[str, str]]:
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-            rows = csv.DictReader(file, restval="")
-            asked = {table.model, *table.where, *table.columns}
-            if missing := sorted(asked - set(rows.fieldnames or ())):
-                has = ", ".join(rows.fieldnames or ()) or "none"
-                raise ConfigError(str(path), f"no column {', '.join(missing)}", expected=has[:300])
-            yield from rows
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(str(path), f"can't be read as a table: {error}", expected="CSV, plain or gzipped") from None
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+        rows = csv.DictReader(file, restval="")
+        if missing := sorted({table.model, *table.where, *table.columns} - set(rows.fieldnames or ())):
+            raise ValueError(f"it has no column {', '.join(missing)}")
+        yield from rows
 
 
 def _plain(name: str) -> str:

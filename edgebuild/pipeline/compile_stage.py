@@ -99,9 +99,17 @@ def _check_room(stage: str, estimates: Mapping[str, float], target: Target) -> N
         BuildError: with what it takes, and what there is.
     """
     chip = target.hardware
-    for metric, most in (("sram", chip.sram_kib), ("arena", chip.sram_kib), ("flash", chip.flash_kib)):
-        taken = estimates.get(metric, 0.0)
-        if most is not None and taken > 1024 * most:
+    for metrics, most in ((("sram", "arena"), chip.sram_kib), (("flash",), chip.flash_kib)):
+        told = [(estimates[metric], metric) for metric in metrics if metric in estimates]
+        if most is not None and not told:
+            raise BuildError(
+                stage, f"it does not tell how much {metrics[0]} the model takes",
+                expected=f"at most {most} KiB, as targets/{target.name}.toml says of the chip",
+                fix="take that limit out of the file, or name a system that has that memory",
+            )  # fmt: skip
+        for taken, metric in told:
+            if most is None or taken <= 1024 * most:
+                continue
             raise BuildError(
                 stage, f"the model takes {format_quantity(taken, METRICS[metric].unit)} of {metric}",
                 expected=f"at most {most} KiB, as targets/{target.name}.toml says of the chip",

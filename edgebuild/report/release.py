@@ -77,7 +77,7 @@ def release_reported(report: ReleaseReport) -> list[Reported]:
     """What the page tells of every target: its bundle's evidence, or what kept it from one.
 
     Raises:
-        BundleError: evidence can't be read. ConfigError: a published table can't.
+        BundleError: evidence can't be read.
     """
     return [_reported(each) for each in report.released]
 

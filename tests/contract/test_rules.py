@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+
 import pytest
 from made_operators import all_operators, convolution, model_of, reduction
 from pydantic import ValidationError
@@ -9,8 +12,11 @@ from rule_agreement import agreement
 
 from edgebuild.backends import backend_names
 from edgebuild.backends.litert.facts import facts as facts_of
-from edgebuild.core.errors import ConfigError
+from edgebuild.backends.litert.flatbuffer import read, write
+from edgebuild.compilers.base import read_off
+from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.operator import Operator
+from edgebuild.core.origin import RuntimeOp
 from edgebuild.placement import find_rules, rulebook_names
 from edgebuild.placement.rules import Condition, Rule, RuleBook
 from edgebuild.store.catalog import find_target, target_files
@@ -123,3 +129,63 @@ def test_facts_of_a_convolution_and_a_mean() -> None:
     assert {name: mean.facts[name] for name in ("reduced", "longest_reduced", "reduces_depth", "flat")} == {
         "reduced": 48, "longest_reduced": 8, "reduces_depth": False, "flat": False,
     }  # fmt: skip
+
+
+HOSTILE = {
+    "an activation that there is not": lambda o: setattr(o.builtinOptions, "fusedActivationFunction", 9),
+    "no inputs": lambda o: setattr(o, "inputs", None),
+    "no options": lambda o: setattr(o, "builtinOptions", None),
+}
+"""Ways to damage an operator; what TFLite would make of it does not matter."""
+
+
+@pytest.mark.parametrize("damage", HOSTILE)
+def test_damaged_operators_are_read_or_refused_in_words(damage: str) -> None:
+    model = read(model_of([convolution("c", (9, 12)), reduction("m", "MEAN", (1, 8, 6, 4), (1, 2))]))
+    for operator in model.subgraphs[0].operators:
+        with contextlib.suppress(AttributeError):
+            HOSTILE[damage](operator)
+    with contextlib.suppress(BuildError):
+        found = facts_of({"m": write(model)})
+        assert [operator.kind for operator in found] == ["CONV_2D", "MEAN"]
+
+
+def test_a_model_of_several_graphs_is_refused() -> None:
+    model = read(model_of([convolution("c", (9, 12))]))
+    model.subgraphs.append(model.subgraphs[0])
+    with pytest.raises(BuildError, match="2 subgraphs: branches, loops or several signatures"):
+        facts_of({"m": write(model)})
+
+
+def test_open_dimensions_are_told_with_and_without_the_batch() -> None:
+    model = read(model_of([convolution("c", (9, 12))]))
+    (graph,) = model.subgraphs
+    told = []
+    for signature in ([1, 9, 12, 8], [-1, 9, 12, 8], [1, -1, 12, 8]):
+        graph.tensors[graph.operators[0].outputs[0]].shapeSignature = signature
+        (operator,) = facts_of({"m": write(model)})
+        told.append((operator.facts["fixed"], operator.facts["fixed_but_batch"]))
+    assert told == [(True, True), (False, True), (False, False)]
+
+
+def test_operators_are_left_or_taken_by_name_and_kind_though_names_repeat() -> None:
+    def ops(*kinds: str) -> list[RuntimeOp]:
+        return [RuntimeOp(name="t", kind=kind, compute=True) for kind in kinds]
+
+    placement = read_off(ops("SIN", "RELU", "SIN"), ops("SIN", "ethos-u"), "ethos-u", {"t": "no SIN"}, "Vela 5")
+    assert [op.unit for op in placement.ops] == ["cpu", "npu", "npu"]
+    assert (placement.fallbacks[0].rule, placement.partitions) == ("no SIN", 1)
+
+
+@functools.cache
+def facts_told() -> set[str]:
+    return {fact for made in all_operators() for op in facts_of({"m": model_of([made])}) for fact in op.facts}
+
+
+@pytest.mark.parametrize("name", rulebook_names())
+def test_every_fact_that_a_rule_asks_for_is_told_somewhere(name: str) -> None:
+    """A fact that nothing tells would keep a rule from ever refusing."""
+    book = find_rules(name)
+    if book.runtime == "litert":
+        asked = {condition.fact for rule in book.rules for way in (*rule.ways, rule.when) for condition in way}
+        assert asked <= facts_told()

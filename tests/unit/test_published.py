@@ -12,7 +12,6 @@ import pytest
 
 from edgebuild.cli.main import main
 from edgebuild.core.artifact import Manifest
-from edgebuild.core.errors import ConfigError
 from edgebuild.core.target import Published, Target
 from edgebuild.published import published_rows
 from edgebuild.report.html.published import published_section
@@ -57,6 +56,8 @@ def test_a_table_elsewhere_is_found_by_its_variable_or_not_missed(
     target = target_with("${SOME_TABLES}/table.csv")
     monkeypatch.delenv("SOME_TABLES", raising=False)
     assert published_rows(target, of("other")) == ()
+    monkeypatch.setenv("SOME_TABLES", str(tmp_path / "empty"))
+    assert published_rows(target, of("other")) == ()
     monkeypatch.setenv("SOME_TABLES", str(tmp_path))
     assert len(published_rows(target, of("other"))) == 1
 
@@ -66,19 +67,20 @@ def test_a_table_elsewhere_is_found_by_its_variable_or_not_missed(
     [
         (TABLE.encode(), {"columns": ("net", "watts")}, "no column watts"),
         (b"", {}, "no column board, ms, net"),
-        (b"net,board,ms\n\xff\xfe,A,1", {}, "can't be read as a table"),
-        (None, {}, "can't be read as a table"),
+        (b"net,board,ms\n\xff\xfe,A,1", {}, "can't decode"),
+        (gzip.compress(TABLE.encode())[:-9], {"name": "table.csv.gz"}, "can't be read as a table"),
+        (b"no gzip", {"name": "table.csv.gz"}, "can't be read as a table"),
     ],
 )
-def test_a_table_that_is_none_is_named(
-    tmp_path: Path, data: bytes | None, changes: dict[str, object], said: str
+def test_of_a_table_that_is_none_it_is_said_why(
+    tmp_path: Path, data: bytes, changes: dict[str, str], said: str
 ) -> None:
-    file = tmp_path / "table.csv"
-    if data is not None:
-        file.write_bytes(data)
-    with pytest.raises(ConfigError, match=said) as caught:
-        published_rows(target_with(file, **changes), of("other"))
-    assert str(file) in str(caught.value)
+    file = tmp_path / changes.pop("name", "table.csv")
+    file.write_bytes(data)
+    (row,) = published_rows(target_with(file, **changes), of("other"))
+    assert [name for name, _ in row.cells] == ["not shown"]
+    assert said in row.cells[0][1]
+    assert str(file) in row.cells[0][1]
 
 
 def bundle_of(folder: Path) -> Bundle:

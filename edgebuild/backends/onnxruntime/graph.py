@@ -40,15 +40,15 @@ def _in_order(ops: Iterable[RuntimeOp]) -> tuple[RuntimeOp, ...]:
     """Each operator after those that it reads from: the quantizer writes its own at the end of the file."""
     given = tuple(ops)
     made_by = {name: op for op in given for name in op.outputs}
-    done: dict[str, RuntimeOp] = {}
+    done: dict[tuple[str, ...], RuntimeOp] = {}
     stack = list(reversed(given))
     while stack:
         op = stack[-1]
-        missing = [made_by[name] for name in op.inputs if name in made_by and made_by[name].name not in done]
-        if missing and op.name not in done:
+        missing = [made_by[name] for name in op.inputs if name in made_by and made_by[name].outputs not in done]
+        if missing and op.outputs not in done:
             stack += missing[::-1]
             continue
-        done.setdefault(stack.pop().name, op)
+        done.setdefault(stack.pop().outputs, op)
     return tuple(done.values())
 
 

@@ -62,11 +62,7 @@ class Reported:
         return runs_under(self.standing, self.key.of_mode(mode)) if self.key else []
 
     def beside_published(self, root: Path) -> Reported:
-        """The same with what others published, by the targets of a project's folder.
-
-        Raises:
-            ConfigError: a table that the target names can't be read.
-        """
+        """The same with what others published, by the targets of a project's folder."""
         return replace(self, published=published_beside(self.bundle.manifest, root)) if self.bundle else self
 
     @property
