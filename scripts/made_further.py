@@ -136,6 +136,8 @@ def _edges() -> Iterator[Made]:
         slope = Tensor((1, 1, 8), dtype, _scales(dtype), data=np.ones((1, 1, 8)))
         image = Tensor(IMAGE, dtype, _scales(dtype))
         yield Made(f"prelu_{dtype}", "PRELU", (image, slope), (image,))
+    flat = Tensor((6, 8), "INT32")
+    yield Made("prelu_INT32_flat", "PRELU", (flat, Tensor((8,), "INT32", data=np.ones(8))), (flat,))
     computed = Tensor((1, 1, 8))
     yield Made("prelu_computed", "PRELU", (Tensor(IMAGE), computed), (Tensor(IMAGE),))
 

@@ -6,7 +6,8 @@ import contextlib
 import functools
 
 import pytest
-from made_operators import all_operators, convolution, model_of, reduction
+from made_further import NEVER_MADE, every_operator
+from made_operators import convolution, model_of, reduction
 from pydantic import ValidationError
 from rule_agreement import agreement
 
@@ -43,7 +44,7 @@ def test_every_target_with_rules_has_them_for_its_runtime() -> None:
 
 @pytest.mark.parametrize("name", ["ethos-u55-128", "ethos-u85-256"])
 def test_the_compiler_is_right_and_the_rules_say_what_it_does(name: str) -> None:
-    operators = all_operators()
+    operators = every_operator()
     seen = agreement(find_target(name), operators[::ONE_IN])
     assert [f"{each.made}: {each.broken}; {each.reason}" for each in seen if not each.agrees] == []
     assert {each.taken for each in seen} == {True, False}
@@ -179,7 +180,13 @@ def test_operators_are_left_or_taken_by_name_and_kind_though_names_repeat() -> N
 
 @functools.cache
 def facts_told() -> set[str]:
-    return {fact for made in all_operators() for op in facts_of({"m": model_of([made])}) for fact in op.facts}
+    return {fact for made in every_operator() for op in facts_of({"m": model_of([made])}) for fact in op.facts}
+
+
+@pytest.mark.parametrize("name", ["ethos-u55", "ethos-u85"])
+def test_every_kind_that_a_compiler_has_is_made(name: str) -> None:
+    made = {operator.kind for operator in every_operator()}
+    assert set(find_rules(name).operators) - made <= set(NEVER_MADE)
 
 
 @pytest.mark.parametrize("name", rulebook_names())

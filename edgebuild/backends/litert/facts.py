@@ -106,6 +106,7 @@ class _Seen:
 
 
 _NUMPY = {"INT8": "i1", "UINT8": "u1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "FLOAT32": "<f4"}
+_NARROW = ("INT8", "UINT8", "INT16")
 Told = Iterator[tuple[str, "Fact | None"]]
 
 
@@ -123,7 +124,8 @@ def _facts(seen: _Seen) -> Told:
 
 def _tensors(seen: _Seen) -> Told:
     """What is told of every kind: dtypes, shapes, scales."""
-    given, made = seen.computed(), [seen.graph.tensors[index] for index in indices(seen.operator.outputs)]
+    given = seen.computed()[: 1 if seen.kind == "RESHAPE" else None]  # the shape that it is given is no feature map
+    made = [seen.graph.tensors[index] for index in indices(seen.operator.outputs)]
     maps = [*given, *made]
     yield "dtypes", tuple(dict.fromkeys(map(_dtype, maps)))
     yield "dtype", _dtype(given[0]) if given else None
@@ -134,6 +136,7 @@ def _tensors(seen: _Seen) -> Told:
     weights = [seen.tensor(1)] if seen.kind in _WEIGHTED else []
     counted = [tensor for tensor in (*maps, *weights) if tensor is not None]
     yield "scaled", all(map(scaled, counted))
+    yield "narrow_scaled", all(scaled(tensor) for tensor in counted if _dtype(tensor) in _NARROW)
     yield "positive_scales", all(float(np.min(t.quantization.scale)) > 0 for t in counted if scaled(t))
     yield "per_axis", any(len(tensor.quantization.scale) > 1 for tensor in counted if scaled(tensor))
     points = [int(p) for t in maps if scaled(t) and _dtype(t) == "INT32" for p in t.quantization.zeroPoint]
