@@ -53,7 +53,6 @@ def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001
     """
     if not version():
         raise BuildError(_STAGE, "ethos-u-vela is not installed", fix='pip install "edgebuild[ethos-u]"')
-    check_one_graph(files, TITLE)
     with tempfile.TemporaryDirectory(prefix="edgebuild-") as place:
         folder = Path(place)
         (folder / "model.tflite").write_bytes(first(files))
@@ -63,6 +62,7 @@ def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001
             raise BuildError(_STAGE, f"wrote no model\n{printed[-500:]}")
         compiled = {made.name: made.read_bytes()}
         summary = _summary(folder / "out")
+    check_one_graph(files, TITLE)
     by = f"{TITLE} {version()}"
     placement = read_off(operators(files), operators(compiled), _NPU_OPERATOR, _reasons(printed), by)
     return Compiled(compiled, placement, _estimates(summary, placement))

@@ -104,7 +104,7 @@ def test_what_has_no_room_in_the_chip_is_refused(built: Bundle, memory: str, met
     done = edgebuild("build", root, "-t", "small", "-o", root / "none")
     assert done.exit_code == 3, done.output
     assert re.search(
-        rf"the model takes [\d.]+ KiB of {metric}; expected at most 1 KiB, as targets/small.toml", done.output
+        rf"the model takes [\d.]+ KiB of {metric} expected: at most 1 KiB, as targets/small.toml", done.output
     )
 
 

@@ -69,8 +69,8 @@ def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001
     Raises:
         BuildError: tflite-micro is not installed, has no kernel for an operator, crashed or took too long.
     """
-    check_one_graph(files, TITLE)
     told = json.loads(_run(files, "arena", {}, "told.json"))
+    check_one_graph(files, TITLE)
     found = operators(files)
     placement = Placement(
         by=f"{TITLE} {version()}", ops=tuple(Placed(op=op.name, unit="mcu") for op in found), partitions=1
