@@ -194,7 +194,7 @@ def run_samples(
     }
     names = tuple(spec.name for spec in signature.outputs)
     with Bench(open_device(target, device), bundle.manifest.lineage.tools) as bench:
-        found = bench.infer(part.runtime, model_files(bundle, variant), inputs, target.runtime_options, names)
+        found = bench.infer(part.runtime, model_files(bundle, variant), inputs, target.options_for(variant), names)
     outputs = {n: apply_steps(v, signature.post.get(n, ())) for n, v in zip(names, found, strict=True)}
     if dest is not None:
         save_arrays(dest, outputs)

@@ -82,7 +82,7 @@ def _outputs(
     signature = variant.signature or part.signature
     names = [spec.name for spec in signature.outputs]
     inputs = prepare_inputs(samples, signature)
-    found = bench.infer(part.runtime, model_files(bundle, variant), inputs, target.runtime_options, names)
+    found = bench.infer(part.runtime, model_files(bundle, variant), inputs, target.options_for(variant), names)
     return [apply_steps(v, signature.post.get(n, ()), f"post {n}") for n, v in zip(names, found, strict=True)]
 
 

@@ -64,7 +64,7 @@ def compare(bundle: Bundle, part: Part, variant: Variant, bench: Bench, target: 
     expected = Expected(variant.precision, signature, answers, allowed)
     inputs = _inputs(vectors, part.signature, signature)
     asked = Asked(part.runtime, model_files(bundle, variant), inputs, names)
-    outputs = bench.infer(part.runtime, asked.files, asked.inputs, target.runtime_options, names)
+    outputs = bench.infer(part.runtime, asked.files, asked.inputs, target.options_for(variant), names)
     wrong = expected.wrong(outputs)
     if not wrong:
         most = max((share for shares in expected.shares(outputs).values() for share in shares), default=0.0)

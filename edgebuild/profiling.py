@@ -133,7 +133,7 @@ def _profiled(
     subject: Subject = subject_of(bundle, part, variant, bench, target)
     inputs = timing_inputs(variant.signature or part.signature)
     found = profile_run(
-        bench, part.runtime, model_files(bundle, variant), inputs, target.runtime_options, profile.measuring
+        bench, part.runtime, model_files(bundle, variant), inputs, target.options_for(variant), profile.measuring
     )
     return LayerTimes(
         key=subject.key.of_mode(Mode.PROFILE), layers=layer_times(found.operators, artifact.origins),

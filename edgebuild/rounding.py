@@ -16,7 +16,7 @@ from edgebuild.backends import find_backend
 from edgebuild.backends.base import Cut, quiet
 from edgebuild.bench.bench import Bench
 from edgebuild.core.array import Array, np
-from edgebuild.core.errors import BuildError, EdgebuildError, ModelRejected
+from edgebuild.core.errors import BuildError, EdgebuildError, ModelRejected, NotMeasured
 from edgebuild.core.target import RuntimeOptions
 from edgebuild.devices.transports.local import open_local
 
@@ -85,7 +85,7 @@ def find_cause(
             return Cause(False, "")
         names = (*asked.outputs, *(Cut.shown(number) for number in range(len(cut.names))))
         there = bench.infer(asked.runtime, cut.whole, asked.inputs, options, names)
-    except (BuildError, ModelRejected) as error:
+    except (BuildError, ModelRejected, NotMeasured) as error:
         return _unknown(error.found)
     count = len(asked.outputs)
     if len(there) != len(names) or not all(map(np.array_equal, answered, there)):

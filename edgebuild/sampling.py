@@ -56,6 +56,7 @@ class Sampler:
     ends: float
     say: Say
     _last: Environment | None = field(default=None, init=False)
+    _told: set[str] = field(default_factory=set, init=False)
 
     @property
     def late(self) -> bool:
@@ -123,11 +124,19 @@ class Sampler:
         self._last = run.after
         if run.outside:
             self.say(f"a run does not count: {'; '.join(run.outside)}")
+        self._say_shares(subject, run)
         named = run.model_copy(update={"pair": pair, "side": side})
         record(subject.bundle, Measurement(key=subject.key.of_mode(run.mode), runs=(named,)))
 
+    def _say_shares(self, subject: Subject, run: Run) -> None:
+        """Who computed the model's operators, once unless it changes."""
+        said = f"{subject.bundle.path.name}: computed by {', '.join(share.text for share in run.shares)}"
+        if run.shares and said not in self._told:
+            self._told.add(said)
+            self.say(said)
+
     def _made(self, subject: Subject, mode: Mode, seed: int) -> Run:
-        bench, runtime, options = self.bench, subject.part.runtime, self.target.runtime_options
+        bench, runtime, options = self.bench, subject.part.runtime, self.target.options_for(subject.variant)
         files, inputs = _files_and_inputs(subject)
         if mode is Mode.MEMORY:
             return bench.memory_run(runtime, files, inputs, options, seed)

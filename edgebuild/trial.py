@@ -159,7 +159,7 @@ def key_of(
     return MeasurementKey(
         bundle=bundle.digest, part=part.name, precision=variant.precision, model=variant.files[0].sha256,
         signature=(variant.signature or part.signature).name, workload="back_to_back", device=device.identity,
-        threads=options.threads, delegate=options.delegate, compute=options.precision, toolchain=toolchain,
+        threads=options.threads, delegate=options.delegate_in_full, compute=options.precision, toolchain=toolchain,
         basis=device.basis,
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from edgebuild.core.errors import (
     ConfigError,
     DeviceError,
     ModelRejected,
+    NotMeasured,
     worst_exit,
 )
 from edgebuild.core.profile import Profile
@@ -80,7 +81,7 @@ def _golden(bundle: Bundle, target: Target | None, name: str | None) -> Check:
                 for part in bundle.manifest.parts
                 for variant in part.variants
             ]
-    except DeviceError as error:
+    except (DeviceError, NotMeasured) as error:
         return Check("golden", "not checked", error.message)
     except (ModelRejected, BundleError) as error:
         return Check("golden", "broken", error.message)

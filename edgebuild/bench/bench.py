@@ -85,7 +85,8 @@ class Bench:
         Raises:
             ModelRejected: twice refused or crashed, where the runtime's self-test passes.
             DeviceError: the device, the link or the runtime failed, or it is another version of the runtime that can't
-            run the model. ConfigError: inputs do not fit the model.
+            run the model. ConfigError: inputs do not fit the model. NotMeasured: the CPU would have done what an
+            accelerator is demanded for.
         """
         ready = self._ready(request, files, inputs)
         first = self._session.run(ready, timeout_s, outputs)
@@ -125,7 +126,7 @@ class Bench:
         Raises:
             As ``execute``.
         """
-        return _memory(self.device.name, self.execute(_request(Mode.MEMORY, runtime, RuntimeOptions()), {})).vm_hwm
+        return _memory(self.device.name, self.execute(request_for(Mode.MEMORY, runtime, RuntimeOptions()), {})).vm_hwm
 
     def environment(self) -> Environment:
         """The device's state now; no runtime is needed for it.
@@ -166,7 +167,7 @@ class Bench:
         Raises:
             As ``execute``.
         """
-        request = _request(Mode.INFER, runtime, options)
+        request = request_for(Mode.INFER, runtime, options)
         self.execute(request, files, inputs, timeout_s=INFER_SECONDS, outputs=place)
 
     def outputs_in(self, place: Path, outputs: Sequence[str] = ()) -> list[Array]:
@@ -239,7 +240,7 @@ class Bench:
 
         A vendor's program does not tell it: on such a device nothing is run, and the run says nothing.
         """
-        request, started = _request(Mode.MEMORY, runtime, options), now()
+        request, started = request_for(Mode.MEMORY, runtime, options), now()
         if self.device.native is not None:
             return Run(mode=Mode.MEMORY, seed=seed, started_at=started)
         floor = _memory(self.device.name, self.execute(request, {}))
@@ -277,14 +278,17 @@ def _reason(answer: Response | Crash) -> str:
     return answer.failure.message if answer.failure else ""
 
 
-def _request(mode: Mode, runtime: str, options: RuntimeOptions) -> Request:
+def request_for(mode: Mode, runtime: str, options: RuntimeOptions) -> Request:
+    """A run as a target's options ask for it."""
     return Request(
-        mode=mode, runtime=runtime, threads=options.threads, delegate=options.delegate, precision=options.precision
-    )
+        mode=mode, runtime=runtime, threads=options.threads, delegate=options.delegate,
+        delegate_library=options.delegate_library, delegate_options=options.delegate_options,
+        least_delegated=options.least_delegated, precision=options.precision,
+    )  # fmt: skip
 
 
 def _timed(mode: Mode, runtime: str, options: RuntimeOptions, measuring: Measuring, seed: int) -> Request:
-    request, pace = _request(mode, runtime, options), WORKLOADS[mode]
+    request, pace = request_for(mode, runtime, options), WORKLOADS[mode]
     return request.model_copy(
         update={
             "min_samples": measuring.min_samples,
@@ -324,8 +328,8 @@ def _memory(device: str, answer: Response) -> Memory:
 def _as_run(answer: Response, mode: Mode, seed: int, started: str, memory: Memory | None) -> Run:
     return Run(
         mode=mode, seed=seed, samples_ns=answer.samples_ns, told_ns=answer.told_ns, warmup_ns=answer.warmup_ns,
-        load_ns=answer.load_ns,
-        first_ns=answer.first_ns, memory=memory, before=answer.before, during=answer.during, after=answer.after,
+        load_ns=answer.load_ns, first_ns=answer.first_ns, shares=answer.shares, memory=memory,
+        before=answer.before, during=answer.during, after=answer.after,
         sampling_ns=answer.sampling_ns, every=answer.every, steady=answer.steady, started_at=started,
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from edgebuild.bench.runners.base import Crash
 from edgebuild.core.device import LOCAL
-from edgebuild.core.errors import ConfigError, DeviceError
+from edgebuild.core.errors import ConfigError, DeviceError, NotMeasured
 from edgebuild.core.wire import Failure, Response
 from edgebuild.devices.wheels import PINNED
 
@@ -19,6 +19,7 @@ def refuse(device: str, runtime: str, answer: Response | Crash) -> None:
 
     Raises:
         DeviceError: the device or its runtime is at fault. ConfigError: the inputs do not fit the model.
+        NotMeasured: the CPU would have done what an accelerator is demanded for.
     """
     if isinstance(answer, Crash):
         _refuse_crash(device, answer)
@@ -52,6 +53,18 @@ def _refuse_failure(device: str, runtime: str, failure: Failure) -> None:
         raise DeviceError(
             device, f"out of memory: {failure.message}",
             fix="end other programs there, or use a smaller model or a device with more memory",
+        )  # fmt: skip
+
+    if failure.kind == "delegate_failed":
+        raise DeviceError(
+            device, failure.message,
+            fix="see that the accelerator and its library are there, and that the target's [runtime_options] are right",
+        )  # fmt: skip
+    if failure.kind == "not_delegated":
+        raise NotMeasured(
+            device, failure.message, expected="a run on the accelerator: a time on the CPU would not be its own",
+            fix="compile or change the model so that the accelerator takes it, say least_delegated in the target's "
+            "[runtime_options] if fewer will do, or take a target whose delegate is cpu",
         )  # fmt: skip
 
 

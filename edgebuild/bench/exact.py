@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 
-from edgebuild.bench.bench import Bench, Files, Inputs, now
+from edgebuild.bench.bench import Bench, Files, Inputs, now, request_for
 from edgebuild.bench.empty_models import empty_model
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.measurement import Run
 from edgebuild.core.metric import Mode
 from edgebuild.core.target import RuntimeOptions
-from edgebuild.core.wire import Request, Response
+from edgebuild.core.wire import Response
 from edgebuild.devices.base import ISOLATED, Device
 
 WARM_UP = 5
@@ -62,15 +62,15 @@ def exact_run(
     return Run(
         mode=Mode.EXACT, seed=seed, samples_ns=answer.samples_ns[WARM_UP:], warmup_ns=answer.samples_ns[:WARM_UP],
         empty_ns=bench.empties[runtime], load_ns=answer.load_ns, first_ns=answer.first_ns, before=answer.before,
-        after=answer.after, started_at=started,
+        after=answer.after, shares=answer.shares, started_at=started,
     )  # fmt: skip
 
 
 def _few(bench: Bench, runtime: str, files: Files, inputs: Inputs | None, options: RuntimeOptions) -> Response:
     """A latency run of a fixed number of inferences, with no thread beside the model's."""
-    request = Request(
-        mode=Mode.LATENCY, runtime=runtime, delegate=options.delegate, precision=options.precision,
-        min_samples=WARM_UP + SAMPLES, max_samples=WARM_UP + SAMPLES, min_seconds=0.0, max_seconds=_SECONDS,
-        warmup_seconds=0.0, watch_seconds=0.0,
-    )  # fmt: skip
+    few = {
+        "min_samples": WARM_UP + SAMPLES, "max_samples": WARM_UP + SAMPLES, "min_seconds": 0.0,
+        "max_seconds": _SECONDS, "warmup_seconds": 0.0, "watch_seconds": 0.0,
+    }  # fmt: skip
+    request = request_for(Mode.LATENCY, runtime, options).model_copy(update=few)
     return bench.execute(request, files, inputs, timeout_s=_SECONDS)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median_grouped
 
-from edgebuild.bench.bench import Bench, Files, Inputs
+from edgebuild.bench.bench import Bench, Files, Inputs, request_for
 from edgebuild.core.errors import DeviceError
 from edgebuild.core.metric import Mode
 from edgebuild.core.profile import Measuring
 from edgebuild.core.target import RuntimeOptions
-from edgebuild.core.wire import Request, TimedOperator
+from edgebuild.core.wire import TimedOperator
 
 TICK_NS = 1000
 """All three runtimes cut the durations that they tell to whole microseconds."""
@@ -37,11 +37,11 @@ def profile_run(
     Raises:
         As ``Bench.execute``. ConfigError: the runtime on the device has no profiler. DeviceError: it told nothing.
     """
-    request = Request(
-        mode=Mode.PROFILE, runtime=runtime, threads=options.threads, delegate=options.delegate,
-        precision=options.precision, min_samples=measuring.min_samples, min_seconds=measuring.min_seconds,
-        max_seconds=_MOST_SECONDS, warmup_seconds=measuring.warmup_seconds, watch_seconds=0.0,
-    )  # fmt: skip
+    long = {
+        "min_samples": measuring.min_samples, "min_seconds": measuring.min_seconds, "max_seconds": _MOST_SECONDS,
+        "warmup_seconds": measuring.warmup_seconds, "watch_seconds": 0.0,
+    }  # fmt: skip
+    request = request_for(Mode.PROFILE, runtime, options).model_copy(update=long)
     answer = bench.execute(request, files, inputs, timeout_s=_SECONDS)
     if not answer.layers or not answer.samples_ns:
         raise DeviceError(bench.device.name, f"the profiler of {runtime} told of no operator", transient=True)

@@ -12,6 +12,8 @@ from edgebuild.core.base import Frozen
 from edgebuild.core.digest import Digest
 from edgebuild.core.metric import Mode
 
+Count = Annotated[int, Field(ge=0, le=10**9)]
+
 
 class Basis(StrEnum):
     """What a measurement was made on; only DEVICE may speak for a device's speed."""
@@ -76,6 +78,26 @@ class Memory(Frozen):
     cgroup_peak: int | None = None
 
 
+class Share(Frozen):
+    """The operators of the model that one delegate took, or that the runtime's own kernels computed.
+
+    Attributes:
+        by: the delegate as the target names it, "xnnpack" for LiteRT's own on the CPU, or "tflite" for its kernels.
+        operators: how many of each kind, in the runtime's words.
+        partitions: in how many pieces the delegate runs them; None: not told, or not in pieces.
+    """
+
+    by: Annotated[str, Field(max_length=100)]
+    operators: Annotated[dict[Annotated[str, Field(max_length=200)], Count], Field(max_length=500)]
+    partitions: Count | None = None
+
+    @property
+    def text(self) -> str:
+        """As "xnnpack 29 in 2 partitions"."""
+        pieces = "" if self.partitions is None else f" in {self.partitions} partition{'s' * (self.partitions != 1)}"
+        return f"{self.by} {sum(self.operators.values())}{pieces}"
+
+
 TOLD = ("avg", "min", "max", "p5", "p50", "p95")
 """What vendors' programs tell of a run instead of its samples."""
 
@@ -89,6 +111,7 @@ class Run(Frozen):
         told_ns: what a vendor's own program says of its run, by the names of ``TOLD``; what it does not is not there.
         during: the environment while inferences were timed, read at a low rate.
         sampling_ns: the processor time that reading it took: the guard's own cost.
+        shares: who computed which of the model's operators, as the runtime tells; empty: it does not.
         pair: which pair of runs it belongs to, where two bundles are held against each other; "" for none.
         side: "a", the baseline, or "b", what is held against it.
         every: of so many inferences one is kept, in a run of very many.
@@ -108,6 +131,7 @@ class Run(Frozen):
     during: tuple[Environment, ...] = ()
     after: Environment = Environment()
     sampling_ns: int = 0
+    shares: tuple[Share, ...] = ()
     pair: Annotated[str, Field(pattern=r"^[0-9a-f-]*$", max_length=64)] = ""
     side: Literal["", "a", "b"] = ""
     every: Annotated[int, Field(ge=1)] = 1

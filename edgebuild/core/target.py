@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from edgebuild.core.artifact import Variant
 from edgebuild.core.base import Frozen
 from edgebuild.core.signature import DType
 
@@ -68,11 +69,35 @@ class RuntimeOptions(Frozen):
     """How the runtime is asked to run the model.
 
     ``precision`` is what float models compute in ("f32" pins runtimes that would pick bf16).
+
+    Attributes:
+        delegate: what has to compute the model: "cpu", or an accelerator by its name. A run that an accelerator did not
+            compute fails.
+        delegate_library: of an external delegate, as a file on the device or a name that its loader finds; without it,
+            LiteRT's own way to a "gpu" or "npu" is taken, on which nothing may be left to the CPU.
+        delegate_options: what the delegate is told, in its own words.
+        least_delegated: how many operators the delegate has to take, not to fail; default: those that the build placed
+            on the accelerator, or one.
     """
 
     threads: Annotated[int, Field(gt=0)] = 1
-    delegate: str = "cpu"
+    delegate: Annotated[str, Field(min_length=1)] = "cpu"
+    delegate_library: str = ""
+    delegate_options: dict[str, str] = Field(default={})
+    least_delegated: Annotated[int, Field(gt=0)] | None = None
     precision: Literal["f32", "bf16", "f16"] = "f32"
+
+    @property
+    def delegate_in_full(self) -> str:
+        """The delegate with its library and options: runs that differ in one of them are not pooled."""
+        told = ", ".join(f"{key}={value}" for key, value in sorted(self.delegate_options.items()))
+        return " ".join(part for part in (self.delegate, self.delegate_library, told) if part)
+
+    @model_validator(mode="after")
+    def _nothing_is_delegated_to_the_cpu(self) -> RuntimeOptions:
+        if self.delegate == "cpu" and (self.delegate_library or self.delegate_options or self.least_delegated):
+            raise ValueError('a delegate\'s library and options are for an accelerator, and delegate is "cpu"')
+        return self
 
 
 class Operators(Frozen):
@@ -160,6 +185,14 @@ class Target(Frozen):
         """Whether nothing can be run on it, so that what is known of it is estimated."""
         return self.transport == "none"
 
+    def options_for(self, variant: Variant) -> RuntimeOptions:
+        """How a variant is run there: its delegate has to take what the build placed on the accelerator."""
+        options, compiled = self.runtime_options, variant.compilation
+        if options.delegate == "cpu" or options.least_delegated is not None or compiled is None:
+            return options
+        placed = sum(op.unit == "npu" for op in compiled.placement.ops)
+        return options.model_copy(update={"least_delegated": placed or None})
+
     def stated_facts(self) -> tuple[str, ...]:
         """The dotted names of the facts this target states, those that need a source."""
         facts = [f"hardware.{field}" for field in Hardware.model_fields if getattr(self.hardware, field) is not None]
@@ -168,6 +201,7 @@ class Target(Frozen):
         facts += [f"operators.{field}" for field in sorted(self.operators.model_fields_set)]
         if self.compiler is not None:
             facts += [f"compiler.{field}" for field in sorted(self.compiler.model_fields_set)]
+        facts += ["runtime_options.delegate_library"] if self.runtime_options.delegate_library else []
         facts += [f"pruning.{field}" for field in sorted(self.pruning.model_fields_set)]
         return tuple(facts)
 

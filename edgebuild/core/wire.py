@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from edgebuild.core.base import Frozen
-from edgebuild.core.measurement import Environment, Memory
+from edgebuild.core.measurement import Environment, Memory, Share
 from edgebuild.core.metric import Mode
 
 Nanoseconds = Annotated[int, Field(ge=0, le=10**15)]
@@ -21,6 +21,7 @@ class Request(Frozen):
     ``watch_seconds`` is the time between two readings of the environment while inferences are timed; 0: none is read,
     and the run has no thread but the model's. ``turn_seconds`` is how long one of two runs goes on before it is the
     other's turn, in mode TURNS. ``burst``, ``gap_seconds`` and ``period_seconds`` are the pace (core/workload.py).
+    Threads, delegates and precision are as in ``RuntimeOptions``.
     """
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
@@ -31,6 +32,9 @@ class Request(Frozen):
     outputs: str | None = None
     threads: int = 1
     delegate: str = "cpu"
+    delegate_library: str = ""
+    delegate_options: dict[str, str] = Field(default={})
+    least_delegated: int | None = None
     precision: str = "f32"
     min_samples: int = 100
     min_seconds: float = 0.2
@@ -48,9 +52,15 @@ class Request(Frozen):
 
 
 class Failure(Frozen):
-    """Why a run gave nothing. Only ``model_rejected`` and ``inference_failed`` speak of the model."""
+    """Why a run gave nothing. Only ``model_rejected`` and ``inference_failed`` speak of the model.
 
-    kind: Literal["runtime_missing", "model_rejected", "bad_request", "inference_failed", "out_of_memory"]
+    ``delegate_failed``: the demanded delegate can't be had. ``not_delegated``: it left to the CPU what it had to take.
+    """
+
+    kind: Literal[
+        "runtime_missing", "model_rejected", "bad_request", "inference_failed", "out_of_memory", "delegate_failed",
+        "not_delegated",
+    ]  # fmt: skip
     message: Annotated[str, Field(max_length=10_000)]
 
 
@@ -80,8 +90,8 @@ class TimedOperator(Frozen):
 class Response(Frozen):
     """What a run says. Hostile until validated against this. ``told_ns`` is as in ``Run``; our own runner has none.
 
-    ``layers`` are the operators of a run in mode PROFILE over ``inferences``, in the order they ran; ``samples_ns`` are
-    then whole inferences without the profiler, made before in the same process.
+    ``shares`` are as in ``Run`` too. ``layers`` are the operators of a run in mode PROFILE over ``inferences``, in the
+    order they ran; ``samples_ns`` are then whole inferences without the profiler, made before in the same process.
     """
 
     schema_version: Literal[1] = Field(alias="schema")
@@ -99,6 +109,7 @@ class Response(Frozen):
     every: Annotated[int, Field(ge=1, le=10**9)] = 1
     steady: bool = True
     memory: Memory | None = None
+    shares: Annotated[tuple[Share, ...], Field(max_length=10)] = ()
     layers: Annotated[tuple[TimedOperator, ...], Field(max_length=50_000)] = ()
     inferences: Annotated[int, Field(ge=1, le=10**9)] | None = None
     before: Environment = Environment()

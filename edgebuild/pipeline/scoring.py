@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edgebuild.core.array import np
 from edgebuild.core.artifact import Quality, Speed
 from edgebuild.core.digest import Digest, Json, digest_json
-from edgebuild.core.errors import BuildError, DeviceError, ModelRejected
+from edgebuild.core.errors import BuildError, DeviceError, ModelRejected, NotMeasured
 from edgebuild.core.lock import Lock, LockedSpeed
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import RuntimeOptions, Target
@@ -207,7 +207,7 @@ class Scorer:
 def _as_build_error(runtime: str) -> Iterator[None]:
     try:
         yield
-    except (DeviceError, ModelRejected) as error:
+    except (DeviceError, ModelRejected, NotMeasured) as error:
         raise BuildError(f"run {runtime}", error.found, expected=error.expected, fix=error.fix) from error
 
 

@@ -1,12 +1,14 @@
 """LiteRT: ``ai_edge_litert`` where it is, ``tflite_runtime`` where it is not."""
 
-# mypy: disable-error-code="import-not-found"
+# mypy: disable-error-code="import-not-found, no-any-return"
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from runner.faults import Fault
+from runner import delegation
+from runner.delegation import Delegate, Share
+from runner.faults import Fault, kind_of
 
 
 def _library() -> tuple[Any, str]:
@@ -35,17 +37,46 @@ def empty() -> Any:
     return _library()
 
 
-class Session:
-    """One loaded model, in XNNPACK as the interpreter applies it by default."""
+def Session(path: str, threads: int, delegate: Delegate, precision: str) -> Any:  # noqa: N802 (a class elsewhere)
+    """One loaded model, on what the request demands."""
+    if precision != "f32":
+        raise Fault("bad_request", f"litert here computes in f32, not in {precision}")
+    if delegate.name == "cpu" or delegate.library:
+        return Interpreted(path, threads, delegate)
+    from runner.litert_compiled import Compiled
 
-    def __init__(self, path: str, threads: int, delegate: str, precision: str) -> None:
-        if delegate != "cpu" or precision != "f32":
-            raise Fault("bad_request", f"litert here runs on cpu in f32, not {delegate} in {precision}")
-        self._path, self._threads = path, threads
-        self._interpreter = _library()[0].Interpreter(model_path=path, num_threads=threads)
-        self._interpreter.allocate_tensors()
+    return Compiled(path, threads, delegate, precision)
+
+
+class Interpreted:
+    """A model in the interpreter: an external delegate takes what it can, and XNNPACK of the rest, as by default."""
+
+    def __init__(self, path: str, threads: int, delegate: Delegate) -> None:
+        self._path, self._threads, self._delegate = path, threads, delegate
+        package = _library()[0]
+        external = [delegation.load(package, delegate)] if delegate.library else None
+        try:
+            self._allocate(package, external)
+        except (RuntimeError, ValueError) as error:
+            if external is None:
+                raise
+            package.Interpreter(model_path=path)  # A file that is no model fails here, and by its own fault.
+            said = f"the {delegate.name}'s delegate fails at the model: {error}"
+            raise Fault(kind_of(error, "delegate_failed"), said) from error
         self._inputs = self._interpreter.get_input_details()
         self._outputs = self._interpreter.get_output_details()
+
+    def _allocate(self, package: Any, external: list[Any] | None) -> None:
+        self._interpreter = package.Interpreter(
+            model_path=self._path, num_threads=self._threads, experimental_delegates=external
+        )
+        self._applied = self._interpreter._interpreter.NumNodes()  # noqa: SLF001
+        self._interpreter.allocate_tensors()
+
+    def shares(self) -> list[Share]:
+        """Who computes which operators."""
+        operators = self._interpreter._get_ops_details()  # noqa: SLF001
+        return delegation.shares(operators, self._applied, self._delegate.name)
 
     def _signature(self, side: str) -> dict[int, str]:
         """Tensor index to name in the model's only signature; empty if it has none or several."""
@@ -84,10 +115,12 @@ class Session:
         """Time per operator, in a model of its own with the profiler on; as ``litert_profile.profile``.
 
         Raises:
-            Fault: this package's profiler can't be reached.
+            Fault: this package's profiler can't be reached, or sees the CPU only.
         """
         from runner import litert_profile
 
+        if self._delegate.name != "cpu":
+            raise Fault("bad_request", f"the {self._delegate.name} does not tell its time per layer")
         library = litert_profile.library_of(_library()[0], version())
         profiled = litert_profile.Profiled(library, self._path, self._threads)
         places = [name for name, _, _ in self.inputs()]

@@ -13,6 +13,7 @@ from typing import Any
 
 from runner import arrays
 from runner.baton import Baton
+from runner.delegation import demanded, told
 from runner.faults import Fault, kind_of
 from runner.memory import Memory
 from runner.pace import Pace
@@ -36,13 +37,13 @@ def infer(request: Fields, folder: Path) -> Fields:
     """Run every sample once and write all outputs."""
     runtime = _runtime(request)
     session = _load(runtime, request, folder)
-    rows = []
+    shares, rows = told(session, demanded(request)), []
     for sample in _each_sample(session, request, folder):
         session.feed(sample)
         session.run()
         rows.append(session.read())
     arrays.write_outputs(_path(request, "outputs", folder), session.outputs(), rows)
-    return _versions(runtime)
+    return {**_versions(runtime), **shares}
 
 
 def latency(request: Fields, folder: Path) -> Fields:
@@ -68,6 +69,7 @@ def _latency(request: Fields, folder: Path, baton: Baton | None) -> Fields:
     started = time.perf_counter_ns()
     session = _load(runtime, request, folder)
     load_ns = time.perf_counter_ns() - started
+    shares = told(session, demanded(request))
     samples = _samples(session, request, folder)
     gc.collect()
     gc.disable()
@@ -82,7 +84,7 @@ def _latency(request: Fields, folder: Path, baton: Baton | None) -> Fields:
         gc.enable()
     fields = {"load_ns": load_ns, "first_ns": first, "warmup_ns": warmup, **sampled}
     seen = {"during": watch.readings, "sampling_ns": watch.cost_ns}
-    return {**_versions(runtime), **fields, **seen, "steady": is_steady(sampled["samples_ns"])}
+    return {**_versions(runtime), **shares, **fields, **seen, "steady": is_steady(sampled["samples_ns"])}
 
 
 def memory(request: Fields, folder: Path) -> Fields:
@@ -99,7 +101,7 @@ def memory(request: Fields, folder: Path) -> Fields:
             session.feed(sample)
             session.run()
             session.read()
-    return {**_versions(runtime), "memory": used.found}
+    return {**_versions(runtime), **told(session, demanded(request)), "memory": used.found}
 
 
 def state(request: Fields, folder: Path) -> Fields:  # noqa: ARG001
@@ -111,13 +113,13 @@ def profile(request: Fields, folder: Path) -> Fields:
     """Time per layer by the runtime's own profiler; before it, whole inferences without, in ``samples_ns``."""
     runtime = _runtime(request)
     session = _load(runtime, request, folder)
-    samples = _samples(session, request, folder)
+    shares, samples = told(session, demanded(request)), _samples(session, request, folder)
     _warm_up(session, samples, request)
     timed: list[int] = _measure(session, samples, request)["samples_ns"]
     one = sorted(timed)[len(timed) // 2]
     most = min(request["min_samples"], int(request["max_seconds"] * 1e9) // max(one, 1))
     layers, count = session.profile(samples, max(most, _PROFILED), one)
-    return {**_versions(runtime), "samples_ns": timed, "layers": layers, "inferences": count}
+    return {**_versions(runtime), **shares, "samples_ns": timed, "layers": layers, "inferences": count}
 
 
 MODES: dict[str, Callable[[Fields, Path], Fields]] = {
@@ -168,7 +170,7 @@ def _load(runtime: Any, request: Fields, folder: Path) -> Any:
     if not path.is_file():
         raise Fault("bad_request", f"no file {path.name}")
     try:
-        return runtime.Session(str(path), request["threads"], request["delegate"], request["precision"])
+        return runtime.Session(str(path), request["threads"], demanded(request), request["precision"])
     except Fault:
         raise
     except Exception as error:

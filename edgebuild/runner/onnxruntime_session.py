@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from runner.delegation import Delegate
 from runner.faults import Fault
 
 _SHARED = "Attempt to replace the existing tensor"
@@ -63,9 +64,9 @@ def _opened(path: str, threads: int, change: Any = None) -> Any:
 class Session:
     """One loaded model; graph optimizations are the runtime's default."""
 
-    def __init__(self, path: str, threads: int, delegate: str, precision: str) -> None:
-        if delegate != "cpu" or precision != "f32":
-            raise Fault("bad_request", f"onnxruntime here runs on cpu in f32, not {delegate} in {precision}")
+    def __init__(self, path: str, threads: int, delegate: Delegate, precision: str) -> None:
+        if delegate.name != "cpu" or precision != "f32":
+            raise Fault("bad_request", f"onnxruntime here runs on cpu in f32, not {delegate.name} in {precision}")
         self._session = _opened(path, threads)
         self._again = lambda change: _opened(path, threads, change)
         self._feed: dict[str, Any] = {}

@@ -7,6 +7,9 @@ import functools
 import sys
 from typing import Any
 
+from runner.delegation import Delegate
+from runner.faults import Fault
+
 # Importing openvino imports its converter too, which takes a third of the time and is not used here, and reports to a
 # server, unasked, from threads of its own. It does without both.
 sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
@@ -32,17 +35,19 @@ def empty() -> Any:
 class Session:
     """One compiled model."""
 
-    def __init__(self, path: str, threads: int, delegate: str, precision: str, counters: bool = False) -> None:
+    def __init__(self, path: str, threads: int, delegate: Delegate, precision: str, counters: bool = False) -> None:
         import openvino
 
+        if delegate.library:
+            raise Fault("bad_request", f"openvino takes no delegate's library, as {delegate.library}")
         self._again = (path, threads, delegate, precision)
         core = openvino.Core()
         options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
         if counters:
             options["PERF_COUNT"] = "YES"
-        if delegate == "cpu":
+        if delegate.name == "cpu":
             options["INFERENCE_NUM_THREADS"] = str(threads)
-        self._model = core.compile_model(path, delegate.upper(), options)
+        self._model = core.compile_model(path, delegate.name.upper(), options)
         self._request = self._model.create_infer_request()
         # One inference; its outputs are not copied for an answer that nobody reads, as the request's own infer() does.
         self.run = functools.partial(super(type(self._request), self._request).infer, {}, True, False)  # type: ignore[misc]

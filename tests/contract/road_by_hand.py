@@ -135,8 +135,9 @@ def run_really(runtime: str, exported: Exported, samples: Arrays, folder: Path) 
         sys.path.append(home)
     for name, data in exported.files.items():
         (folder / name).write_bytes(data)
+    cpu = importlib.import_module("runner.delegation").Delegate()
     session = importlib.import_module(f"runner.{runtime}_session").Session(
-        str(folder / next(iter(exported.files))), 1, "cpu", "f32"
+        str(folder / next(iter(exported.files))), 1, cpu, "f32"
     )
     gathered: dict[str, list[np.ndarray]] = {name: [] for name in session.outputs()}
     takes = [(name, dtype) for name, dtype, _ in session.inputs()]

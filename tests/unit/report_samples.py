@@ -83,6 +83,8 @@ def latency_runs(
             "warmup_ns": tuple(int(2 * ns) for ns in times[:20]), "load_ns": 9_000_000 + number, "first_ns": 4_000_000,
             "pair": f"ab-{number}" if side else "", "side": side, "before": moment, "during": (moment,),
             "outside": ("hot: 86.0 °C, at most 85 °C",) if number == 4 else (), "steady": number != 2,
+            "shares": ({"by": "xnnpack", "operators": {"CONV_2D": 13, "MEAN": 1}, "partitions": 2},
+                       {"by": "tflite", "operators": {"DIV": 1}}),
             "after": moment, "started_at": f"2026-03-01T10:{number % 60:02}:00+00:00",
         }))  # fmt: skip
     return tuple(made)

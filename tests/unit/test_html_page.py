@@ -70,7 +70,7 @@ def test_everything_is_on_it(tmp_path: Path) -> None:
         "weights mapped", "head.fc", "no module: QuantizeLinear", "2026-01-13: 1.00 ms before, 1.10 ms after",
         "Throttled during 2 runs of 40", "hot: 86.0 °C, at most 85 °C (2 runs)", "it loses 3 points",
         "edgebuild verify board-int8 --require digests,verdict", str(told.bundle and told.bundle.digest),
-        "onnxruntime 1.32",
+        "onnxruntime 1.32", "xnnpack 14 in 2 partitions, tflite 1",
     ):  # fmt: skip
         assert expected.replace("\u00a0", " ") in words.replace("\u00a0", " "), expected
 

@@ -65,6 +65,11 @@ class NativeRunner:
                 self.device.name, f"its program {NAME} can't do a run of mode {request.mode.value}",
                 expected="times only", fix="check outputs on a device with Python, or on a virtual board",
             )  # fmt: skip
+        if request.delegate != "cpu":
+            raise DeviceError(
+                self.device.name, f"its program {NAME} can't show that the {request.delegate} computes the model",
+                expected="the CPU", fix="measure it on a device with Python, or take a target whose delegate is cpu",
+            )  # fmt: skip
         if request.runtime != _RUNTIME:
             raise DeviceError(
                 self.device.name, f"its program {NAME} runs {_RUNTIME} models, not {request.runtime}",

@@ -34,7 +34,7 @@ def surroundings_section(prefix: str, told: Reported) -> Section | None:
     if key is None:
         return None
     runs = [run for mode in (*TIMED, Mode.TURNS, Mode.MEMORY, Mode.EXACT) for run in told.runs(mode)]
-    blocks: list[Block] = [Facts(_device(key)), Note(_held_back(runs))]
+    blocks: list[Block] = [Facts((*_device(key), *_computed_by(runs))), Note(_held_back(runs))]
     states = _states(runs)
     blocks += [states] if states.rows else []
     blocks += [_each_run(runs)] if states.rows else []
@@ -50,6 +50,12 @@ def _device(key: MeasurementKey) -> tuple[Fact, ...]:
         Fact("affinity", key.affinity or "none"), Fact("delegate", key.delegate), Fact("float arithmetic", key.compute),
         *tools,
     )  # fmt: skip
+
+
+def _computed_by(runs: Sequence[Run]) -> tuple[Fact, ...]:
+    """Who computed how many of the model's operators, where the runtime tells."""
+    told = dict.fromkeys(", ".join(share.text for share in run.shares) for run in runs if run.shares)
+    return (Fact("operators computed by", "; or ".join(told)),) if told else ()
 
 
 def _held_back(runs: Sequence[Run]) -> str:
