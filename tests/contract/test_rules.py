@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import made_nodes
 import pytest
-from made_operators import all_operators, convolution, model_of, reduction
+from made_operators import convolution, model_of, reduction
 from pydantic import ValidationError
-from rule_agreement import agreement
+from rule_agreement import MAKERS, agreement
 
 from edgebuild.backends import backend_names
 from edgebuild.backends.litert.facts import facts as facts_of
+from edgebuild.backends.onnxruntime.facts import facts as facts_of_nodes
+from edgebuild.compilers import find_compiler
 from edgebuild.core.errors import ConfigError
-from edgebuild.core.operator import Operator
+from edgebuild.core.operator import Fact, Operator
 from edgebuild.placement import find_rules, rulebook_names
 from edgebuild.placement.rules import Condition, Rule, RuleBook
 from edgebuild.store.catalog import find_target, target_files
 from edgebuild.store.toml import load_target
 
-ONE_IN = 15
+ONE_IN = {"litert": 15, "onnxruntime": 23}
 """Of the made operators so many less are compiled here; scripts/rules_against_compilers compiles all."""
 RULED = [target for target in map(load_target, target_files().values()) if target.operators.rules is not None]
 
@@ -35,12 +38,22 @@ def test_every_target_with_rules_has_them_for_its_runtime() -> None:
         assert find_rules(str(target.operators.rules)).runtime == target.runtime
 
 
-@pytest.mark.parametrize("name", ["ethos-u55-128", "ethos-u85-256"])
+@pytest.mark.parametrize("name", ["ethos-u55-128", "ethos-u85-256", "snapdragon-8-gen-3-npu"])
 def test_the_compiler_is_right_and_the_rules_say_what_it_does(name: str) -> None:
-    operators = all_operators()
-    seen = agreement(find_target(name), operators[::ONE_IN])
+    target = find_target(name)
+    assert target.compiler is not None
+    if not find_compiler(target.compiler.name).version():
+        pytest.skip(f"{target.compiler.name} is not installed")
+    seen = agreement(target, MAKERS[target.runtime].all()[:: ONE_IN[target.runtime]])
     assert [f"{each.made}: {each.broken}; {each.reason}" for each in seen if not each.agrees] == []
     assert {each.taken for each in seen} == {True, False}
+
+
+def test_every_fact_of_a_node_is_asked_for_by_some_rule_and_every_fact_asked_for_is_told() -> None:
+    rules = [rule for book in map(find_rules, rulebook_names()) if book.runtime == "onnxruntime" for rule in book.rules]
+    asked = {c.fact for rule in rules for c in (*rule.when, *(c for way in rule.ways for c in way))}
+    told = {name for made in MAKERS["onnxruntime"].all()[::3] for name in facts_of_node(made)}
+    assert told == asked
 
 
 def test_there_are_no_rules_of_an_unknown_name() -> None:
@@ -121,3 +134,47 @@ def test_facts_of_a_convolution_and_a_mean() -> None:
     assert {name: mean.facts[name] for name in ("reduced", "longest_reduced", "reduces_depth", "flat")} == {
         "reduced": 48, "longest_reduced": 8, "reduces_depth": False, "flat": False,
     }  # fmt: skip
+
+
+def facts_of_node(made: made_nodes.Made) -> dict[str, Fact]:
+    (op,) = facts_of_nodes({"m": made_nodes.model_of([made])})
+    assert (op.name, op.kind) == (made.name, made.kind)
+    return op.facts
+
+
+def test_facts_of_nodes_are_those_of_the_integers_around_them() -> None:
+    conv = facts_of_node(made_nodes.convolution("c", (9, 12, 8), (4, 8), (3, 3, 3), dilation=2, group=4, zero=3))
+    assert conv == {
+        "dtype": "UINT8", "rank": 5, "fixed": True, "per_axis": False, "inputs": 3, "outputs": 1,
+        "weight_dtype": "INT8", "weights_constant": True, "weight_axis": 0, "weights_centred": False, "weight_rank": 5,
+        "scales_of_columns": False, "dilation": 2, "groups": 4, "depthwise": False, "one_output_a_group": True,
+    }  # fmt: skip
+    assert facts_of_node(made_nodes.unary("u", "Abs", dtype="INT16"))["dtype"] == "INT16"
+    assert facts_of_node(made_nodes.unary("u", "Abs", dtype="INT16", out="UINT8"))["dtype"] == "FLOAT", (
+        "two dtypes, no integers"
+    )
+    assert facts_of_node(made_nodes.unary("u", "Abs", dtype="INT16", out="FLOAT"))["dtype"] == "FLOAT"
+    assert facts_of_node(made_nodes.unary("u", "Abs", ("N", 4), dtype="FLOAT"))["fixed"] is False
+    assert facts_of_node(made_nodes.index_of("i", "ArgMax", axis=1, dtype="INT8"))["dtype"] == "INT8", (
+        "indices have no scale"
+    )
+
+
+def test_facts_of_nodes_know_parameters_from_feature_maps() -> None:
+    mean = facts_of_node(made_nodes.reduction("r", "ReduceMean", (2, 3, 4)))
+    assert (mean["rank"], mean["parameters_constant"], mean["does_nothing"]) == (3, True, False)
+    assert facts_of_node(made_nodes.reduction("r", "ReduceMean", constant=False))["parameters_constant"] is False
+    grown = facts_of_node(made_nodes.resize("z", "nearest", "asymmetric", "floor"))
+    assert {grown[name] for name in ("mode", "coordinate_transformation_mode", "nearest_mode")} == {
+        "nearest", "asymmetric", "floor",
+    }  # fmt: skip
+    assert grown["only_sides"] is True
+    assert facts_of_node(made_nodes.resize("z", lead=()))["only_sides"] is False
+
+
+def test_what_an_htp_refuses_is_told_with_what_to_change() -> None:
+    (op,) = facts_of_nodes({"m": made_nodes.model_of([made_nodes.dense("d", alpha=0.5)])})
+    assert (
+        find_rules("hexagon-htp").refusal(op)
+        == "alpha is 1, and beta 0 or 1; multiply the weights and the bias by them"
+    )
