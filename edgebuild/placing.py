@@ -6,9 +6,12 @@ from edgebuild.backends.base import Backend, Files
 from edgebuild.compilers import find_compiler
 from edgebuild.compilers.base import Compiled
 from edgebuild.core.artifact import Placed, Placement
-from edgebuild.core.errors import ConfigError
+from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.target import Target
 from edgebuild.placement import find_rules
+
+_SHOWN = 5
+"""So many refused operators are told where a compiler fails."""
 
 
 def compile_for(target: Target, backend: Backend, files: Files) -> Compiled:
@@ -20,7 +23,10 @@ def compile_for(target: Target, backend: Backend, files: Files) -> Compiled:
     """
     assert target.compiler is not None
     _check(target)
-    made = find_compiler(target.compiler.name).compile(files, target.compiler.options)
+    try:
+        made = find_compiler(target.compiler.name).compile(files, target.compiler.options)
+    except BuildError as error:
+        raise _blamed(error, target, backend, files) from error
     return Compiled(made.files, _explained(made.placement, target, backend, files), made.estimates)
 
 
@@ -31,6 +37,17 @@ def place(target: Target, backend: Backend, files: Files) -> Placement | None:
     if target.operators.rules is None:
         return None
     return find_rules(target.operators.rules).place(backend.facts(files))
+
+
+def _blamed(error: BuildError, target: Target, backend: Backend, files: Files) -> BuildError:
+    """A compiler's failure with what the rules say of the operators: compilers fail on some that they could leave."""
+    if target.operators.rules is None:
+        return error
+    book = find_rules(target.operators.rules)
+    refused = [f"{op.name}: {why}" for op in backend.facts(files) if (why := book.refusal(op))]
+    more = f"\n    and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
+    asked = "\n    ".join(refused[:_SHOWN]) + more
+    return BuildError(error.subject, error.found, expected=asked, fix=error.fix) if refused else error
 
 
 def _explained(placement: Placement, target: Target, backend: Backend, files: Files) -> Placement:
