@@ -296,15 +296,20 @@ def _products() -> Iterator[Made]:
 
 
 def _equations() -> Iterator[Made]:
-    sizes = {"b": 1, "h": 2, "i": 4, "j": 8, "k": 6, "w": 3}
+    sizes = {"b": 1, "h": 2, "i": 4, "j": 8, "k": 6}
     for equation in (
         "bij,bjk->bik", "bhij,bhjk->bhik", "bij,bkj->bik", "bhij,bhkj->bhik", "ij,jk->ik", "i,j->ij", "bij->bji",
-        "bij->bij", "bi,bi->b",
+        "bij->bij", "bi,bi->b", "bhij,hkj->bhik", "bhij,ikj->bhik", "bihj,bkhj->bhik", "bhik,bkhj->bihj",
+        "bij,bik->bjk",
     ):  # fmt: skip
         read, _, written = equation.partition("->")
         given = tuple(Value(tuple(sizes[axis] for axis in part)) for part in read.split(","))
         made = Value(tuple(sizes[axis] for axis in written))
         yield Made(f"einsum_{equation}", "Einsum", given, (made,), (("equation", equation),))
+    given = (Value((1, 4, 8)), Value((1, 8, 6)))
+    for equation in ("abc,acd->abd", "x y z, x z w -> x y w"):
+        name = f"einsum_{equation.replace(' ', '')}"
+        yield Made(name, "Einsum", given, (Value((1, 4, 6)),), (("equation", equation),))
 
 
 def _reductions() -> Iterator[Made]:

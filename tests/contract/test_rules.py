@@ -206,6 +206,11 @@ def test_facts_of_nodes_know_parameters_from_feature_maps() -> None:
         "nearest", "asymmetric", "floor",
     }  # fmt: skip
     assert grown["only_sides"] is True
+    product = made_nodes.Made(
+        "p", "Einsum", (made_nodes.Value((2, 3)), made_nodes.Value((3, 4))), (made_nodes.Value((2, 4)),),
+        (("equation", "x y, y Z -> x Z"),),
+    )  # fmt: skip
+    assert facts_of_node(product)["equation"] == "ab,bc->ac", "axes are told apart, their names are not"
     assert facts_of_node(made_nodes.resize("z", lead=()))["only_sides"] is False
 
 

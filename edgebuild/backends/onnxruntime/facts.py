@@ -179,13 +179,13 @@ _REDUCTIONS = ("ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum")
 _NORMS = ("BatchNormalization", "InstanceNormalization", "LayerNormalization")
 _PARAMETERS = {
     "BatchNormalization": (1, 2, 3, 4), "Clip": (1, 2), "CumSum": (1,), "Expand": (1,), "Pad": (1, 2),
-    "Range": (0, 1, 2), "Slice": (1, 2, 3, 4), "Split": (1,), "Tile": (1,), "TopK": (1,),
+    "Slice": (1, 2, 3, 4), "Split": (1,), "Tile": (1,), "TopK": (1,),
     **dict.fromkeys(_REDUCTIONS, (1,)),
 }  # fmt: skip
 """The inputs that are no feature maps, by their place."""
 _ATTRIBUTES: dict[str, dict[str, Fact]] = {
     "ArgMax": {"select_last_index": 0}, "ArgMin": {"select_last_index": 0}, "CumSum": {"exclusive": 0, "reverse": 0},
-    "Einsum": {"equation": ""}, "GatherND": {"batch_dims": 0}, "Gemm": {"alpha": 1.0, "beta": 1.0},
+    "GatherND": {"batch_dims": 0}, "Gemm": {"alpha": 1.0, "beta": 1.0},
     "GridSample": {"mode": "linear"}, "LpNormalization": {"p": 2}, "LpPool": {"p": 2}, "Mod": {"fmod": 0},
     "Pad": {"mode": "constant"},
     "Resize": {
@@ -207,7 +207,7 @@ def _facts(seen: _Seen) -> Told:
         **dict.fromkeys(("Gemm", "MatMul"), _weighted), **dict.fromkeys(("GRU", "LSTM"), _recurrent),
         **dict.fromkeys(_NORMS, _normalized),
         "Cast": _cast, "Conv": _convolution, "ConvTranspose": _convolution, "Max": _bounded, "Min": _bounded,
-        "PRelu": _sloped, "Pad": _padding, "Resize": _resize,
+        "Einsum": _equation, "PRelu": _sloped, "Pad": _padding, "Resize": _resize,
     }  # fmt: skip
     if seen.kind in about:
         yield from about[seen.kind](seen)
@@ -296,6 +296,13 @@ def _normalized(seen: _Seen) -> Told:
     yield "offset_dtype", None if offsets is None else offsets.dtype
     shape, axis = seen.made().shape, int(seen.attribute("axis", -1))
     yield "over_last_axis", None if shape is None else axis % len(shape) == len(shape) - 1
+
+
+def _equation(seen: _Seen) -> Told:
+    """The equation with its axes called a, b, c, … in their order: what they are called is nobody's business."""
+    told = str(seen.attribute("equation")).replace(" ", "")
+    axes = dict.fromkeys(letter for letter in told if letter.isalpha())
+    yield "equation", told.translate({ord(axis): chr(ord("a") + number) for number, axis in enumerate(axes)})
 
 
 def _sloped(seen: _Seen) -> Told:
