@@ -10,8 +10,7 @@ from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.target import Target
 from edgebuild.placement import find_rules
 
-_SHOWN = 5
-"""So many refused operators are told where a compiler fails."""
+_SUSPECTS = 5
 
 
 def compile_for(target: Target, backend: Backend, files: Files) -> Compiled:
@@ -26,12 +25,16 @@ def compile_for(target: Target, backend: Backend, files: Files) -> Compiled:
     try:
         made = find_compiler(target.compiler.name).compile(files, target.compiler.options)
     except BuildError as error:
-        raise _blamed(error, target, backend, files) from error
+        raise _with_suspects(error, target, backend, files) from error
     return Compiled(made.files, _explained(made.placement, target, backend, files), made.estimates)
 
 
 def place(target: Target, backend: Backend, files: Files) -> Placement | None:
-    """Where operators will run: by the compiler where it is installed, else by the rules; None: neither is known."""
+    """Where operators will run: by the compiler where it is installed, else by the rules; None: neither is known.
+
+    Raises:
+        ConfigError, BuildError: as ``compile_for``.
+    """
     if target.compiler is not None and find_compiler(target.compiler.name).version():
         return compile_for(target, backend, files).placement
     if target.operators.rules is None:
@@ -39,15 +42,18 @@ def place(target: Target, backend: Backend, files: Files) -> Placement | None:
     return find_rules(target.operators.rules).place(backend.facts(files))
 
 
-def _blamed(error: BuildError, target: Target, backend: Backend, files: Files) -> BuildError:
-    """A compiler's failure with what the rules say of the operators: compilers fail on some that they could leave."""
+def _with_suspects(error: BuildError, target: Target, backend: Backend, files: Files) -> BuildError:
+    """A compiler's failure with the operators that the accelerator's rules refuse: likely what it is about."""
     if target.operators.rules is None:
         return error
     book = find_rules(target.operators.rules)
-    refused = [f"{op.name}: {why}" for op in backend.facts(files) if (why := book.refusal(op))]
-    more = f"\n    and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
-    asked = "\n    ".join(refused[:_SHOWN]) + more
-    return BuildError(error.subject, error.found, expected=asked, fix=error.fix) if refused else error
+    refused = [(op, why) for op in backend.facts(files) if (why := book.refusal(op))]
+    if not refused:
+        return error
+    told = "\n".join(f"{op.kind} {op.name}: {why}" for op, why in refused[:_SUSPECTS])
+    more = f"\nand {len(refused) - _SUSPECTS} more" if len(refused) > _SUSPECTS else ""
+    found = f"{error.found}\nby the rules of {book.title} this is not for it:\n{told}{more}"
+    return BuildError(error.subject, found, expected=error.expected, fix=error.fix)
 
 
 def _explained(placement: Placement, target: Target, backend: Backend, files: Files) -> Placement:
@@ -67,6 +73,9 @@ def _check(target: Target) -> None:
     assert target.compiler is not None
     compiler, given = find_compiler(target.compiler.name), target.compiler.options
     where = f"targets/{target.name}.toml"
+    if unknown := sorted(set(given) - set(compiler.OPTIONS)):
+        expected = ", ".join(compiler.OPTIONS) or "none"
+        raise ConfigError(where, f"[compiler.options] has {', '.join(unknown)}", expected=expected)
     if target.runtime not in compiler.RUNTIMES:
         expected = " or ".join(compiler.RUNTIMES)
         raise ConfigError(where, f"{compiler.TITLE} takes no {target.runtime} models", expected=f"runtime {expected}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import made_further
 import made_nodes
 import made_operators
 import node_families
@@ -46,7 +47,7 @@ class Maker:
 
 
 MAKERS = {
-    "litert": Maker(made_operators.all_operators, made_operators.drawn_operators, made_operators.model_of),
+    "litert": Maker(made_further.every_operator, made_operators.drawn_operators, made_operators.model_of),
     "onnxruntime": Maker(node_families.all_nodes, node_families.drawn_nodes, made_nodes.model_of),
 }
 
@@ -89,7 +90,7 @@ def agreement(target: Target, operators: Sequence[Made]) -> list[Seen]:
         (facts,) = backend.facts({"model": model_of([made])})
         broken = tuple(rule.name for rule in book.broken(facts))
         reason = placed[made.name]
-        found.append(Seen(made, facts, facts.kind in book.operators, broken, not reason, reason))
+        found.append(Seen(made, facts, book.has(facts.kind), broken, not reason, reason))
     return found
 
 

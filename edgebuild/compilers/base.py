@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -32,19 +33,21 @@ def read_off(
 ) -> Placement:
     """Where operators run: what a compiler left as it was, the compiled model still has by its name and kind.
 
+    Of operators that share both, as many are left as there still are.
+
     Args:
         own: the kind of the operator that a run of them has become on the accelerator.
         reasons: why an operator was left, by its name.
     """
-    kinds = [(op.name, op.kind) for op in compiled]
-    left, silence = dict(kinds), f"{by.partition(' ')[0]} gives no reason"
-    ops = tuple(
-        Placed(op=op.name, unit="cpu", rule=reasons.get(op.name, silence))
-        if left.get(op.name) == op.kind
-        else Placed(op=op.name, unit="npu")
-        for op in source
-    )
-    return Placement(by=by, ops=ops, partitions=sum(kind == own for _, kind in kinds))
+    kept, silence = Counter((op.name, op.kind) for op in compiled), f"{by.partition(' ')[0]} gives no reason"
+    partitions = sum(count for (_, kind), count in kept.items() if kind == own)
+    ops = []
+    for op in source:
+        left = kept[op.name, op.kind] > 0
+        kept[op.name, op.kind] -= left
+        why = reasons.get(op.name, silence) if left else ""
+        ops.append(Placed(op=op.name, unit="cpu" if left else "npu", rule=why))
+    return Placement(by=by, ops=tuple(ops), partitions=partitions)
 
 
 Simulate = Callable[[Files, Mapping[str, str], Tensors], list[Array]]

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edgebuild.backends.base import Files
-from edgebuild.backends.litert.graph import first, operators
+from edgebuild.backends.litert.graph import check_one_graph, first, operators
 from edgebuild.compilers.base import Compiled, read_off
 from edgebuild.compilers.contained import run_contained
 from edgebuild.core.artifact import Placement
@@ -62,6 +62,7 @@ def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001
             raise BuildError(_STAGE, f"wrote no model\n{printed[-500:]}")
         compiled = {made.name: made.read_bytes()}
         summary = _summary(folder / "out")
+    check_one_graph(files, TITLE)
     by = f"{TITLE} {version()}"
     placement = read_off(operators(files), operators(compiled), _NPU_OPERATOR, _reasons(printed), by)
     return Compiled(compiled, placement, _estimates(summary, placement))
@@ -103,9 +104,13 @@ def _summary(folder: Path) -> dict[str, str]:
 
 
 def _estimates(summary: Mapping[str, str], placement: Placement) -> dict[str, float]:
-    """Metrics in base units. Cycles and time are of the NPU's part alone: Vela knows nothing of the CPU."""
+    """Metrics in base units. Cycles and time are of the NPU's part alone: Vela knows nothing of the CPU.
+
+    Of a memory that the system has no use for, it tells 0: nothing is said of that one.
+    """
+    if not placement.partitions:
+        return {}
     found = {metric: sum(1024 * float(summary.get(name) or 0) for name in names) for metric, names in _KIB.items()}
-    if placement.partitions:
-        found["cycles"] = float(summary["cycles_total"])
-        found["latency_estimate"] = 1e9 * float(summary["inference_time"])
-    return found
+    found["cycles"] = float(summary["cycles_total"])
+    found["latency_estimate"] = 1e9 * float(summary["inference_time"])
+    return {metric: value for metric, value in found.items() if value > 0}

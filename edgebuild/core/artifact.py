@@ -251,6 +251,7 @@ class Manifest(Frozen):
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
     name: str
+    known_as: tuple[str, ...] = ()
     target: str
     target_digest: Digest
     profile: str

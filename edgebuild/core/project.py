@@ -108,10 +108,14 @@ class Build(Frozen):
 
 
 class Project(Frozen):
-    """A whole project file."""
+    """A whole project file.
+
+    ``known_as``: further names that published tables have for the model.
+    """
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
     name: Name
+    known_as: tuple[str, ...] = ()
     model: ModelSource
     data: Data = Data()
     build: Build

@@ -14,7 +14,10 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
 
 class Hardware(Frozen):
-    """The device's own facts. What is not known from a checked source is left out."""
+    """The device's own facts. What is not known from a checked source is left out.
+
+    ``sram_kib`` and ``flash_kib``: what a model may take of a chip's memory; one that takes more is not built.
+    """
 
     soc: str | None = None
     cpu: str | None = None
@@ -24,6 +27,8 @@ class Hardware(Frozen):
     features: tuple[str, ...] | None = None
     max_clock_mhz: Annotated[int, Field(gt=0)] | None = None
     memory_mib: Annotated[int, Field(gt=0)] | None = None
+    sram_kib: Annotated[int, Field(gt=0)] | None = None
+    flash_kib: Annotated[int, Field(gt=0)] | None = None
     accelerator: str | None = None
 
 
@@ -100,6 +105,24 @@ class Compiling(Frozen):
     options: dict[str, str] = Field(default={})
 
 
+class Published(Frozen):
+    """A table of figures that others published, some of them about this device; shown as context, never as measured.
+
+    Attributes:
+        table: a CSV file, plain or gzipped; ``${VARIABLE}`` is filled in, and where it is not set nothing is shown.
+        model: the column with the model's name.
+        where: what columns say in the rows about this device, each one of some texts.
+        columns: what is shown of a row, in this order.
+        source: who published it, and where.
+    """
+
+    table: str = Field(min_length=1)
+    model: str
+    where: dict[str, tuple[str, ...]] = Field(default={})
+    columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    source: str = Field(min_length=1)
+
+
 class Target(Frozen):
     """One device, as its TOML file states it.
 
@@ -121,6 +144,7 @@ class Target(Frozen):
     operators: Operators = Operators()
     compiler: Compiling | None = None
     pruning: Pruning = Pruning()
+    published: tuple[Published, ...] = ()
     sources: dict[str, str] = Field(default={})
     notes: str = ""
 

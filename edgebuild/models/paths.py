@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from pathlib import Path
 
 from edgebuild.core.errors import ConfigError
+from edgebuild.store.variables import filled_in, unset
 
 
 def existing(path: Path, subject: str) -> Path:
@@ -29,25 +29,17 @@ def existing(path: Path, subject: str) -> Path:
     )
 
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
 def given(root: Path, text: str, subject: str) -> Path:
     """The file or folder that a project names: relative to it or absolute, with ``${VARIABLE}`` filled in.
 
     Raises:
         ConfigError: a variable is not set, or nothing is there.
     """
-
-    def value(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1])
-        if not found:
-            raise ConfigError(
-                subject, f"{text}: the environment variable {match[1]} is not set", fix=f"set {match[1]} to a folder"
-            )
-        return found
-
-    return existing(root / _VARIABLE.sub(value, text), subject)
+    found = filled_in(text, os.environ)
+    if found is None:
+        name = unset(text, os.environ)[0]
+        raise ConfigError(subject, f"{text}: the environment variable {name} is not set", fix=f"set {name} to a folder")
+    return existing(root / found, subject)
 
 
 def inside(root: Path, relative: str, subject: str) -> Path:

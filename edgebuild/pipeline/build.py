@@ -22,6 +22,7 @@ from edgebuild.pipeline.int8_stages import (
     calibrate,
     quantize,
     quantize_foreign,
+    refuse_float,
     settings_for,
 )
 from edgebuild.pipeline.material import Material
@@ -101,6 +102,8 @@ def _as_is(shared: Material, target: Target, exact: Converted) -> list[Offer]:
     from edgebuild.backends.origins import self_origins
 
     origins = self_origins(exact.backend.operators(exact.files))
+    if target.int8 is not None and target.int8.full_integer:
+        refuse_float(exact, exact.backend.float_operators(exact.files), origins)
     artifact = _artifact(exact, "as-is", origins)
     return [Offer(exact, artifact, _report(shared, target, exact, None), note="already quantized: offered as it came")]
 

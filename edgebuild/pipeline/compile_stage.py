@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from edgebuild.core.array import np
 from edgebuild.core.artifact import Compilation, ModelFile, Placement, Simulated
 from edgebuild.core.digest import Json, digest_bytes, digest_json
 from edgebuild.core.errors import BuildError
+from edgebuild.core.metric import METRICS
 from edgebuild.core.target import Target
+from edgebuild.core.units import format_quantity
 from edgebuild.pipeline.float_stages import Converted, load_outputs
 from edgebuild.pipeline.scoring import after
 from edgebuild.pipeline.sources import DataSet
@@ -69,7 +72,7 @@ def compiled(
         samples: what it is tried on where the compiler has a simulator; ``answers``: what the model gives uncompiled.
 
     Raises:
-        BuildError: the compiler is not installed, or it failed.
+        BuildError: the compiler is not installed, or it failed; or the model has no room in the chip's memory.
         ConfigError: the target's file asks for what there is not.
     """
     if target.compiler is None:
@@ -83,9 +86,35 @@ def compiled(
     asked: dict[str, Json] = {"compiler": compiler.version(), "options": dict(options)}
     inputs = {**_inputs(converted, target), **asked}
     found = _read(road.step(stage, target.name, inputs, make))
+    _check_room(stage.name, found.estimates, target)
     if compiler.SIMULATE is None or not found.placement.partitions:
         return found
     return dataclasses.replace(found, simulated=_simulated(road, found, converted, target, samples, answers))
+
+
+def _check_room(stage: str, estimates: Mapping[str, float], target: Target) -> None:
+    """Refuse what a chip has no memory for.
+
+    Raises:
+        BuildError: with what it takes, and what there is.
+    """
+    chip = target.hardware
+    for metrics, most in ((("sram", "arena"), chip.sram_kib), (("flash",), chip.flash_kib)):
+        told = [(estimates[metric], metric) for metric in metrics if metric in estimates]
+        if most is not None and not told:
+            raise BuildError(
+                stage, f"it does not tell how much {metrics[0]} the model takes",
+                expected=f"at most {most} KiB, as targets/{target.name}.toml says of the chip",
+                fix="take that limit out of the file, or name a system that has that memory",
+            )  # fmt: skip
+        for taken, metric in told:
+            if most is None or taken <= 1024 * most:
+                continue
+            raise BuildError(
+                stage, f"the model takes {format_quantity(taken, METRICS[metric].unit)} of {metric}",
+                expected=f"at most {most} KiB, as targets/{target.name}.toml says of the chip",
+                fix="prune the model, or give it smaller inputs",
+            )  # fmt: skip
 
 
 def _by_rules(road: Road, converted: Converted, target: Target) -> CompiledModel | None:

@@ -268,7 +268,7 @@ def _make_candidate(
     ranges = _ranges(converted, plan, origins, exact, rows)
     made = backend.quantize(converted.exported, ranges, float_operators(plan, origins), scheme)
     if scheme.full_integer:
-        _refuse_float(converted, backend.float_operators(made.files), origins)
+        refuse_float(converted, backend.float_operators(made.files), origins)
     operators = carry_origins(origins, backend.operators(made.files))
     save_exported(made, folder, quantized=True)
     (folder / "origins.json").write_text(operators.model_dump_json(indent=1), encoding="utf-8")
@@ -306,7 +306,12 @@ def _as_integers(row: dict[str, np.ndarray], made: Signature) -> dict[str, np.nd
     }
 
 
-def _refuse_float(converted: Converted, ops: tuple[RuntimeOp, ...], origins: OriginMap) -> None:
+def refuse_float(converted: Converted, ops: tuple[RuntimeOp, ...], origins: OriginMap) -> None:
+    """Refuse operators that compute in floats where the target runs integers only.
+
+    Raises:
+        BuildError: if there are any; with the first one's origin.
+    """
     if ops:
         by_output = {op.outputs[0]: op for op in origins.ops if op.outputs}
         first = by_output.get(ops[0].outputs[0], ops[0])

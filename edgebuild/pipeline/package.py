@@ -79,6 +79,7 @@ def package(
     lineage = _lineage(shared, target)
     inputs: dict[str, Json] = {
         "name": shared.road.project.name,
+        "known_as": list(shared.road.project.known_as),
         "target": digest_json(target),
         "profile": digest_json(shared.road.profile),
         "offers": [offer.digest for offer in offers],
@@ -130,6 +131,7 @@ def _manifest(
     variants = tuple(_variant(offer, signature) for offer in offers)
     return Manifest(
         name=shared.road.project.name,
+        known_as=shared.road.project.known_as,
         target=target.name,
         target_digest=digest_json(target),
         profile=shared.road.profile.name,

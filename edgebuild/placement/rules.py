@@ -6,6 +6,7 @@ conditions on single facts. A condition on a fact that is not known holds: the c
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from edgebuild.core.base import Frozen
 from edgebuild.core.operator import Fact, Operator
 
 EVERY = "*"
+_REPLACEMENTS = Path(__file__).parent / "replacements.toml"
 
 
 class Condition(Frozen):
@@ -91,24 +93,29 @@ class RuleBook(Frozen):
         title: what it is called.
         runtime: whose operators it is about.
         source: where the rules were read, and what they were checked against.
-        operators: the kinds that it has; others are left to the CPU.
+        operators: the kinds that it has; others are left to the CPU. "*": all but those that it ``lacks``.
     """
 
     title: str
     runtime: str
     source: str
     operators: tuple[str, ...]
+    lacks: tuple[str, ...] = ()
     rules: tuple[Rule, ...]
 
     @model_validator(mode="after")
     def _rules_are_about_its_operators(self) -> RuleBook:
         named = {kind for rule in self.rules for kind in (*rule.operators, *rule.but)} - {EVERY}
-        if unknown := sorted(named - set(self.operators)):
+        if unknown := sorted(kind for kind in named if not self.has(kind)):
             raise ValueError(f"rules for operators that it does not have: {', '.join(unknown)}")
         names = [rule.name for rule in self.rules]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two rules are called {', '.join(twice)}")
         return self
+
+    def has(self, kind: str) -> bool:
+        """Whether the accelerator has operators of a kind."""
+        return kind not in self.lacks and bool({kind, EVERY} & set(self.operators))
 
     def broken(self, operator: Operator) -> Iterator[Rule]:
         """The rules that an operator does not keep, in their order; none for a kind that it does not have."""
@@ -116,8 +123,9 @@ class RuleBook(Frozen):
 
     def refusal(self, operator: Operator) -> str:
         """Why an operator is left to the CPU, and what would mend it; "" if it is not."""
-        if operator.kind not in self.operators:
-            return f"{self.title} has no {operator.kind}"
+        if not self.has(operator.kind):
+            instead = [torch for kind, torch in _replacements().get(operator.kind, {}).items() if self.has(kind)]
+            return f"{self.title} has no {operator.kind}" + (f"; use {' or '.join(instead)}" if instead else "")
         rule = next(self.broken(operator), None)
         return "" if rule is None else f"{rule.says}{f'; {rule.fix}' if rule.fix else ''}"
 
@@ -132,6 +140,13 @@ def _runs(ops: tuple[Placed, ...]) -> int:
     """Runs of operators on the accelerator, in the order of execution."""
     units = [op.unit for op in ops]
     return sum(unit == "npu" and (place == 0 or units[place - 1] != "npu") for place, unit in enumerate(units))
+
+
+@functools.cache
+def _replacements() -> dict[str, dict[str, str]]:
+    """By the kind of an operator, kinds that may stand in for it and what they are in PyTorch."""
+    found: dict[str, dict[str, str]] = tomllib.loads(_REPLACEMENTS.read_text(encoding="utf-8"))
+    return found
 
 
 def load_rules(path: Path) -> RuleBook:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from edgebuild.core.digest import Json
@@ -31,6 +32,7 @@ def _value(told: Reported) -> Json:
         "verdict": told.verdict.model_dump(mode="json", exclude={"baseline"}) if told.verdict else None,
         "judged_at": told.judged_at or None,
         "runs": dict(_runs(told)),
+        "published": [{"source": row.source, "row": dict(row.cells)} for row in told.published],
     }
 
 
@@ -46,6 +48,13 @@ def _runs(told: Reported) -> Counter[str]:
 def _lines(told: Reported) -> list[str]:
     made = ", ".join(f"{count} {name}" for name, count in sorted(_runs(told).items())) or "none"
     if told.verdict is None:
-        return [f"{told.name}: no verdict; runs: {made}"]
+        return [f"{told.name}: no verdict; runs: {made}", *_published(told)]
     said = f"{told.name}: {told.verdict.outcome.value} {told.verdict.reason}".rstrip()
-    return [said, *(f"  {line}" for line in line_texts(told.verdict)), f"  runs: {made}"]
+    return [said, *(f"  {line}" for line in line_texts(told.verdict)), f"  runs: {made}", *_published(told)]
+
+
+def _published(told: Reported) -> Iterator[str]:
+    """What others published, under its source: context, and never taken for a measurement of ours."""
+    for source, rows in groupby(told.published, lambda row: row.source):
+        yield f"  published by others, not measured here ({source}):"
+        yield from (f"    {', '.join(f'{name} {value}' for name, value in row.cells)}" for row in rows)

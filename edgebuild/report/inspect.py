@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgebuild.core.artifact import Artifact, LayerError, Placement
 from edgebuild.core.digest import Json
+from edgebuild.core.target import Target
 from edgebuild.core.units import Unit, format_quantity
 from edgebuild.inspection import Inspected
 from edgebuild.report.table import Page, Table
@@ -42,10 +45,20 @@ def inspect_text(found: Inspected) -> Page:
         parts += [_summary(artifact), _operators(artifact, placement)]
         if placement is not None:
             parts.append("\n".join(_placed(placement, artifact)))
-        elif found.refused:
-            refused = found.refused[index]
-            parts.append("\n".join(f"not supported by the target: {line}" for line in refused) or "all supported")
+        elif found.target is not None:
+            parts.append(_refusals(found.target, artifact, found.refused[index]))
     return Page(parts)
+
+
+def _refusals(target: Target, artifact: Artifact, refused: Sequence[str]) -> str:
+    """What a target's file says of a model whose placement is not known."""
+    if artifact.runtime != target.runtime:
+        return (
+            f"{target.name} runs {target.runtime} models: edgebuild build -t {target.name} tells what it takes of this"
+        )
+    if not target.operators.unsupported:
+        return f"what {target.name} takes is not known"
+    return "\n".join(f"not supported by the target: {line}" for line in refused) or "all supported"
 
 
 def _summary(artifact: Artifact) -> str:

@@ -10,6 +10,7 @@ from edgebuild.core.digest import Json
 from edgebuild.core.metric import METRICS
 from edgebuild.core.units import Unit, format_quantity
 from edgebuild.core.verdict import Outcome
+from edgebuild.published import published_rows
 from edgebuild.release import SHOWN, Bounded, Released, ReleaseReport
 from edgebuild.report.build import short
 from edgebuild.report.creep import creep_text
@@ -84,7 +85,9 @@ def release_reported(report: ReleaseReport) -> list[Reported]:
 def _reported(each: Released) -> Reported:
     if each.built.bundle is None:
         return Reported(each.built.target.name, error=each.error)
-    return replace(reported_of(each.built.bundle, each.verdict, each.checks), error=each.error)
+    found = reported_of(each.built.bundle, each.verdict, each.checks)
+    published = published_rows(each.built.target, each.built.bundle.manifest)
+    return replace(found, error=each.error, published=published)
 
 
 def release_table(report: ReleaseReport) -> Table:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import made_nodes
-import numpy as np
-import onnx
-import onnxruntime
+import contextlib
+import functools
+
 import pytest
+from made_further import NEVER_MADE, every_operator
 from made_operators import convolution, model_of, reduction
 from pydantic import ValidationError
 from rule_agreement import MAKERS, agreement
 
-from edgebuild.backends import backend_names, find_backend
+from edgebuild.backends import backend_names
 from edgebuild.backends.litert.facts import facts as facts_of
-from edgebuild.backends.onnxruntime.facts import facts as facts_of_nodes
+from edgebuild.backends.litert.flatbuffer import read, write
 from edgebuild.compilers import find_compiler
+from edgebuild.compilers.base import read_off
 from edgebuild.core.errors import BuildError, ConfigError
-from edgebuild.core.operator import Fact, Operator
+from edgebuild.core.operator import Operator
+from edgebuild.core.origin import RuntimeOp
 from edgebuild.placement import find_rules, rulebook_names
 from edgebuild.placement.rules import Condition, Rule, RuleBook
-from edgebuild.placing import compile_for
 from edgebuild.store.catalog import find_target, target_files
 from edgebuild.store.toml import load_target
 
@@ -53,13 +54,6 @@ def test_the_compiler_is_right_and_the_rules_say_what_it_does(name: str) -> None
     assert {each.taken for each in seen} == {True, False}
 
 
-def test_every_fact_of_a_node_is_asked_for_by_some_rule_and_every_fact_asked_for_is_told() -> None:
-    rules = [rule for book in map(find_rules, rulebook_names()) if book.runtime == "onnxruntime" for rule in book.rules]
-    asked = {c.fact for rule in rules for c in (*rule.when, *(c for way in rule.ways for c in way))}
-    told = {name for made in MAKERS["onnxruntime"].all()[::3] for name in facts_of_node(made)}
-    assert told == asked
-
-
 def test_there_are_no_rules_of_an_unknown_name() -> None:
     with pytest.raises(ConfigError, match="none for 'abacus'"):
         find_rules("abacus")
@@ -71,6 +65,8 @@ def test_a_refusal_says_what_is_asked_and_what_to_change() -> None:
     assert "strides are at most 3" in book.refusal(strided)
     assert "take the stride in two steps" in book.refusal(strided)
     assert book.refusal(Operator(name="x", kind="SIN", facts={})) == "Ethos-U55 and U65 has no SIN"
+    activation = Operator(name="x", kind="GELU", facts={})
+    assert find_rules("coral-edgetpu").refusal(activation) == "Edge TPU has no GELU; use nn.ReLU6 or nn.ReLU"
     placement = book.place(
         [strided.model_copy(update={"facts": {}}), strided, strided.model_copy(update={"facts": {}})]
     )
@@ -140,83 +136,67 @@ def test_facts_of_a_convolution_and_a_mean() -> None:
     }  # fmt: skip
 
 
-def test_a_compiler_that_fails_is_told_with_what_the_rules_ask_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise BuildError("compile", "crashed", fix="the log")
-
-    monkeypatch.setattr(find_compiler("qnn"), "compile", fail)
-    wide = [made_nodes.convolution(f"wide{number}", weights="INT16", per_channel=False) for number in range(6)]
-    target, backend = find_target("snapdragon-8-gen-3-npu"), find_backend("onnxruntime")
-    with pytest.raises(BuildError, match="crashed") as caught:
-        compile_for(target, backend, {"m": made_nodes.model_of([made_nodes.unary("well", "Relu"), *wide])})
-    assert "wide0: beside uint8 inputs weights have 8 bits" in caught.value.expected
-    assert "and 1 more" in caught.value.expected
-    assert "well" not in caught.value.expected
-    assert caught.value.fix == "the log"
-    with pytest.raises(BuildError) as caught:
-        compile_for(target, backend, {"m": made_nodes.model_of([made_nodes.unary("well", "Relu")])})
-    assert caught.value.expected == "", "the rules have nothing to say"
+HOSTILE = {
+    "an activation that there is not": lambda o: setattr(o.builtinOptions, "fusedActivationFunction", 9),
+    "no inputs": lambda o: setattr(o, "inputs", None),
+    "no options": lambda o: setattr(o, "builtinOptions", None),
+}
+"""Ways to damage an operator; what TFLite would make of it does not matter."""
 
 
-def test_made_nodes_are_models_that_onnxruntime_runs() -> None:
-    for made in [*MAKERS["onnxruntime"].all()[::19], *MAKERS["onnxruntime"].drawn(0, 30)]:
-        data = made_nodes.model_of([made])
-        onnx.checker.check_model(onnx.load_from_string(data), full_check=True)
-        session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-        names = {"tensor(float)": "f4", "tensor(int64)": "i8", "tensor(int32)": "i4", "tensor(bool)": "?"}
-        given = {
-            port.name: np.ones([size if isinstance(size, int) else 2 for size in port.shape], names[port.type])
-            for port in session.get_inputs()
-            if port.type in names
-        }
-        if len(given) == len(session.get_inputs()):
-            session.run(None, given)
+@pytest.mark.parametrize("damage", HOSTILE)
+def test_damaged_operators_are_read_or_refused_in_words(damage: str) -> None:
+    model = read(model_of([convolution("c", (9, 12)), reduction("m", "MEAN", (1, 8, 6, 4), (1, 2))]))
+    for operator in model.subgraphs[0].operators:
+        with contextlib.suppress(AttributeError):
+            HOSTILE[damage](operator)
+    with contextlib.suppress(BuildError):
+        found = facts_of({"m": write(model)})
+        assert [operator.kind for operator in found] == ["CONV_2D", "MEAN"]
 
 
-def facts_of_node(made: made_nodes.Made) -> dict[str, Fact]:
-    (op,) = facts_of_nodes({"m": made_nodes.model_of([made])})
-    assert (op.name, op.kind) == (made.name, made.kind)
-    return op.facts
+def test_a_model_of_several_graphs_is_refused() -> None:
+    model = read(model_of([convolution("c", (9, 12))]))
+    model.subgraphs.append(model.subgraphs[0])
+    with pytest.raises(BuildError, match="2 subgraphs: branches, loops or several signatures"):
+        facts_of({"m": write(model)})
 
 
-def test_facts_of_nodes_are_those_of_the_integers_around_them() -> None:
-    conv = facts_of_node(made_nodes.convolution("c", (9, 12, 8), (4, 8), (3, 3, 3), dilation=2, group=4, zero=3))
-    assert conv == {
-        "dtype": "UINT8", "rank": 5, "fixed": True, "per_axis": False, "inputs": 3, "outputs": 1,
-        "weight_dtype": "INT8", "weights_constant": True, "weight_axis": 0, "weights_centred": False, "weight_rank": 5,
-        "scales_of_columns": False, "dilation": 2, "groups": 4, "depthwise": False, "one_output_a_group": True,
-    }  # fmt: skip
-    assert facts_of_node(made_nodes.unary("u", "Abs", dtype="INT16"))["dtype"] == "INT16"
-    assert facts_of_node(made_nodes.unary("u", "Abs", dtype="INT16", out="UINT8"))["dtype"] == "FLOAT", (
-        "two dtypes, no integers"
-    )
-    assert facts_of_node(made_nodes.unary("u", "Abs", dtype="INT16", out="FLOAT"))["dtype"] == "FLOAT"
-    assert facts_of_node(made_nodes.unary("u", "Abs", ("N", 4), dtype="FLOAT"))["fixed"] is False
-    assert facts_of_node(made_nodes.index_of("i", "ArgMax", axis=1, dtype="INT8"))["dtype"] == "INT8", (
-        "indices have no scale"
-    )
+def test_open_dimensions_are_told_with_and_without_the_batch() -> None:
+    model = read(model_of([convolution("c", (9, 12))]))
+    (graph,) = model.subgraphs
+    told = []
+    for signature in ([1, 9, 12, 8], [-1, 9, 12, 8], [1, -1, 12, 8]):
+        graph.tensors[graph.operators[0].outputs[0]].shapeSignature = signature
+        (operator,) = facts_of({"m": write(model)})
+        told.append((operator.facts["fixed"], operator.facts["fixed_but_batch"]))
+    assert told == [(True, True), (False, True), (False, False)]
 
 
-def test_facts_of_nodes_know_parameters_from_feature_maps() -> None:
-    mean = facts_of_node(made_nodes.reduction("r", "ReduceMean", (2, 3, 4)))
-    assert (mean["rank"], mean["parameters_constant"], mean["does_nothing"]) == (3, True, False)
-    assert facts_of_node(made_nodes.reduction("r", "ReduceMean", constant=False))["parameters_constant"] is False
-    grown = facts_of_node(made_nodes.resize("z", "nearest", "asymmetric", "floor"))
-    assert {grown[name] for name in ("mode", "coordinate_transformation_mode", "nearest_mode")} == {
-        "nearest", "asymmetric", "floor",
-    }  # fmt: skip
-    assert grown["only_sides"] is True
-    product = made_nodes.Made(
-        "p", "Einsum", (made_nodes.Value((2, 3)), made_nodes.Value((3, 4))), (made_nodes.Value((2, 4)),),
-        (("equation", "x y, y Z -> x Z"),),
-    )  # fmt: skip
-    assert facts_of_node(product)["equation"] == "ab,bc->ac", "axes are told apart, their names are not"
-    assert facts_of_node(made_nodes.resize("z", lead=()))["only_sides"] is False
+def test_operators_are_left_or_taken_by_name_and_kind_though_names_repeat() -> None:
+    def ops(*kinds: str) -> list[RuntimeOp]:
+        return [RuntimeOp(name="t", kind=kind, compute=True) for kind in kinds]
+
+    placement = read_off(ops("SIN", "RELU", "SIN"), ops("SIN", "ethos-u"), "ethos-u", {"t": "no SIN"}, "Vela 5")
+    assert [op.unit for op in placement.ops] == ["cpu", "npu", "npu"]
+    assert (placement.fallbacks[0].rule, placement.partitions) == ("no SIN", 1)
 
 
-def test_what_an_htp_refuses_is_told_with_what_to_change() -> None:
-    (op,) = facts_of_nodes({"m": made_nodes.model_of([made_nodes.dense("d", alpha=0.5)])})
-    assert (
-        find_rules("hexagon-htp").refusal(op)
-        == "alpha is 1, and beta 0 or 1; multiply the weights and the bias by them"
-    )
+@functools.cache
+def facts_told() -> set[str]:
+    return {fact for made in every_operator() for op in facts_of({"m": model_of([made])}) for fact in op.facts}
+
+
+@pytest.mark.parametrize("name", ["ethos-u55", "ethos-u85"])
+def test_every_kind_that_a_compiler_has_is_made(name: str) -> None:
+    made = {operator.kind for operator in every_operator()}
+    assert set(find_rules(name).operators) - made <= set(NEVER_MADE)
+
+
+@pytest.mark.parametrize("name", rulebook_names())
+def test_every_fact_that_a_rule_asks_for_is_told_somewhere(name: str) -> None:
+    """A fact that nothing tells would keep a rule from ever refusing."""
+    book = find_rules(name)
+    if book.runtime == "litert":
+        asked = {condition.fact for rule in book.rules for way in (*rule.ways, rule.when) for condition in way}
+        assert asked <= facts_told()

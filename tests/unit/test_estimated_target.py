@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from edgebuild.cli.main import main
 from edgebuild.compilers import find_compiler
 from edgebuild.core.signature import Dequantize
 from edgebuild.store.bundle import Bundle, open_bundle
+from edgebuild.store.catalog import shipped
 
 TARGET = "ethos-u55-128"
 
@@ -91,6 +93,19 @@ def test_inspect_shows_where_operators_run(built: Bundle) -> None:
     model = built.path / "int8" / "model.tflite"
     again = edgebuild("inspect", model, "-t", TARGET, "--json")
     assert json.loads(again.stdout)["result"]["placements"] == [placement]
+
+
+@pytest.mark.parametrize(("memory", "metric"), [("sram_kib", "sram"), ("flash_kib", "flash")])
+def test_what_has_no_room_in_the_chip_is_refused(built: Bundle, memory: str, metric: str) -> None:
+    root = built.path.parents[1]
+    shutil.copy(next(iter(shipped("targets").glob(f"{TARGET}.toml"))), root / "targets" / "small.toml")
+    edit(root / "targets" / "small.toml", f'name = "{TARGET}"', 'name = "small"')
+    edit(root / "targets" / "small.toml", "[hardware]", f"[hardware]\n{memory} = 1")
+    done = edgebuild("build", root, "-t", "small", "-o", root / "none")
+    assert done.exit_code == 3, done.output
+    assert re.search(
+        rf"the model takes [\d.]+ KiB of {metric} expected: at most 1 KiB, as targets/small.toml", done.output
+    )
 
 
 def test_a_float_profile_is_refused_by_an_integer_only_target(built: Bundle) -> None:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from edgebuild.backends.base import Files
 from edgebuild.backends.litert.flatbuffer import operator_kind, read
-from edgebuild.backends.litert.graph import first, scaled, tensor_name
+from edgebuild.backends.litert.graph import check_one_graph, first, indices, scaled, tensor_name
 from edgebuild.core.array import np
+from edgebuild.core.errors import BuildError
 from edgebuild.core.operator import Fact, Operator
 
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV")
@@ -24,16 +25,26 @@ _RESIZES = ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
 
 
 def facts(files: Files) -> tuple[Operator, ...]:
-    """The operators of the first subgraph in their order, with what can be told of each."""
+    """The operators of a model in their order, with what can be told of each.
+
+    Raises:
+        BuildError: it has several subgraphs, or an operator is not as TFLite's schema wants it.
+    """
+    check_one_graph(files, "the rules of accelerators")
     model = read(first(files))
     graph = model.subgraphs[0]
-    found = []
-    for operator in graph.operators:
-        if len(operator.outputs):
-            seen = _Seen(model, graph, operator, operator_kind(model, operator))
-            told = {name: value for name, value in _facts(seen) if value is not None}
-            found.append(Operator(name=tensor_name(graph, operator.outputs[0]), kind=seen.kind, facts=told))
-    return tuple(found)
+    return tuple(_told(model, graph, operator) for operator in graph.operators if indices(operator.outputs))
+
+
+def _told(model: Any, graph: Any, operator: Any) -> Operator:
+    seen = _Seen(model, graph, operator, operator_kind(model, operator))
+    try:
+        told = {name: value for name, value in _facts(seen) if value is not None}
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        found = f"{seen.kind} {tensor_name(graph, indices(operator.outputs)[0])}: {type(error).__name__}: {error}"
+        fix = "write the model again with a current converter"
+        raise BuildError("read the operators", found, expected="an operator of TFLite's schema", fix=fix) from error
+    return Operator(name=tensor_name(graph, indices(operator.outputs)[0]), kind=seen.kind, facts=told)
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,8 @@ class _Seen:
 
     def tensor(self, place: int) -> Any:
         inputs = self.operator.inputs
-        return self.graph.tensors[inputs[place]] if place < len(inputs) and inputs[place] >= 0 else None
+        given = inputs is not None and place < len(inputs) and inputs[place] >= 0
+        return self.graph.tensors[inputs[place]] if given else None
 
     def values(self, place: int) -> np.ndarray | None:
         """A constant input; None where it is computed or not there."""
@@ -66,22 +78,35 @@ class _Seen:
         return data is not None and len(data) > 0
 
     @property
+    def is_custom(self) -> bool:
+        """Whether TFLite's schema does not have it."""
+        from ai_edge_litert import schema_py_generated as schema
+
+        return not hasattr(schema.BuiltinOperator, self.kind)
+
+    @property
     def output(self) -> Any:
-        return self.graph.tensors[self.operator.outputs[0]]
+        return self.graph.tensors[indices(self.operator.outputs)[0]]
 
     def computed(self) -> list[Any]:
         """The feature maps that it reads."""
         return [
             self.tensor(place)
-            for place in range(len(self.operator.inputs))
+            for place in range(self.count)
             if self.tensor(place) is not None and not self.is_constant(place)
         ]
+
+    @property
+    def count(self) -> int:
+        """How many inputs there may be, those left out among them."""
+        return 0 if self.operator.inputs is None else len(self.operator.inputs)
 
     def option(self, name: str) -> Any:
         return getattr(self.operator.builtinOptions, name, None)
 
 
 _NUMPY = {"INT8": "i1", "UINT8": "u1", "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "FLOAT32": "<f4"}
+_NARROW = ("INT8", "UINT8", "INT16")
 Told = Iterator[tuple[str, "Fact | None"]]
 
 
@@ -99,21 +124,25 @@ def _facts(seen: _Seen) -> Told:
 
 def _tensors(seen: _Seen) -> Told:
     """What is told of every kind: dtypes, shapes, scales."""
-    given, made = seen.computed(), [seen.graph.tensors[index] for index in seen.operator.outputs]
+    given = seen.computed()[: 1 if seen.kind == "RESHAPE" else None]  # the shape that it is given is no feature map
+    made = [seen.graph.tensors[index] for index in indices(seen.operator.outputs)]
     maps = [*given, *made]
     yield "dtypes", tuple(dict.fromkeys(map(_dtype, maps)))
     yield "dtype", _dtype(given[0]) if given else None
     yield "rank", max(len(_shape(tensor)) for tensor in maps)
-    yield "fixed", all(_is_fixed(tensor) for tensor in maps)
+    yield "custom", seen.is_custom
+    yield "fixed", all(size >= 0 for tensor in maps for size in _signature(tensor))
+    yield "fixed_but_batch", all(size >= 0 for tensor in maps for size in _signature(tensor)[1:])
     weights = [seen.tensor(1)] if seen.kind in _WEIGHTED else []
     counted = [tensor for tensor in (*maps, *weights) if tensor is not None]
     yield "scaled", all(map(scaled, counted))
+    yield "narrow_scaled", all(scaled(tensor) for tensor in counted if _dtype(tensor) in _NARROW)
     yield "positive_scales", all(float(np.min(t.quantization.scale)) > 0 for t in counted if scaled(t))
     yield "per_axis", any(len(tensor.quantization.scale) > 1 for tensor in counted if scaled(tensor))
     points = [int(p) for t in maps if scaled(t) and _dtype(t) == "INT32" for p in t.quantization.zeroPoint]
     yield "int32_zero_point", max(map(abs, points), default=0)
     yield "one_scale", len({_grid(tensor) for tensor in maps}) == 1
-    yield "parameters_constant", all(seen.is_constant(p) for p in range(1, len(seen.operator.inputs)))
+    yield "parameters_constant", all(seen.is_constant(place) for place in range(1, seen.count))
     yield "activation", _activation(seen)
     parameter = seen.tensor(1)
     yield "parameter_dtype", None if parameter is None else _dtype(parameter)
@@ -128,7 +157,7 @@ def _activation(seen: _Seen) -> str | None:
     from ai_edge_litert import schema_py_generated as schema
 
     fused = seen.option("fusedActivationFunction")
-    return None if fused is None else _names(schema.ActivationFunctionType)[fused]
+    return None if fused is None else _names(schema.ActivationFunctionType).get(fused)
 
 
 def _sizes(side: str, tensor: Any) -> Told:
@@ -278,7 +307,7 @@ def _gather(seen: _Seen) -> Told:
 def _dtype(tensor: Any) -> str:
     from ai_edge_litert import schema_py_generated as schema
 
-    return _names(schema.TensorType)[tensor.type]
+    return _names(schema.TensorType).get(tensor.type, "unknown")
 
 
 @functools.cache
@@ -291,10 +320,9 @@ def _shape(tensor: Any) -> tuple[int, ...]:
     return () if tensor.shape is None else tuple(int(size) for size in tensor.shape)
 
 
-def _is_fixed(tensor: Any) -> bool:
-    """Whether no dimension but the first may change."""
-    signature: Iterable[int] = () if tensor.shapeSignature is None else tensor.shapeSignature
-    return all(size >= 0 for size in list(signature)[1:])
+def _signature(tensor: Any) -> tuple[int, ...]:
+    """The shape, with -1 for a dimension that may change; nothing where none does."""
+    return () if tensor.shapeSignature is None else tuple(int(size) for size in tensor.shapeSignature)
 
 
 def _nhwc(tensor: Any) -> tuple[int, int, int, int]:

@@ -8,6 +8,7 @@ from typing import Any
 from edgebuild.backends.base import Files
 from edgebuild.backends.litert.flatbuffer import operator_kind, read
 from edgebuild.core.array import Tensors, np
+from edgebuild.core.errors import BuildError
 from edgebuild.core.origin import RuntimeOp
 
 _NO_COMPUTE = frozenset(["QUANTIZE", "DEQUANTIZE", "RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS", "CAST", "SHAPE"])
@@ -17,10 +18,10 @@ def operators(files: Files) -> tuple[RuntimeOp, ...]:
     """The operators of the first subgraph, named by their first output tensor."""
     model = read(first(files))
     graph = model.subgraphs[0]
-    computed = {index for operator in graph.operators for index in operator.outputs} | set(graph.inputs)
+    computed = {index for operator in graph.operators for index in indices(operator.outputs)} | set(graph.inputs)
 
-    def names(indices: Iterable[int]) -> tuple[str, ...]:
-        return tuple(tensor_name(graph, index) for index in indices if index in computed)
+    def names(vector: Iterable[int] | None) -> tuple[str, ...]:
+        return tuple(tensor_name(graph, index) for index in indices(vector) if index in computed)
 
     return tuple(
         RuntimeOp(
@@ -31,8 +32,27 @@ def operators(files: Files) -> tuple[RuntimeOp, ...]:
             outputs=names(operator.outputs),
         )
         for operator in graph.operators
-        if len(operator.outputs)
+        if indices(operator.outputs)
     )
+
+
+def indices(vector: Iterable[int] | None) -> tuple[int, ...]:
+    """The tensors that an operator names: a missing vector is empty, and -1 stands for an input that is left out."""
+    return () if vector is None else tuple(int(index) for index in vector if index >= 0)
+
+
+def check_one_graph(files: Files, reader: str) -> None:
+    """Refuse a model with branches, loops or several signatures where only the first subgraph would be looked at.
+
+    Raises:
+        BuildError: with how many there are.
+    """
+    count = len(read(first(files)).subgraphs)
+    if count > 1:
+        raise BuildError(
+            "read the model", f"it has {count} subgraphs: branches, loops or several signatures",
+            expected=f"one, for {reader}", fix="write one file for each signature; replace control flow by torch.where",
+        )  # fmt: skip
 
 
 def is_quantized(files: Files) -> bool:
@@ -42,12 +62,18 @@ def is_quantized(files: Files) -> bool:
 
 
 def float_operators(files: Files) -> tuple[RuntimeOp, ...]:
-    """Compute operators whose first output is a float tensor."""
+    """Compute operators that read or give a float tensor."""
+    floats = _float_tensors(files)
+    return tuple(op for op in operators(files) if op.compute and floats & {*op.inputs, *op.outputs})
+
+
+def _float_tensors(files: Files) -> set[str]:
     from ai_edge_litert import schema_py_generated as schema
 
+    types = schema.TensorType
+    kinds = {types.FLOAT16, types.FLOAT32, types.FLOAT64, types.BFLOAT16}
     graph = read(first(files)).subgraphs[0]
-    floats = {tensor_name(graph, i) for i, t in enumerate(graph.tensors) if t.type == schema.TensorType.FLOAT32}
-    return tuple(op for op in operators(files) if op.compute and op.outputs[0] in floats)
+    return {tensor_name(graph, index) for index, tensor in enumerate(graph.tensors) if tensor.type in kinds}
 
 
 def scaled(tensor: Any) -> bool:

@@ -35,9 +35,16 @@ def operators(files: Files) -> tuple[RuntimeOp, ...]:
     )
 
 
-def facts(files: Files) -> tuple[Operator, ...]:  # noqa: ARG001 - the seam's shape
-    """Nothing: no accelerator has rules for this runtime's operators."""
-    return ()
+def facts(files: Files) -> tuple[Operator, ...]:
+    """The operators, each with whether its shapes are fixed: what the rules of Intel's NPU ask for."""
+    return tuple(
+        Operator(name=op.get_friendly_name(), kind=op.get_type_name(), facts={"fixed": _is_fixed(op)})
+        for op in computing(from_files(files))
+    )
+
+
+def _is_fixed(op: Any) -> bool:
+    return all(port.get_partial_shape().is_static for port in (*op.inputs(), *op.outputs()))
 
 
 def is_quantized(files: Files) -> bool:

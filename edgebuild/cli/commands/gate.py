@@ -45,7 +45,7 @@ def command(
     verdict = gated.verdict
     note_missed(gated.missed)
     tell_ci(gate_cases(opened.path.name, verdict), junit, github=github)
-    tell_people(lambda: [reported_of(opened, verdict)], html)
+    tell_people(lambda: [reported_of(opened, verdict).beside_published(project)], html)
     crept = [f"{'CREEP':<13} {creep_text(each)}" for each in gated.creeps]
     against = [f"against {gated.baseline}"] if gated.baseline else []
     text = "\n".join([*against, *line_texts(verdict), *crept, f"{verdict.outcome.value} {verdict.reason}".rstrip()])

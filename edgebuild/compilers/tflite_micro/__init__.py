@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edgebuild.backends.base import Files
-from edgebuild.backends.litert.graph import first, operators
+from edgebuild.backends.litert.graph import check_one_graph, first, operators
 from edgebuild.compilers.base import Compiled
 from edgebuild.compilers.contained import run_contained
 from edgebuild.core.array import Tensors, np
@@ -37,8 +37,15 @@ _STAGE = "try with tflite-micro"
 _PROGRAM = Path(__file__).with_name("program.py")
 _MODEL = "model.tflite"
 _ASK_S = 60.0
-_IRREGULAR = {"PADV2": "AddPadV2", "UNIDIRECTIONAL_SEQUENCE_LSTM": "AddUnidirectionalSequenceLSTM"}
-"""Methods of ``tflite::MicroMutableOpResolver`` that are not an operator's words, each with a capital."""
+_IRREGULAR = {
+    "BATCH_MATMUL": "AddBatchMatMul", "CUMSUM": "AddCumSum", "PADV2": "AddPadV2",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "AddUnidirectionalSequenceLSTM", "ethos-u": "AddEthosU",
+    "TFLite_Detection_PostProcess": "AddDetectionPostprocess",
+}  # fmt: skip
+"""Methods of ``tflite::MicroMutableOpResolver`` that are not an operator's words, each with a capital.
+
+The last two are custom operators that it has; others have to be registered by hand, with the application's own code.
+"""
 
 
 def version() -> str:
@@ -63,6 +70,7 @@ def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001
         BuildError: tflite-micro is not installed, has no kernel for an operator, crashed or took too long.
     """
     told = json.loads(_run(files, "arena", {}, "told.json"))
+    check_one_graph(files, TITLE)
     found = operators(files)
     placement = Placement(
         by=f"{TITLE} {version()}", ops=tuple(Placed(op=op.name, unit="mcu") for op in found), partitions=1
@@ -96,7 +104,9 @@ def _run(files: Files, mode: str, inputs: Tensors, wanted: str) -> bytes:
     """Run the program in the other Python, and take a file that it wrote."""
     if not version():
         fix = f"set {VARIABLE} to a Python 3.10, 3.12 or 3.13 that has it; scripts/tflite_micro_env makes one"
-        raise BuildError(_STAGE, "tflite-micro is not installed", fix=fix)
+        python = os.environ.get(VARIABLE)
+        where = f"{VARIABLE} is {python}, which does not run or has no tflite-micro" if python else "is not installed"
+        raise BuildError(_STAGE, where if python else f"tflite-micro {where}", fix=fix)
     with tempfile.TemporaryDirectory(prefix="edgebuild-") as place:
         folder = Path(place)
         (folder / _MODEL).write_bytes(first(files))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from edgebuild.core.errors import EdgebuildError
 from edgebuild.core.evidence import EvidenceRecord, Payload, runs_under
@@ -11,6 +12,7 @@ from edgebuild.core.layers import LayerTimes
 from edgebuild.core.measurement import Measurement, MeasurementKey, Run
 from edgebuild.core.metric import Mode
 from edgebuild.core.verdict import Verdict
+from edgebuild.published import PublishedRow, published_beside
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.evidence import read_evidence
 from edgebuild.verification import Check
@@ -25,6 +27,7 @@ class Reported:
         verdict: None: none was given.
         judged_at: when it was, by its record; "" if it has none.
         error: what kept it from a bundle or a verdict.
+        published: what others published of the target and a model of that name.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Reported:
     judged_at: str = ""
     checks: tuple[Check, ...] = ()
     error: EdgebuildError | None = None
+    published: tuple[PublishedRow, ...] = ()
 
     @property
     def payloads(self) -> list[Payload]:
@@ -56,6 +60,10 @@ class Reported:
     def runs(self, mode: Mode) -> list[Run]:
         """The runs of a mode that the verdict stands on."""
         return runs_under(self.standing, self.key.of_mode(mode)) if self.key else []
+
+    def beside_published(self, root: Path) -> Reported:
+        """The same with what others published, by the targets of a project's folder."""
+        return replace(self, published=published_beside(self.bundle.manifest, root)) if self.bundle else self
 
     @property
     def layers(self) -> list[LayerTimes]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from edgebuild import __version__
 from edgebuild.core.history import Series
+from edgebuild.report.html.accelerator import accelerator_section
 from edgebuild.report.html.banner import banner_of, banner_over
 from edgebuild.report.html.budgets import budgets_section
 from edgebuild.report.html.changes import changes_section
@@ -18,6 +19,7 @@ from edgebuild.report.html.measured import measured_section
 from edgebuild.report.html.memory import memory_section
 from edgebuild.report.html.overview import overview_section, told_apart
 from edgebuild.report.html.page import Page, Section, Subject
+from edgebuild.report.html.published import published_section
 from edgebuild.report.html.reported import Reported
 from edgebuild.report.html.surroundings import surroundings_section
 
@@ -62,7 +64,7 @@ def _subject(prefix: str, told: Reported, compared: bool) -> Subject:
         budgets_section(prefix, told.verdict) if told.verdict and told.verdict.lines else None
     ]
     if told.bundle is not None:
-        found += [make(prefix, told) for make in _MEASURED]
+        found += [make(prefix, told) for make in (*_MEASURED, accelerator_section, published_section)]
         found += [] if compared else [frontier_section(prefix, [told])]
         found += [surroundings_section(prefix, told), lineage_section(prefix, told)]
     return Subject(prefix.rstrip("-"), told.name, banner_of(told), tuple(each for each in found if each is not None))
