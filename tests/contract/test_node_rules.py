@@ -41,6 +41,8 @@ def test_facts_of_nodes_know_parameters_from_feature_maps() -> None:
     mean = facts_of_node(made_nodes.reduction("r", "ReduceMean", (2, 3, 4)))
     assert (mean["rank"], mean["parameters_constant"], mean["does_nothing"]) == (3, True, False)
     assert facts_of_node(made_nodes.reduction("r", "ReduceMean", constant=False))["parameters_constant"] is False
+    still = [made_nodes.reduction("r", "ReduceSum", axes=axes, noop_with_empty_axes=1) for axes in ((), (1,))]
+    assert [facts_of_node(each)["does_nothing"] for each in still] == [True, False]
     grown = facts_of_node(made_nodes.resize("z", "nearest", "asymmetric", "floor"))
     assert {grown[name] for name in ("mode", "coordinate_transformation_mode", "nearest_mode")} == {
         "nearest", "asymmetric", "floor",

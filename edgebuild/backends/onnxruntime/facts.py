@@ -179,15 +179,13 @@ _REDUCTIONS = ("ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum")
 _NORMS = ("BatchNormalization", "InstanceNormalization", "LayerNormalization")
 _PARAMETERS = {
     "BatchNormalization": (1, 2, 3, 4), "Clip": (1, 2), "CumSum": (1,), "Expand": (1,), "Pad": (1, 2),
-    "Slice": (1, 2, 3, 4), "Split": (1,), "Tile": (1,), "TopK": (1,),
-    **dict.fromkeys(_REDUCTIONS, (1,)),
+    "Slice": (1, 2, 3, 4), "Split": (1,), "Tile": (1,), "TopK": (1,), **dict.fromkeys(_REDUCTIONS, (1,)),
 }  # fmt: skip
 """The inputs that are no feature maps, by their place."""
 _ATTRIBUTES: dict[str, dict[str, Fact]] = {
     "ArgMax": {"select_last_index": 0}, "ArgMin": {"select_last_index": 0}, "CumSum": {"exclusive": 0, "reverse": 0},
-    "GatherND": {"batch_dims": 0}, "Gemm": {"alpha": 1.0, "beta": 1.0},
-    "GridSample": {"mode": "linear"}, "LpNormalization": {"p": 2}, "LpPool": {"p": 2}, "Mod": {"fmod": 0},
-    "Pad": {"mode": "constant"},
+    "GatherND": {"batch_dims": 0}, "Gemm": {"alpha": 1.0, "beta": 1.0}, "GridSample": {"mode": "linear"},
+    "LpNormalization": {"p": 2}, "LpPool": {"p": 2}, "Mod": {"fmod": 0}, "Pad": {"mode": "constant"},
     "Resize": {
         "mode": "nearest", "coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_floor",
         "antialias": 0,
@@ -227,7 +225,7 @@ def _tensors(seen: _Seen) -> Told:
 
 
 def _computed_in(given: Sequence[_Tensor], made: _Tensor) -> str | None:
-    """The dtype in which a node computes: that of its first input, that is no truth value.
+    """The dtype in which a node computes: that of its first input that is no truth value.
 
     It is float where the output is not of the same scaled integers: a Q and a DQ of two dtypes make no integer node.
     """
@@ -285,9 +283,10 @@ def _convolution(seen: _Seen) -> Told:
 
 
 def _reduction(seen: _Seen) -> Told:
-    shape = seen.made().shape
+    shape, axes = seen.made().shape, seen.given(1)
     yield "out_rank", None if shape is None else len(shape)
-    yield "does_nothing", bool(seen.attribute("noop_with_empty_axes", 0))
+    none = axes is None or (axes.values is not None and axes.values.size == 0)
+    yield "does_nothing", none and bool(seen.attribute("noop_with_empty_axes", 0))
 
 
 def _normalized(seen: _Seen) -> Told:
