@@ -17,3 +17,9 @@ def replace_section(path: Path, name: str, text: str) -> None:
     new = pattern.sub(lambda _: section, old) if pattern.search(old) else f"{old.rstrip()}\n\n{section}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(new, encoding="utf-8")
+
+
+def section(path: Path, name: str) -> str:
+    """What the section ``name`` says; "" where there is none."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return text.partition(f"<!-- begin {name} -->\n")[2].partition(f"\n<!-- end {name} -->")[0]

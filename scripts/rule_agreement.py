@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
-from made_operators import Made, model_of
+import made_further
+import made_nodes
+import made_operators
+import node_families
 
-from edgebuild.backends.litert.facts import facts as facts_of
+from edgebuild.backends import find_backend
 from edgebuild.compilers import find_compiler
 from edgebuild.core.errors import BuildError
 from edgebuild.core.operator import Operator
@@ -17,6 +22,34 @@ from edgebuild.placement.rules import EVERY, Rule, RuleBook
 
 TOGETHER = 25
 """Operators in one file: a compiler takes its time for a file."""
+
+
+class Made(Protocol):
+    """A made operator of some runtime; it describes itself as text."""
+
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Maker:
+    """How a runtime's operators are made.
+
+    Attributes:
+        all: those on either side of every limit, and between.
+        drawn: so many at random, by a seed.
+        model_of: a model with some of them side by side.
+    """
+
+    all: Callable[[], Sequence[Any]]
+    drawn: Callable[[int, int], Sequence[Any]]
+    model_of: Callable[[Sequence[Any]], bytes]
+
+
+MAKERS = {
+    "litert": Maker(made_further.every_operator, made_operators.drawn_operators, made_operators.model_of),
+    "onnxruntime": Maker(node_families.all_nodes, node_families.drawn_nodes, made_nodes.model_of),
+}
 
 
 @dataclass(frozen=True)
@@ -47,32 +80,40 @@ class Seen:
 
 def agreement(target: Target, operators: Sequence[Made]) -> list[Seen]:
     """Hold a target's rules against its compiler."""
-    assert target.compiler is not None
     assert target.operators.rules is not None
     book, placed = find_rules(target.operators.rules), dict[str, str]()
+    backend, model_of = find_backend(target.runtime), MAKERS[target.runtime].model_of
     for first in range(0, len(operators), TOGETHER):
         placed |= _placed(target, operators[first : first + TOGETHER])
     found = []
     for made in operators:
-        (facts,) = facts_of({"model.tflite": model_of([made])})
+        (facts,) = backend.facts({"model": model_of([made])})
         broken = tuple(rule.name for rule in book.broken(facts))
         reason = placed[made.name]
-        found.append(Seen(made, facts, facts.kind in book.operators, broken, not reason, reason))
+        found.append(Seen(made, facts, book.has(facts.kind), broken, not reason, reason))
     return found
 
 
 def _placed(target: Target, operators: Sequence[Made]) -> Mapping[str, str]:
     """Why each is not on the accelerator, "" if it is; where a compiler fails on several, they are taken apart."""
     assert target.compiler is not None
-    files = {"model.tflite": model_of(operators)}
+    files = {"model": MAKERS[target.runtime].model_of(operators)}
     try:
         made = find_compiler(target.compiler.name).compile(files, target.compiler.options)
     except BuildError as error:
+        _forget(error)
         if len(operators) == 1:
             return {operators[0].name: f"the compiler failed: {error.found.splitlines()[0]}"}
         half = len(operators) // 2
         return {**_placed(target, operators[:half]), **_placed(target, operators[half:])}
     return {op.op: op.rule if op.unit == "cpu" else "" for op in made.placement.ops}
+
+
+def _forget(error: BuildError) -> None:
+    """Remove what a compiler printed: hundreds fail here, and each log would stay."""
+    log = Path((error.fix or "").partition(": ")[2])
+    if log.is_file():
+        log.unlink()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import functools
 import sys
 from pathlib import Path
 
+import made_nodes
 import numpy as np
 import pytest
 from road_by_hand import plan_of, rows, run_really, walk_case, write_int8
@@ -116,6 +117,15 @@ def test_a_float_model_is_left_to_the_cpu_with_a_reason_for_each_operator(name: 
     assert placement.partitions == 0
     assert len(placement.fallbacks) == len(placement.ops) > 0
     assert all("float" in op.rule.lower() for op in placement.fallbacks), placement.fallbacks
+
+
+def test_a_refused_function_that_onnxruntime_unfolds_is_not_taken_for_one_on_the_accelerator() -> None:
+    target = find_target("snapdragon-8-gen-3-npu")
+    nodes = [made_nodes.unary("taken", "Relu"), made_nodes.unary("left", "HardSwish", ("N", 8, 6, 6))]
+    made = compiler_of(target).compile({"m": made_nodes.model_of(nodes)}, options(target))
+    assert {op.op: op.unit for op in made.placement.ops} == {"taken": "npu", "left": "cpu"}
+    assert [op.rule for op in made.placement.fallbacks] == ["Cannot get shape"]
+    assert "left" not in {op.name for op in find_backend(target.runtime).operators(made.files)}, "nothing was unfolded"
 
 
 @pytest.mark.parametrize("name", compiler_names())

@@ -110,9 +110,10 @@ def test_what_was_not_measured_is_not_made_up() -> None:
 
 
 def test_a_section_is_replaced_and_the_others_stay(tmp_path: Path) -> None:
-    from results_file import replace_section
+    from results_file import replace_section, section
 
     path = tmp_path / "docs" / "results.md"
+    assert section(path, "one") == "", "there is no file yet"
     replace_section(path, "one", "old \\1")
     replace_section(path, "two", "stays")
     replace_section(path, "one", "new \\1")
@@ -120,6 +121,7 @@ def test_a_section_is_replaced_and_the_others_stay(tmp_path: Path) -> None:
     assert "old" not in text
     assert text.index("new \\1") < text.index("stays")
     assert text.count("<!-- begin one -->") == 1
+    assert (section(path, "one"), section(path, "two"), section(path, "three")) == ("new \\1", "stays", "")
 
 
 def test_a_copy_of_an_example_has_the_profile_and_nothing_that_was_there_before(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from edgebuild.backends.base import Files
 from edgebuild.core.array import Tensors, np
-from edgebuild.core.operator import Operator
 from edgebuild.core.origin import RuntimeOp
 
 _MOVES = ("Constant", "Identity", "Cast", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Shape")
-_QDQ = ("QuantizeLinear", "DequantizeLinear")
-_NO_COMPUTE = frozenset((*_MOVES, *_QDQ))
+QDQ = ("QuantizeLinear", "DequantizeLinear")
+"""What says in which integers other nodes compute."""
+_NO_COMPUTE = frozenset((*_MOVES, *QDQ))
 
 
 def operators(files: Files) -> tuple[RuntimeOp, ...]:
@@ -37,7 +37,10 @@ def operators(files: Files) -> tuple[RuntimeOp, ...]:
 
 
 def _in_order(ops: Iterable[RuntimeOp]) -> tuple[RuntimeOp, ...]:
-    """Each operator after those that it reads from: the quantizer writes its own at the end of the file."""
+    """Each operator after those that it reads from: the quantizer writes its own at the end of the file.
+
+    Operators are told apart by what they write: onnxruntime gives no names to what it makes of a function.
+    """
     given = tuple(ops)
     made_by = {name: op for op in given for name in op.outputs}
     done: dict[tuple[str, ...], RuntimeOp] = {}
@@ -56,12 +59,7 @@ def _dequantizes_constant(node: object, constants: set[str]) -> bool:
     return getattr(node, "op_type", "") == "DequantizeLinear" and getattr(node, "input", [""])[0] in constants
 
 
-_INTEGER = frozenset((*_QDQ, "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"))
-
-
-def facts(files: Files) -> tuple[Operator, ...]:  # noqa: ARG001 - the seam's shape
-    """Nothing: no accelerator has rules for this runtime's operators."""
-    return ()
+_INTEGER = frozenset((*QDQ, "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"))
 
 
 def is_quantized(files: Files) -> bool:

@@ -11,15 +11,16 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edgebuild.backends.base import Files
-from edgebuild.backends.onnxruntime.graph import first, operators
+from edgebuild.backends.onnxruntime.graph import QDQ, first, operators
 from edgebuild.compilers.base import Compiled, read_off
 from edgebuild.compilers.contained import run_contained
 from edgebuild.core.array import Tensors, np
 from edgebuild.core.errors import BuildError
+from edgebuild.core.origin import RuntimeOp
 from edgebuild.store.arrays import save_arrays
 from edgebuild.store.installed import installed_version
 
@@ -30,7 +31,6 @@ OPTIONS = ("htp_arch", "soc_model")
 _STAGE = "compile with QNN"
 _PROGRAM = "edgebuild.compilers.qnn.program"
 _CONTEXT = "EPContext"
-_MARKS = ("QuantizeLinear", "DequantizeLinear")
 _FILE = "model_htp.onnx"
 _REFUSED = re.compile(r"Validation FAILED for \d+ nodes")
 _NODE = re.compile(r"Operator type: \S+ Node name: (.*) Node index: \d+")
@@ -55,10 +55,18 @@ def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001
         printed = _run(folder, "compile", options)
         compiled = {_FILE: (folder / _FILE).read_bytes()} if (folder / _FILE).is_file() else {}
     # Nodes that quantize and dequantize say in which integers the others compute, and are none themselves.
-    source = [op for op in operators(files) if op.kind not in _MARKS]
+    source = [op for op in operators(files) if op.kind not in QDQ]
     reasons, by = _reasons(printed), f"{TITLE} {version()}"
-    placement = read_off(source, operators(compiled or files), _CONTEXT, reasons, by)
+    there = operators(compiled or files)
+    placement = read_off(source, [*there, *_taken_apart(source, there)], _CONTEXT, reasons, by)
     return Compiled(compiled or files, placement, {})
+
+
+def _taken_apart(source: Sequence[RuntimeOp], compiled: Sequence[RuntimeOp]) -> list[RuntimeOp]:
+    """What the CPU computes under other names: refused functions, such as HardSwish, that onnxruntime has unfolded."""
+    names = {op.name for op in compiled}
+    written = {name for op in compiled if op.kind != _CONTEXT for name in op.outputs}
+    return [op for op in source if op.name not in names and not written.isdisjoint(op.outputs)]
 
 
 def simulate(files: Files, options: Mapping[str, str], inputs: Tensors) -> list[np.ndarray]:
