@@ -67,7 +67,7 @@ source = "data.py:calibration"
 source = "data.py:selection"
 
 [build]
-targets = []
+targets = ["ethos-u55-128"]
 profile = "one"
 """
 _PROFILE = """schema = 1

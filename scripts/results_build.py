@@ -52,17 +52,30 @@ def tabulate(section: str, introduction: str, projects: Sequence[str]) -> int:
 
 def build(project: str, out: Path) -> int:
     """Build one project for all its targets into ``out``; progress goes to stderr."""
-    return build_for(ROOT / "examples" / project, (), out)
+    return build_for(ROOT / "examples" / project, (), out)[0]
 
 
-def build_for(project: Path, targets: Sequence[str], out: Path) -> int:
-    """Build one project into ``out``, for some targets or all its own; progress goes to stderr."""
+def build_for(project: Path, targets: Sequence[str], out: Path) -> tuple[int, dict[str, str]]:
+    """Build one project into ``out``, for some targets or all its own; progress goes to stderr.
+
+    Returns:
+        The exit code, and by the names of the targets that were not built, why.
+    """
     command = [str(Path(sys.executable).with_name("edgebuild")), "build", str(project)]
     command += [word for target in targets for word in ("-t", target)]
     done = subprocess.run([*command, "-o", str(out), "--json"], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         print(f"{project.name}: exit code {done.returncode}: {error_of(done.stdout)}", file=sys.stderr)
-    return done.returncode
+    return done.returncode, refusals_of(done.stdout)
+
+
+def refusals_of(document: str) -> dict[str, str]:
+    """Why targets were not built, by their names, from a command's JSON document."""
+    try:
+        outcomes = json.loads(document).get("outcomes") or []
+    except (ValueError, AttributeError):
+        return {}
+    return {str(each["subject"]): str(each["message"]) for each in outcomes if each["exit_code"]}
 
 
 def error_of(document: str) -> str:

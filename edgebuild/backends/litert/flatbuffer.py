@@ -21,6 +21,15 @@ def write(model: Any) -> bytes:
     return bytes(builder.Output())
 
 
+def in_one_piece(data: bytes) -> bytes:
+    """The same model with all its constants inside the flatbuffer.
+
+    ai-edge-quantizer puts those of larger models behind it, by their offset in the file. Not every reader of TFLite looks
+    there: tflite-micro takes such weights for tensors that somebody else fills in, and computes with zeros.
+    """
+    return write(read(data))
+
+
 def operator_kind(model: Any, operator: Any) -> str:
     """The operator's name in TFLite's schema, such as ``CONV_2D``; for a custom one, its own name."""
     from ai_edge_litert import schema_py_generated as schema

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 from edgebuild.backends.base import Exported, quiet
 from edgebuild.backends.litert.export import FILE, boundary_steps
+from edgebuild.backends.litert.flatbuffer import in_one_piece
 from edgebuild.backends.litert.graph import first
 from edgebuild.core.array import np
 from edgebuild.core.errors import BuildError
@@ -65,7 +66,7 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
             enable_progress_report=False,
             enable_progress_bar=False,
         )
-        data = bytes(result.quantized_model)
+        data = in_one_piece(bytes(result.quantized_model))
     return Exported({FILE: data}, boundary_steps(model.signature, data))
 
 
