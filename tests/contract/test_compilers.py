@@ -9,9 +9,11 @@ from pathlib import Path
 import made_nodes
 import numpy as np
 import pytest
-from road_by_hand import plan_of, rows, run_really, walk_case, write_int8
+from ai_edge_litert import schema_py_generated as schema
+from road_by_hand import DEFAULT, calibrated, plan_of, rows, run_really, walk_case, walk_model, write_int8
 from small_models import CASES
 from test_backends import scheme_for
+from torch import nn
 
 from edgebuild.backends import find_backend
 from edgebuild.backends.base import Exported, Files
@@ -20,7 +22,9 @@ from edgebuild.compilers.base import Compiler
 from edgebuild.compilers.contained import run_contained
 from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.metric import METRICS, Kind
+from edgebuild.core.project import InputSpec
 from edgebuild.core.target import Int8Scheme, Target
+from edgebuild.models.graph import export_module
 from edgebuild.models.preprocess import apply_steps
 from edgebuild.quant.numerics import sqnr_db
 from edgebuild.store.catalog import find_target, target_files
@@ -107,6 +111,29 @@ def test_what_is_compiled_computes_the_same_where_it_can_be_simulated(target: Ta
     (outputs,) = compiler.SIMULATE(made.files, options(target), given)
     ((name, expected),) = run_really(target.runtime, model, samples, tmp_path).items()
     assert sqnr_db(expected, apply_steps(outputs, signature.post.get(name, ()))) > 25
+
+
+def test_constants_of_a_larger_model_are_inside_the_file_where_every_reader_looks(tmp_path: Path) -> None:
+    """The quantizer puts them behind the flatbuffer, where tflite-micro sees none and computes with zeros."""
+    target = find_target("cortex-m55")
+    assert target.int8 is not None
+    specs = {"features": InputSpec(shape=(1, 256))}
+    wide = nn.Sequential(nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, 8)).eval()
+    model = export_module(wide, specs, ("scores",))
+    samples = {"features": np.random.default_rng(0).normal(size=(6, 256)).astype(np.float32)}
+    walked, scheme = walk_model(model, "litert", samples), target.int8
+    quantized, _ = write_int8(walked, *calibrated(model, samples, scheme, DEFAULT), scheme)
+    (data,) = quantized.files.values()
+    raw = schema.Model.GetRootAs(data, 0)
+    assert [raw.Buffers(number).Offset() for number in range(raw.BuffersLength())] == [0] * raw.BuffersLength()
+    compiler = compiler_of(target)
+    made = compiler.compile(quantized.files, {})
+    assert made.estimates["arena"] < 16 * 1024, "weights stay in flash"
+    assert compiler.SIMULATE is not None
+    fed = np.concatenate([row["features"] for row in rows(samples, quantized.signature)])
+    (outputs,) = compiler.SIMULATE(made.files, {}, {"features": fed})
+    ((name, expected),) = run_really("litert", quantized, samples, tmp_path).items()
+    assert sqnr_db(expected, apply_steps(outputs, quantized.signature.post.get(name, ()))) > 25
 
 
 @pytest.mark.parametrize("name", ["ethos-u55-128", "ethos-u85-256"])

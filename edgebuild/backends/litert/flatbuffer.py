@@ -24,8 +24,8 @@ def write(model: Any) -> bytes:
 def in_one_piece(data: bytes) -> bytes:
     """The same model with all its constants inside the flatbuffer.
 
-    ai-edge-quantizer puts those of larger models behind it, by their offset in the file. Not every reader of TFLite looks
-    there: tflite-micro takes such weights for tensors that somebody else fills in, and computes with zeros.
+    ai-edge-quantizer puts those of larger models behind it, by their offset in the file. Not every reader of TFLite
+    looks there: tflite-micro takes such weights for tensors that somebody else fills in, and computes with zeros.
     """
     return write(read(data))
 

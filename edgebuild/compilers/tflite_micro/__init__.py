@@ -104,9 +104,9 @@ def _run(files: Files, mode: str, inputs: Tensors, wanted: str) -> bytes:
     """Run the program in the other Python, and take a file that it wrote."""
     if not version():
         fix = f"set {VARIABLE} to a Python 3.10, 3.12 or 3.13 that has it; scripts/tflite_micro_env makes one"
-        python = os.environ.get(VARIABLE)
-        where = f"{VARIABLE} is {python}, which does not run or has no tflite-micro" if python else "is not installed"
-        raise BuildError(_STAGE, where if python else f"tflite-micro {where}", fix=fix)
+        named = os.environ.get(VARIABLE)
+        where = f" in {named}, which {VARIABLE} names" if named else ""
+        raise BuildError(_STAGE, f"tflite-micro is not installed{where}", fix=fix)
     with tempfile.TemporaryDirectory(prefix="edgebuild-") as place:
         folder = Path(place)
         (folder / _MODEL).write_bytes(first(files))
