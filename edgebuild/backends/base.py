@@ -96,7 +96,11 @@ class Backend(Protocol):
         ...
 
     def observe(self, files: Files, samples: Iterable[Tensors]) -> Iterator[dict[str, np.ndarray]]:
-        """Every tensor that the model computes, and its inputs, for each sample in turn."""
+        """Every tensor that the model computes, and its inputs, for each sample in turn.
+
+        Raises:
+            OperatorRefused: the runtime has no kernel for an operator with these dtypes.
+        """
         ...
 
     def quantize(
@@ -140,6 +144,14 @@ def float_boundary(scheme: Int8Scheme, runtime: str) -> None:
         raise BuildError(
             f"quantize for {runtime}", f"{runtime} models keep float inputs and outputs", expected=scheme.io
         )
+
+
+class OperatorRefused(BuildError):
+    """The runtime loads a model and has no kernel for one of its operators, as it is quantized there."""
+
+    def __init__(self, runtime: str, operator: RuntimeOp, reason: str) -> None:
+        self.operator = operator
+        super().__init__(f"run in {runtime}", f"{runtime} does not compute {operator.kind}: {reason}")
 
 
 @contextlib.contextmanager

@@ -44,13 +44,13 @@ def dot_product(isa: str, features: Collection[str]) -> DotProduct:
 
 
 class Int8Scheme(Frozen):
-    """The int8 arithmetic that the device runs fast.
+    """The int8 arithmetic that the device runs fast: 8-bit weights, and activations of 8 or 16 bits.
 
     Attributes:
         weight_granularity: one scale a tensor, or one an output channel.
         weight_symmetric: zero point 0 for weights.
-        activation_dtype: u8 or s8, asymmetric unless ``activation_symmetric``.
-        io: what the model takes and gives: "float" (quantized inside), or integers at the boundary.
+        activation_dtype: u8, s8 or u16, asymmetric unless ``activation_symmetric``; or s16, which must be symmetric.
+        io: what the model takes and gives: "float" (quantized inside), or integers at the boundary ("int16" with s16).
         full_integer: no float operator may remain.
         dot_product: how 8-bit products are summed; "saturating" means u8 x s8 pairs may clip at 16 bits,
             and then weights are kept to 7 bits.
@@ -58,11 +58,26 @@ class Int8Scheme(Frozen):
 
     weight_granularity: Literal["per_channel", "per_tensor"] = "per_channel"
     weight_symmetric: bool = True
-    activation_dtype: Literal["u8", "s8"] = "u8"
+    activation_dtype: Literal["u8", "s8", "u16", "s16"] = "u8"
     activation_symmetric: bool = False
-    io: Literal["float", "int8", "uint8"] = "float"
+    io: Literal["float", "int8", "uint8", "int16"] = "float"
     full_integer: bool = False
     dot_product: DotProduct | None = None
+
+    @property
+    def activation_bits(self) -> int:
+        """8 or 16."""
+        return int(self.activation_dtype[1:])
+
+    @model_validator(mode="after")
+    def _integers_agree(self) -> Int8Scheme:
+        """TFLite's kernels for int16 know no zero point."""
+        signed = self.activation_dtype == "s16"
+        if signed and not self.activation_symmetric:
+            raise ValueError('activation_dtype = "s16" has no zero point: say activation_symmetric = true')
+        if self.io != "float" and signed != (self.io == "int16"):
+            raise ValueError(f'io = "{self.io}" does not go with activation_dtype = "{self.activation_dtype}"')
+        return self
 
 
 class RuntimeOptions(Frozen):

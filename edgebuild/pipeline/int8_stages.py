@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebuild.backends import find_backend
+from edgebuild.backends.base import Exported, OperatorRefused
 from edgebuild.core.array import np
 from edgebuild.core.artifact import LayerError
 from edgebuild.core.digest import Json, digest_json
@@ -88,11 +89,13 @@ class Candidate:
     converted: Converted
     named: int = 0
     freed: int = 0
+    activation_bits: int = 8
 
     @property
     def label(self) -> str:
-        """The setting's short name, and that layers stay float."""
-        return label_of(self.setting, self.named, self.freed)
+        """The setting's short name, that layers stay float, and that activations have more bits than weights."""
+        label = label_of(self.setting, self.named, self.freed)
+        return label if self.activation_bits == 8 else f"{label}+{self.activation_bits}-bit-activations"
 
     @cached_property
     def origins(self) -> OriginMap:
@@ -159,6 +162,7 @@ def _arithmetic(scheme: Int8Scheme) -> Int8Scheme:
         weight_granularity=scheme.weight_granularity,
         weight_symmetric=scheme.weight_symmetric,
         activation_symmetric=scheme.activation_symmetric,
+        activation_dtype="u16" if scheme.activation_bits == 16 else "u8",
     )
 
 
@@ -249,7 +253,9 @@ def _write(
         )
 
     entry = road.step(stage, label_of(plan.setting, len(named), freed), inputs, make)
-    return Candidate(plan.setting, Converted(runtime, entry, converted.model), len(named), freed)
+    return Candidate(
+        plan.setting, Converted(runtime, entry, converted.model), len(named), freed, scheme.activation_bits
+    )
 
 
 def _make_candidate(
@@ -273,10 +279,29 @@ def _make_candidate(
     save_exported(made, folder, quantized=True)
     (folder / "origins.json").write_text(operators.model_dump_json(indent=1), encoding="utf-8")
     row = _as_integers(rows[0], made.signature)
-    rounded = next(backend.observe(made.files, [row]))
+    rounded = _run_once(converted, made, row, operators)
     kept = {op.name for op in backend.float_operators(made.files)}
     layers = _layer_errors(operators, origins, exact, rounded, kept)
     (folder / "layers.json").write_text(json.dumps([one.model_dump() for one in layers], indent=1), encoding="utf-8")
+
+
+def _run_once(
+    converted: Converted, made: Exported, row: dict[str, np.ndarray], operators: OriginMap
+) -> dict[str, np.ndarray]:
+    """Every tensor of the int8 model for one sample.
+
+    Raises:
+        BuildError: the runtime lacks a kernel; with the module that needs it.
+    """
+    try:
+        return next(converted.backend.observe(made.files, [row]))
+    except OperatorRefused as error:
+        by_name = {op.name: op for op in operators.ops}
+        place = operators.describe(by_name.get(error.operator.name, error.operator))
+        raise BuildError(
+            f"quantize for {converted.runtime}", f"{error.found}; it is from {place}",
+            fix="replace that operator by another, or keep it float, or ask for activations of 8 bits",
+        ) from error  # fmt: skip
 
 
 def _ranges(
@@ -319,7 +344,7 @@ def refuse_float(converted: Converted, ops: tuple[RuntimeOp, ...], origins: Orig
             f"quantize for {converted.runtime}",
             f"{len(ops)} operators stay float, first {first.kind} from {origins.describe(first)}",
             expected="integers only, as the target demands",
-            fix="replace that operator by one with an int8 kernel",
+            fix="replace that operator by one with an integer kernel",
         )
 
 

@@ -188,7 +188,7 @@ def _golden(shared: Material, target: Target, offers: list[Offer]) -> tuple[byte
     for offer in offers:
         precision = offer.artifact.precision
         expected[precision] = outputs = load_outputs(answers_of(shared, target, offer))
-        tolerance[precision] = FLOAT_TOLERANCE if precision == "float32" else _one_step(outputs)
+        tolerance[precision] = _tolerance(target, precision, outputs)
     inputs: Mapping[str, np.ndarray] = prepare_inputs(shared.golden.samples, signature)
     data = golden_file(inputs, expected, signature)
     settings = shared.road.project.build
@@ -200,6 +200,12 @@ def answers_of(shared: Material, target: Target, offer: Offer) -> Entry:
     if offer.artifact.precision == "float32":
         return shared.scorer.reference(shared.golden)
     return shared.scorer.outputs(offer.converted, shared.golden, here(target))
+
+
+def _tolerance(target: Target, precision: str, outputs: list[np.ndarray]) -> float:
+    """How far an answer may be off: one step of 8-bit integers; one of 16 bits is less than float is given."""
+    wide = precision == "int8" and target.int8 is not None and target.int8.activation_bits == 16
+    return FLOAT_TOLERANCE if precision == "float32" or wide else _one_step(outputs)
 
 
 def _one_step(outputs: list[np.ndarray]) -> float:

@@ -165,7 +165,7 @@ def _range(values: list[torch.Tensor], state: _State) -> Range:
     low = min(float(value.min()) for value in values)
     high = max(float(value.max()) for value in values)
     drawn = np.concatenate([_draw(value) for value in values])
-    return pick_range(drawn, low, high, state.setting, state.scheme.activation_symmetric)
+    return pick_range(drawn, low, high, state.setting, state.scheme)
 
 
 def _draw(value: torch.Tensor) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The arithmetic of 8-bit affine quantization, and ranges from samples.
+"""The arithmetic of affine quantization, 8-bit weights and 8- or 16-bit activations, and ranges from samples.
 
 Scheme: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
 CVPR 2018, equation 1: real = scale × (integer − zero_point).
@@ -16,7 +16,6 @@ from edgebuild.core.target import Int8Scheme
 if TYPE_CHECKING:
     import torch
 
-_STEPS = 255
 _INTEGERS = 254
 """Steps of symmetric s8, from -127 to 127."""
 _MSE_GRID = np.linspace(0.35, 1.0, 27)
@@ -24,19 +23,28 @@ _MSE_GRID = np.linspace(0.35, 1.0, 27)
 
 
 def quantize_activation(values: torch.Tensor, limits: Range, scheme: Int8Scheme) -> torch.Tensor:
-    """Round to the 256 levels of a range and back."""
+    """Round to the levels of a range, 256 or 65536, and back."""
     import torch
 
-    scale, zero_point = grid(limits, scheme.activation_symmetric)
-    return torch.fake_quantize_per_tensor_affine(values, scale, zero_point, 0, _STEPS)
+    scale, zero_point = grid(limits, scheme)
+    return torch.fake_quantize_per_tensor_affine(values, scale, zero_point, 0, _steps(scheme))
 
 
-def grid(limits: Range, symmetric: bool) -> tuple[float, int]:
-    """Scale and zero point (for unsigned integers) of a range; zero is exactly representable."""
-    if symmetric and limits.low < 0:
-        return max(-limits.low, limits.high) / 127, 128
-    scale = (limits.high - limits.low) / _STEPS
+def grid(limits: Range, scheme: Int8Scheme) -> tuple[float, int]:
+    """Scale and zero point (for unsigned integers) of a range; zero is exactly representable.
+
+    Where nothing is negative, symmetric 8-bit integers are unsigned ones. Those of 16 bits stay signed, as in TFLite.
+    """
+    steps = _steps(scheme)
+    if scheme.activation_symmetric and (limits.low < 0 or scheme.activation_bits == 16):
+        return max(-limits.low, limits.high) / (steps // 2), steps // 2 + 1
+    scale = (limits.high - limits.low) / steps
     return scale, round(-limits.low / scale)
+
+
+def _steps(scheme: Int8Scheme) -> int:
+    """From the lowest integer to the highest."""
+    return (1 << scheme.activation_bits) - 1
 
 
 def quantize_weight(weight: torch.Tensor, scheme: Int8Scheme, steps: float, least: float = 0) -> torch.Tensor:
@@ -53,7 +61,7 @@ def quantize_weight(weight: torch.Tensor, scheme: Int8Scheme, steps: float, leas
     return level * (2 * high / _INTEGERS)
 
 
-def pick_range(sample: np.ndarray, low: float, high: float, setting: QuantSetting, symmetric: bool) -> Range:
+def pick_range(sample: np.ndarray, low: float, high: float, setting: QuantSetting, scheme: Int8Scheme) -> Range:
     """A tensor's range by the setting's method.
 
     Args:
@@ -68,7 +76,7 @@ def pick_range(sample: np.ndarray, low: float, high: float, setting: QuantSettin
         cut = np.percentile(sample, [tail, 100 - tail])
         low, high = max(low, min(float(cut[0]), 0.0)), min(high, max(float(cut[1]), 0.0))
     if setting.ranges == "mse":
-        return min((_shrunk(low, high, share) for share in _MSE_GRID), key=lambda r: _error(sample, r, symmetric))
+        return min((_shrunk(low, high, share) for share in _MSE_GRID), key=lambda r: _error(sample, r, scheme))
     return Range(low=low, high=max(high, low + 1e-8))
 
 
@@ -76,9 +84,9 @@ def _shrunk(low: float, high: float, share: float) -> Range:
     return Range(low=low * float(share), high=high * float(share))
 
 
-def _error(sample: np.ndarray, limits: Range, symmetric: bool) -> float:
-    scale, zero_point = grid(limits, symmetric)
-    rounded = np.clip(np.round(sample / scale) + zero_point, 0, _STEPS)
+def _error(sample: np.ndarray, limits: Range, scheme: Int8Scheme) -> float:
+    scale, zero_point = grid(limits, scheme)
+    rounded = np.clip(np.round(sample / scale) + zero_point, 0, _steps(scheme))
     return float(np.square((rounded - zero_point) * scale - sample).sum())
 
 

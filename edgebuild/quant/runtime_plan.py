@@ -38,8 +38,7 @@ def observed_ranges(
             low, high = limits.get(name, (0.0, 0.0))
             limits[name] = min(low, float(value.min(initial=0))), max(high, float(value.max(initial=0)))
             drawn[name].append(value[:: (value.size // _DRAWN) | 1])
-    symmetric = plan.scheme.activation_symmetric
-    return {name: pick_range(np.concatenate(drawn[name]), *limits[name], plan.setting, symmetric) for name in wanted}
+    return {name: pick_range(np.concatenate(drawn[name]), *limits[name], plan.setting, plan.scheme) for name in wanted}
 
 
 def float_operators(plan: QuantPlan, origins: OriginMap) -> tuple[str, ...]:

@@ -157,7 +157,7 @@ class _Rounding:
         return changed.get(node.name, self.exact[node.name])[sample]
 
     def _levelled(self, node: Node, value: Any) -> Any:
-        """A value on the 256 levels of its range, where it is one that runtimes round."""
+        """A value on the levels of its range, where it is one that runtimes round."""
         if node.name not in self.ranges or absorbed(node):
             return value
         return quantize_activation(value, self.ranges[node.name], self.plan.scheme)

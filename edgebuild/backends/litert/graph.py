@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from edgebuild.backends.base import Files
+from edgebuild.backends.base import Files, OperatorRefused
 from edgebuild.backends.litert.flatbuffer import operator_kind, read
 from edgebuild.core.array import Tensors, np
 from edgebuild.core.errors import BuildError
 from edgebuild.core.origin import RuntimeOp
 
 _NO_COMPUTE = frozenset(["QUANTIZE", "DEQUANTIZE", "RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS", "CAST", "SHAPE"])
+
+_FAILED = re.compile(r"Node number (\d+) \(\w+\) failed to (?:prepare|invoke)")
 
 
 def operators(files: Files) -> tuple[RuntimeOp, ...]:
@@ -87,6 +91,9 @@ def observe(files: Files, samples: Iterable[Tensors]) -> Iterator[dict[str, np.n
     """Run TFLite's reference resolver without delegates and with every tensor kept, integers as the reals they mean.
 
     Inputs are named as in the signature; a model without one has the tensors' own names.
+
+    Raises:
+        OperatorRefused: TFLite has no kernel for an operator with these dtypes; it says so when it runs, not before.
     """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -95,15 +102,30 @@ def observe(files: Files, samples: Iterable[Tensors]) -> Iterator[dict[str, np.n
         experimental_preserve_all_tensors=True,
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     )
-    interpreter.allocate_tensors()
+    with _naming_operators(files):
+        interpreter.allocate_tensors()
     slots = _input_slots(interpreter)
     graph = read(first(files)).subgraphs[0]
     wanted = {index for operator in graph.operators for index in operator.outputs} | set(slots.values())
     for sample in samples:
         for name, value in sample.items():
             interpreter.set_tensor(slots[name], value)
-        interpreter.invoke()
+        with _naming_operators(files):
+            interpreter.invoke()
         yield {tensor_name(graph, index): _real(interpreter, graph, index) for index in sorted(wanted)}
+
+
+@contextlib.contextmanager
+def _naming_operators(files: Files) -> Iterator[None]:
+    """TFLite tells the place of the operator that it fails on."""
+    try:
+        yield
+    except RuntimeError as error:
+        failed = _FAILED.search(str(error))
+        if failed is None:
+            raise
+        reason = str(error)[: failed.start()].strip().rstrip(".")
+        raise OperatorRefused("litert", operators(files)[int(failed[1])], reason) from error
 
 
 def _real(interpreter: Any, graph: Any, index: int) -> np.ndarray:

@@ -16,27 +16,21 @@ from edgebuild.core.target import Int8Scheme
 
 
 def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collection[str], scheme: Int8Scheme) -> Exported:
-    """Write static int8: symmetric s8 weights, s8 activations; integers or floats at the boundary by the scheme.
+    """Write static int8: symmetric s8 weights, s8 or s16 activations; integers or floats at the boundary by the scheme.
 
     Raises:
-        BuildError: for 7-bit weights, which ai-edge-quantizer does not write.
+        BuildError: for 7-bit weights or u16 activations, which ai-edge-quantizer does not write.
     """
     from ai_edge_quantizer import qtyping, quantizer
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
 
-    if scheme.dot_product == "saturating":
-        raise BuildError(
-            "quantize for litert",
-            'int8.dot_product = "saturating" asks for 7-bit weights',
-            expected="8-bit weights: LiteRT multiplies s8 by s8, which does not saturate",
-            fix="leave int8.dot_product out of the target",
-        )
+    _refuse_what_it_has_not(scheme)
     operations, tensor = qtyping.TFLOperationName, qtyping.TensorQuantizationConfig
     granularity = qtyping.QuantGranularity
     per_channel = scheme.weight_granularity == "per_channel"
     config = qtyping.OpQuantizationConfig(
         activation_tensor_config=tensor(
-            num_bits=8,
+            num_bits=scheme.activation_bits,
             symmetric=scheme.activation_symmetric,
             granularity=granularity.TENSORWISE,
             dtype=qtyping.TensorDataType.INT,
@@ -68,6 +62,23 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
         )
         data = in_one_piece(bytes(result.quantized_model))
     return Exported({FILE: data}, boundary_steps(model.signature, data))
+
+
+def _refuse_what_it_has_not(scheme: Int8Scheme) -> None:
+    if scheme.dot_product == "saturating":
+        raise BuildError(
+            "quantize for litert",
+            'int8.dot_product = "saturating" asks for 7-bit weights',
+            expected="8-bit weights: LiteRT multiplies s8 by s8, which does not saturate",
+            fix="leave int8.dot_product out of the target",
+        )
+    if scheme.activation_dtype == "u16":
+        raise BuildError(
+            "quantize for litert",
+            'int8.activation_dtype = "u16": LiteRT has no unsigned activations of 16 bits',
+            expected="s8 or s16",
+            fix='set activation_dtype = "s16" and activation_symmetric = true in the target',
+        )
 
 
 def weight_grid(_: Int8Scheme) -> WeightGrid:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def cut(files: Files) -> Cut | None:
-    """The main graph, cut at every 8-bit tensor of known shape that a node computes; None: it has graphs inside."""
+    """The main graph, cut at every 8- or 16-bit tensor of known shape that a node makes; None: it has graphs inside."""
     import onnx
 
     model = onnx.shape_inference.infer_shapes(onnx.load_from_string(first(files)))
@@ -30,7 +30,7 @@ def _integers(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
     import onnx
 
     known = {value.name: value for value in graph.value_info if value.type.tensor_type.HasField("shape")}
-    kinds = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
+    kinds = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8, onnx.TensorProto.INT16, onnx.TensorProto.UINT16)
     constants, found = {tensor.name for tensor in graph.initializer}, []
     for node in graph.node:
         if constants.issuperset(name for name in node.input if name):

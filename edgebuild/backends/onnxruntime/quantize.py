@@ -11,11 +11,14 @@ from edgebuild.core.array import np
 from edgebuild.core.plan import Range, WeightGrid
 from edgebuild.core.target import Int8Scheme
 
+_ACTIVATIONS = {"u8": "QUInt8", "s8": "QInt8", "u16": "QUInt16", "s16": "QInt16"}
+
 
 def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collection[str], scheme: Int8Scheme) -> Exported:
     """Write Q/DQ nodes. Weights: symmetric s8, by the scheme's granularity, 7 bits where products saturate.
 
-    Every operator that onnxruntime has an integer kernel for is quantized unless kept float.
+    Every operator that onnxruntime has an integer kernel for is quantized unless kept float. With 16-bit activations
+    that kernel is the accelerator's: onnxruntime itself computes them in float between the rounding.
     """
     import onnx
     from onnxruntime.quantization import QuantType
@@ -34,7 +37,7 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
             per_channel=scheme.weight_granularity == "per_channel",
             reduce_range=scheme.dot_product == "saturating",
             weight_qType=QuantType.QInt8,
-            activation_qType=QuantType.QUInt8 if scheme.activation_dtype == "u8" else QuantType.QInt8,
+            activation_qType=QuantType[_ACTIVATIONS[scheme.activation_dtype]],
             tensors_range=TensorsData(CalibrationMethod.MinMax, data),
             nodes_to_quantize=None,
             nodes_to_exclude=sorted(keep_float),

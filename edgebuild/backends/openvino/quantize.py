@@ -9,6 +9,7 @@ from edgebuild.backends.base import Exported, float_boundary, quiet
 from edgebuild.backends.openvino.export import from_files, to_files
 from edgebuild.backends.openvino.graph import tensor_name
 from edgebuild.core.array import np
+from edgebuild.core.errors import BuildError
 from edgebuild.core.plan import Range, WeightGrid
 from edgebuild.core.target import Int8Scheme
 
@@ -16,7 +17,11 @@ _LEVELS = 256
 
 
 def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collection[str], scheme: Int8Scheme) -> Exported:
-    """Write int8: symmetric s8 weights, u8 or s8 activations, 7-bit weights where products saturate."""
+    """Write int8: symmetric s8 weights, u8 or s8 activations, 7-bit weights where products saturate.
+
+    Raises:
+        BuildError: for activations of 16 bits, which neither NNCF writes nor OpenVINO's CPU computes with.
+    """
     import nncf
     from nncf.quantization.advanced_parameters import (
         AdvancedQuantizationParameters,
@@ -27,6 +32,10 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
     preset = nncf.QuantizationPreset.PERFORMANCE if scheme.activation_symmetric else nncf.QuantizationPreset.MIXED
     fix = OverflowFix.ENABLE if scheme.dot_product == "saturating" else OverflowFix.DISABLE
     float_boundary(scheme, "openvino")
+    if scheme.activation_bits != 8:
+        raise BuildError(
+            "quantize for openvino", f'int8.activation_dtype = "{scheme.activation_dtype}"', expected="u8 or s8"
+        )
     with quiet("quantize for openvino"):
         read = from_files(model.files)
         quantized = nncf.quantize(
