@@ -60,6 +60,9 @@ shape = [1, 3, 224, 224]
 dtype = "float32"
 layout = "NCHW"
 
+[data]
+metric = "none"
+
 [data.calibration]
 source = "data.py:calibration"
 
