@@ -7,6 +7,7 @@ from edgebuild.compilers import find_compiler
 from edgebuild.compilers.base import Compiled
 from edgebuild.core.artifact import Placed, Placement
 from edgebuild.core.errors import BuildError, ConfigError
+from edgebuild.core.operator import Operator
 from edgebuild.core.target import Target
 from edgebuild.placement import find_rules
 
@@ -44,29 +45,35 @@ def place(target: Target, backend: Backend, files: Files) -> Placement | None:
 
 def _with_suspects(error: BuildError, target: Target, backend: Backend, files: Files) -> BuildError:
     """A compiler's failure with the operators that the accelerator's rules refuse: likely what it is about."""
-    if target.operators.rules is None:
-        return error
-    book = find_rules(target.operators.rules)
-    refused = [(op, why) for op in backend.facts(files) if (why := book.refusal(op))]
+    refused = _refused(target, backend, files)
     if not refused:
         return error
     told = "\n".join(f"{op.kind} {op.name}: {why}" for op, why in refused[:_SUSPECTS])
     more = f"\nand {len(refused) - _SUSPECTS} more" if len(refused) > _SUSPECTS else ""
-    found = f"{error.found}\nby the rules of {book.title} this is not for it:\n{told}{more}"
+    title = find_rules(str(target.operators.rules)).title
+    found = f"{error.found}\nby the rules of {title} this is not for it:\n{told}{more}"
     return BuildError(error.subject, found, expected=error.expected, fix=error.fix)
 
 
 def _explained(placement: Placement, target: Target, backend: Backend, files: Files) -> Placement:
-    if target.operators.rules is None or not placement.fallbacks:
+    """What is left to the CPU with the rules' reasons beside the compiler's."""
+    if not placement.fallbacks:
         return placement
-    book = find_rules(target.operators.rules)
-    refusals = {operator.name: book.refusal(operator) for operator in backend.facts(files)}
+    refusals = {operator.name: why for operator, why in _refused(target, backend, files)}
 
     def explained(op: Placed) -> Placed:
         why = refusals.get(op.op, "") if op.unit == "cpu" else ""
         return op.model_copy(update={"rule": f"{op.rule} ({why})"}) if why else op
 
     return placement.model_copy(update={"ops": tuple(map(explained, placement.ops))})
+
+
+def _refused(target: Target, backend: Backend, files: Files) -> list[tuple[Operator, str]]:
+    """The operators that the target's rules refuse, and why; none where it has no rules."""
+    if target.operators.rules is None:
+        return []
+    book = find_rules(target.operators.rules)
+    return [(operator, why) for operator in backend.facts(files) if (why := book.refusal(operator))]
 
 
 def _check(target: Target) -> None:

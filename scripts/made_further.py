@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from families import gathered
 from made_operators import Made, Tensor, all_operators, binary, pad
 
 IMAGE = (1, 6, 7, 8)
@@ -18,14 +19,9 @@ LOGIC = {"LOGICAL_AND": "LogicalAndOptions", "LOGICAL_OR": "LogicalOrOptions"}
 DTYPES = ("INT8", "UINT8", "INT16", "INT32", "FLOAT32")
 
 
-def further_operators() -> tuple[Made, ...]:
-    """All of them, each of a name of its own."""
-    return tuple(one for family in FAMILIES for one in family())
-
-
 def every_operator() -> tuple[Made, ...]:
-    """The common ones and these."""
-    return (*all_operators(), *further_operators())
+    """The common ones and these, each of a name of its own."""
+    return gathered((all_operators, *FAMILIES))
 
 
 def _scales(dtype: str) -> tuple[float, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from families import gathered
 
 from edgebuild.backends.litert.flatbuffer import write
 
@@ -346,10 +347,7 @@ def _options(kind: str) -> tuple[tuple[str, Any], ...]:
 
 def all_operators() -> tuple[Made, ...]:
     """All of them, each of a name of its own."""
-    made = [one for family in FAMILIES for one in family()]
-    names = [one.name for one in made]
-    assert len(set(names)) == len(names), sorted({name for name in names if names.count(name) > 1})
-    return tuple(made)
+    return gathered(FAMILIES)
 
 
 def _convolutions() -> Iterator[Made]:

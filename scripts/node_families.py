@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from families import gathered
 from made_nodes import (
     IMAGE,
     Made,
@@ -58,10 +59,7 @@ FLOATS: dict[str, Any] = {"dtype": "FLOAT", "weights": "FLOAT", "bias": "FLOAT"}
 
 def all_nodes() -> tuple[Made, ...]:
     """All of them, each of a name of its own."""
-    made = [one for family in FAMILIES for one in family()]
-    names = [one.name for one in made]
-    assert len(set(names)) == len(names), sorted({name for name in names if names.count(name) > 1})
-    return tuple(made)
+    return gathered(FAMILIES)
 
 
 def _convolutions() -> Iterator[Made]:

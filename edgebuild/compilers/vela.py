@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edgebuild.backends.base import Files
-from edgebuild.backends.litert.graph import check_one_graph, first, operators
+from edgebuild.backends.litert.graph import first, operators, read_one_graph
 from edgebuild.compilers.base import Compiled, read_off
 from edgebuild.compilers.contained import run_contained
 from edgebuild.core.artifact import Placement
@@ -62,7 +62,7 @@ def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001
             raise BuildError(_STAGE, f"wrote no model\n{printed[-500:]}")
         compiled = {made.name: made.read_bytes()}
         summary = _summary(folder / "out")
-    check_one_graph(files, TITLE)
+    read_one_graph(files, TITLE)
     by = f"{TITLE} {version()}"
     placement = read_off(operators(files), operators(compiled), _NPU_OPERATOR, _reasons(printed), by)
     return Compiled(compiled, placement, _estimates(summary, placement))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from edgebuild.core.artifact import Variant
 from edgebuild.core.base import Frozen
 from edgebuild.core.signature import DType
+
+if TYPE_CHECKING:
+    from edgebuild.core.artifact import Variant
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 

@@ -100,19 +100,19 @@ def _check_room(stage: str, estimates: Mapping[str, float], target: Target) -> N
     """
     chip = target.hardware
     for metrics, most in ((("sram", "arena"), chip.sram_kib), (("flash",), chip.flash_kib)):
-        told = [(estimates[metric], metric) for metric in metrics if metric in estimates]
-        if most is not None and not told:
+        if most is None:
+            continue
+        limit = f"at most {most} KiB, as targets/{target.name}.toml says of the chip"
+        metric = next((each for each in metrics if each in estimates), None)
+        if metric is None:
             raise BuildError(
-                stage, f"it does not tell how much {metrics[0]} the model takes",
-                expected=f"at most {most} KiB, as targets/{target.name}.toml says of the chip",
+                stage, f"it does not tell how much {metrics[0]} the model takes", expected=limit,
                 fix="take that limit out of the file, or name a system that has that memory",
             )  # fmt: skip
-        for taken, metric in told:
-            if most is None or taken <= 1024 * most:
-                continue
+        if estimates[metric] > 1024 * most:
+            taken = format_quantity(estimates[metric], METRICS[metric].unit)
             raise BuildError(
-                stage, f"the model takes {format_quantity(taken, METRICS[metric].unit)} of {metric}",
-                expected=f"at most {most} KiB, as targets/{target.name}.toml says of the chip",
+                stage, f"the model takes {taken} of {metric}", expected=limit,
                 fix="prune the model, or give it smaller inputs",
             )  # fmt: skip
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgebuild.backends.base import Files
-from edgebuild.backends.litert.flatbuffer import operator_kind, read
-from edgebuild.backends.litert.graph import check_one_graph, first, indices, scaled, tensor_name
+from edgebuild.backends.litert.flatbuffer import operator_kind
+from edgebuild.backends.litert.graph import indices, read_one_graph, scaled, tensor_name
 from edgebuild.core.array import np
 from edgebuild.core.errors import BuildError
 from edgebuild.core.operator import Fact, Operator
@@ -30,21 +30,21 @@ def facts(files: Files) -> tuple[Operator, ...]:
     Raises:
         BuildError: it has several subgraphs, or an operator is not as TFLite's schema wants it.
     """
-    check_one_graph(files, "the rules of accelerators")
-    model = read(first(files))
+    model = read_one_graph(files, "the rules of accelerators")
     graph = model.subgraphs[0]
     return tuple(_told(model, graph, operator) for operator in graph.operators if indices(operator.outputs))
 
 
 def _told(model: Any, graph: Any, operator: Any) -> Operator:
     seen = _Seen(model, graph, operator, operator_kind(model, operator))
+    name = tensor_name(graph, indices(operator.outputs)[0])
     try:
-        told = {name: value for name, value in _facts(seen) if value is not None}
+        told = {fact: value for fact, value in _facts(seen) if value is not None}
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        found = f"{seen.kind} {tensor_name(graph, indices(operator.outputs)[0])}: {type(error).__name__}: {error}"
+        found = f"{seen.kind} {name}: {type(error).__name__}: {error}"
         fix = "write the model again with a current converter"
         raise BuildError("read the operators", found, expected="an operator of TFLite's schema", fix=fix) from error
-    return Operator(name=tensor_name(graph, indices(operator.outputs)[0]), kind=seen.kind, facts=told)
+    return Operator(name=name, kind=seen.kind, facts=told)
 
 
 @dataclass(frozen=True)

@@ -45,18 +45,20 @@ def indices(vector: Iterable[int] | None) -> tuple[int, ...]:
     return () if vector is None else tuple(int(index) for index in vector if index >= 0)
 
 
-def check_one_graph(files: Files, reader: str) -> None:
-    """Refuse a model with branches, loops or several signatures where only the first subgraph would be looked at.
+def read_one_graph(files: Files, reader: str) -> Any:
+    """The object form of a model; one with branches, loops or several signatures is refused.
 
     Raises:
         BuildError: with how many there are.
     """
-    count = len(read(first(files)).subgraphs)
+    model = read(first(files))
+    count = len(model.subgraphs)
     if count > 1:
         raise BuildError(
             "read the model", f"it has {count} subgraphs: branches, loops or several signatures",
             expected=f"one, for {reader}", fix="write one file for each signature; replace control flow by torch.where",
         )  # fmt: skip
+    return model
 
 
 def is_quantized(files: Files) -> bool:

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edgebuild.backends.base import Files
-from edgebuild.backends.litert.graph import check_one_graph, first, operators
+from edgebuild.backends.litert.graph import first, operators, read_one_graph
 from edgebuild.compilers.base import Compiled
 from edgebuild.compilers.contained import run_contained
 from edgebuild.core.array import Tensors, np
@@ -70,7 +70,7 @@ def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001
         BuildError: tflite-micro is not installed, has no kernel for an operator, crashed or took too long.
     """
     told = json.loads(_run(files, "arena", {}, "told.json"))
-    check_one_graph(files, TITLE)
+    read_one_graph(files, TITLE)
     found = operators(files)
     placement = Placement(
         by=f"{TITLE} {version()}", ops=tuple(Placed(op=op.name, unit="mcu") for op in found), partitions=1
