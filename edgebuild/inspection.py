@@ -1,9 +1,10 @@
-"""Looking into a bundle or a model file: signature, size, operators, where each came from, what stayed float."""
+"""Looking into a bundle or a model: signature, operators, where each came from, what stayed float, what runs where."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgebuild.backends import backend_names, find_backend
 from edgebuild.backends.base import Files
@@ -11,11 +12,17 @@ from edgebuild.backends.origins import self_origins
 from edgebuild.core.artifact import Artifact, Placement, Variant
 from edgebuild.core.digest import digest_bytes
 from edgebuild.core.errors import ConfigError
-from edgebuild.core.project import ModelSource
+from edgebuild.core.project import Build, ModelSource, Project
+from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
+from edgebuild.pipeline.stage import Progress, silent
 from edgebuild.store.bundle import Bundle, open_bundle
 from edgebuild.store.cache import default_cache
 from edgebuild.store.files import near_names
+from edgebuild.store.toml import PROJECT_FILE, load_project
+
+if TYPE_CHECKING:
+    from edgebuild.models.graph import TorchModel
 
 _MODELS = (".onnx", ".tflite", ".pt2")
 
@@ -34,22 +41,28 @@ class Inspected:
     refused: tuple[tuple[str, ...], ...] = ()
     placements: tuple[Placement | None, ...] = ()
     target: Target | None = None
+    rehearsed: bool = False
 
 
-def inspect(path: Path, target: Target | None = None) -> Inspected:
-    """Look into a bundle, or into an ``.onnx``, ``.tflite`` or ``.pt2`` file.
+def inspect(path: Path, target: Target | None = None, progress: Progress = silent) -> Inspected:
+    """Look into a bundle, a project, or an ``.onnx``, ``.tflite`` or ``.pt2`` file.
+
+    Of a model that is not built yet, a target is shown what a build would give it: made from made-up samples.
 
     Raises:
-        ConfigError: it is neither. BundleError: a broken bundle.
+        ConfigError: it is none of these. BundleError: a broken bundle. BuildError: the target can't get the model.
     """
     if path.is_file() and path.suffix in _MODELS:
-        artifact, files = _read_model(path)
-        artifacts: tuple[Artifact, ...] = (artifact,)
-        placed = _placed(files, artifact, target)
-        return Inspected(path.name, artifacts, None, _refused(artifacts, target), (placed,), target)
+        model = ModelSource(source=path.name)
+        return _inspect_model(path.name, model, path.resolve().parent, target, progress)
+    if path.suffix == ".toml" or (path / PROJECT_FILE).is_file():
+        project, root = load_project(path)
+        return _inspect_model(project.name, project.model, root, target, progress)
     if not path.exists() or path.suffix in (".pt", ".pth", ".th", ".safetensors"):
-        expected, fix = "a bundle, or an .onnx, .tflite or .pt2 file", "" if path.exists() else near_names(path)
-        raise ConfigError(str(path), "no bundle or model", expected=expected, fix=fix)
+        expected = "a bundle, a project, or an .onnx, .tflite or .pt2 file"
+        raise ConfigError(
+            str(path), "no bundle or model", expected=expected, fix="" if path.exists() else near_names(path)
+        )
     bundle = open_bundle(path)
     variants = [variant for part in bundle.manifest.parts for variant in part.variants]
     artifacts = tuple(
@@ -78,25 +91,58 @@ def _placed(files: Files, artifact: Artifact, target: Target | None) -> Placemen
     return place(target, find_backend(artifact.runtime), files)
 
 
-def _read_model(path: Path) -> tuple[Artifact, Files]:
-    """What is in a file, and the files of the runtime's model that a build would begin with."""
+def _inspect_model(
+    subject: str, source: ModelSource, root: Path, target: Target | None, progress: Progress
+) -> Inspected:
+    made = target is not None and _is_made_for(target, source.source)
+    artifact, files = _rehearsed(source, root, target, progress) if target and made else _read_model(source, root)
+    placed, artifacts = _placed(files, artifact, target), (artifact,)
+    rehearsed = made and artifact.precision != "as-is"
+    return Inspected(subject, artifacts, None, _refused(artifacts, target), (placed,), target, rehearsed)
+
+
+def _is_made_for(target: Target, source: str) -> bool:
+    """Whether a build makes another model for the target first: of a foreign file, what its accelerator takes."""
+    kind = Path(source).suffix.removeprefix(".")
+    if kind not in ("onnx", "tflite"):
+        return True
+    return kind in find_backend(target.runtime).FOREIGN and target.has_accelerator
+
+
+def _rehearsed(source: ModelSource, root: Path, target: Target, progress: Progress) -> tuple[Artifact, Files]:
+    from edgebuild.pipeline.rehearsal import rehearse
+
+    return rehearse(
+        Project(name="inspected", model=source, build=Build(targets=(target.name,))), root, target, progress
+    )
+
+
+def _read_model(source: ModelSource, root: Path) -> tuple[Artifact, Files]:
+    """What is in a model, and the files of the runtime's model that a build would begin with."""
     from edgebuild.models.foreign import ForeignModel
     from edgebuild.models.load import load_model
 
-    model = load_model(ModelSource(source=path.name), path.resolve().parent, default_cache())
-    data = path.read_bytes()
-    file = {"name": "model" + path.suffix, "sha256": digest_bytes(data), "size": len(data)}
-    value = {"precision": "as-is", "files": [file], "signature": model.signature}
+    model = load_model(source, root, default_cache())
     if not isinstance(model, ForeignModel):
-        from edgebuild.core.origin import OriginMap, RuntimeOp
-
-        ops = tuple(RuntimeOp(name=n.id, kind=n.operator, compute=True, origins=(n.id,)) for n in model.nodes)
-        made = Artifact.model_validate({**value, "runtime": "torch"})
-        return made.model_copy(update={"origins": OriginMap(nodes=model.nodes, ops=ops)}), {}
+        return _torch_artifact(model, root / source.source), {}
     runtime = next(name for name in backend_names() if (model.kind,) == find_backend(name).FOREIGN)
-    made = Artifact.model_validate({**value, "runtime": runtime})
+    made = _as_it_is(runtime, model.signature, f"model.{model.kind}", model.data)
     files = find_backend(runtime).adopt(model.kind, model.data, model.signature).files
     return made.model_copy(update={"origins": self_origins(find_backend(runtime).operators(files))}), files
+
+
+def _torch_artifact(model: TorchModel, path: Path) -> Artifact:
+    from edgebuild.core.origin import OriginMap, RuntimeOp
+
+    ops = tuple(RuntimeOp(name=n.id, kind=n.operator, compute=True, origins=(n.id,)) for n in model.nodes)
+    made = _as_it_is("torch", model.signature, "model.pt2", path.read_bytes() if path.is_file() else b"")
+    return made.model_copy(update={"origins": OriginMap(nodes=model.nodes, ops=ops)})
+
+
+def _as_it_is(runtime: str, signature: Signature, name: str, data: bytes) -> Artifact:
+    file = {"name": name, "sha256": digest_bytes(data), "size": len(data)}
+    value = {"runtime": runtime, "precision": "as-is", "files": [file] if data else [], "signature": signature}
+    return Artifact.model_validate(value)
 
 
 def _refused(artifacts: tuple[Artifact, ...], target: Target | None) -> tuple[tuple[str, ...], ...]:

@@ -202,6 +202,11 @@ class Target(Frozen):
         """Whether nothing can be run on it, so that what is known of it is estimated."""
         return self.transport == "none"
 
+    @property
+    def has_accelerator(self) -> bool:
+        """Whether something is known of which operators it computes: by a compiler, or by rules."""
+        return self.compiler is not None or self.operators.rules is not None
+
     def options_for(self, variant: Variant) -> RuntimeOptions:
         """How a variant is run there: its delegate has to take what the build placed on the accelerator."""
         options, compiled = self.runtime_options, variant.compilation

@@ -74,12 +74,8 @@ def _packaged(
     shared: Material, target: Target, place: Path, offers: list[Offer], rejected: list[Rejected], archive: bool
 ) -> Bundle:
     """Compile what is offered for the target's accelerator, where it has one, and write the bundle."""
-    made = [_compiled(shared, target, offer) for offer in offers] if _has_accelerator(target) else offers
+    made = [_compiled(shared, target, offer) for offer in offers] if target.has_accelerator else offers
     return package(shared, target, place, made, rejected, archive)
-
-
-def _has_accelerator(target: Target) -> bool:
-    return target.compiler is not None or target.operators.rules is not None
 
 
 def _compiled(shared: Material, target: Target, offer: Offer) -> Offer:
@@ -104,13 +100,13 @@ def _as_is(shared: Material, target: Target, exact: Converted) -> list[Offer]:
     origins = self_origins(exact.backend.operators(exact.files))
     if target.int8 is not None and target.int8.full_integer:
         refuse_float(exact, exact.backend.float_operators(exact.files), origins)
-    artifact = _artifact(exact, "as-is", origins)
+    artifact = artifact_of(exact, "as-is", origins)
     return [Offer(exact, artifact, _report(shared, target, exact, None), note="already quantized: offered as it came")]
 
 
 def _offer_float(shared: Material, target: Target, exact: Converted, origins: OriginMap, agreement: Parity) -> Offer:
     quality = _report(shared, target, exact, exact)
-    return Offer(exact, _artifact(exact, "float32", origins), quality, parity=agreement)
+    return Offer(exact, artifact_of(exact, "float32", origins), quality, parity=agreement)
 
 
 def _report(shared: Material, target: Target, converted: Converted, twin: Converted | None) -> Quality | None:
@@ -232,7 +228,7 @@ def _decide(
         reason = choose.slowness(speed)
     if reason and target.int8 is not None and target.int8.full_integer:
         raise BuildError("choose", reason, expected=f"an int8 model: {target.name} runs nothing else")
-    artifact = _artifact(candidate.converted, "int8", candidate.origins, candidate)
+    artifact = artifact_of(candidate.converted, "int8", candidate.origins, candidate)
     offer_int8 = Offer(candidate.converted, artifact, quality, speed, candidate.label)
     if speed is not None:
         return _by_speed(shared, offer_int8, offer_float, speed, rejected)
@@ -286,7 +282,10 @@ def _rejected(offer: Offer, reason: str) -> Rejected:
     )
 
 
-def _artifact(converted: Converted, precision: str, origins: OriginMap, candidate: Candidate | None = None) -> Artifact:
+def artifact_of(
+    converted: Converted, precision: str, origins: OriginMap, candidate: Candidate | None = None
+) -> Artifact:
+    """What is known of a runtime's model as the cache holds it, and of the errors of its layers if it was quantized."""
     files = [
         {"name": name, "sha256": converted.entry.files[name], "size": converted.entry.file(name).stat().st_size}
         for name in converted.names

@@ -11,6 +11,8 @@ from edgebuild.core.units import Unit, format_quantity
 from edgebuild.inspection import Inspected
 from edgebuild.report.table import Page, Table
 
+_REHEARSED = "as edgebuild build -t {} would make it, but from made-up samples: what its integers lose is not known"
+
 
 def inspect_result(found: Inspected) -> dict[str, Json]:
     """The ``result`` of ``edgebuild inspect --json``."""
@@ -19,6 +21,7 @@ def inspect_result(found: Inspected) -> dict[str, Json]:
         "bundle": found.bundle.digest if found.bundle else None,
         "variants": [_variant(artifact) for artifact in found.artifacts],
         "unsupported": [list(one) for one in found.refused],
+        "rehearsed": found.rehearsed,
         "placements": [one.model_dump(mode="json") if one else None for one in found.placements],
     }
 
@@ -42,6 +45,7 @@ def inspect_text(found: Inspected) -> Page:
     parts: list[str | Table] = []
     for index, artifact in enumerate(found.artifacts):
         placement = found.placements[index]
+        parts += [_REHEARSED.format(found.target.name)] if found.rehearsed and found.target else []
         parts += [_summary(artifact), _operators(artifact, placement)]
         if placement is not None:
             parts.append("\n".join(_placed(placement, artifact)))

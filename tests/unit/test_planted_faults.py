@@ -58,15 +58,18 @@ def left(bundle: Path, target: str) -> tuple[list[dict[str, Any]], str]:
 
 
 def test_each_is_named_with_its_place_and_fix_and_mended_all_is_placed(project: Path) -> None:
-    words = ("build", project, "-t", "per-channel", "-o", project / "out", "--json")
-    code, _, said = edgebuild(*words)
+    code, _, said = edgebuild("inspect", project, "-t", TARGET)
     assert code == 3
     assert "is not fixed: it depends on the input's values" in said
     assert line_of(project, RESHAPE) in said
     assert "replace boolean indexing" in said
 
     edit(project / "layers.py", RESHAPE, "return self.head(x.reshape(1, -1))")
-    code, _, said = edgebuild(*words)
+    code, text, said = edgebuild("inspect", project, "-t", TARGET)
+    assert code == 0, said
+    assert "made-up samples" in text
+    assert "has no GELU" in " ".join(text.split())
+    code, _, said = edgebuild("build", project, "-t", "per-channel", "-o", project / "out", "--json")
     assert code == 0, said
     bundle = project / "out" / "per-channel"
     refused, text = left(bundle, TARGET)
