@@ -35,6 +35,7 @@ class ModelSource(Frozen):
     Attributes:
         source: ``file.py:callable``, or a path to a ``.pt2``, ``.onnx`` or ``.tflite`` file.
         outputs: names for the outputs, in order; default ``output``, or ``output_0``, ``output_1``, …
+        signature: which one of a ``.tflite`` file that has several.
         pure: whether the callable's result depends only on its files and arguments. If not, it is always run.
         inputs_files: further files the callable reads that Python's audit hook does not show.
     """
@@ -42,8 +43,15 @@ class ModelSource(Frozen):
     source: str = Field(min_length=1)
     inputs: dict[str, InputSpec] = Field(default={})
     outputs: tuple[str, ...] = ()
+    signature: str = ""
     pure: bool = True
     input_files: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _signature_of_a_file(self) -> ModelSource:
+        if self.signature and not self.source.endswith(".tflite"):
+            raise ValueError("signature: only a .tflite file has several to choose from")
+        return self
 
 
 class DataSource(Frozen):

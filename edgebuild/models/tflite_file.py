@@ -10,6 +10,7 @@ from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.project import ModelSource
 from edgebuild.models.blame import short_text
 from edgebuild.models.foreign import ForeignModel, check_declared, file_signature, fixed_shape, tensor_spec
+from edgebuild.models.tflite_signatures import only_signature
 
 IDENTIFIER = b"TFL3"
 
@@ -23,10 +24,10 @@ class _Detail(TypedDict):
 
 
 def load_tflite(path: Path, data: bytes, source: ModelSource) -> ForeignModel:
-    """Read a TFLite model with fixed shapes.
+    """Read a TFLite model with fixed shapes; of several signatures, the one that the project names.
 
     Raises:
-        ConfigError: it is no TFLite file, or leaves shapes open.
+        ConfigError: it is no TFLite file, leaves shapes open, or has not the signature.
         BuildError: the runtime refuses the model; with its reason, such as an unknown custom operator.
     """
     if data[4:8] != IDENTIFIER:
@@ -42,6 +43,9 @@ def load_tflite(path: Path, data: bytes, source: ModelSource) -> ForeignModel:
         raise BuildError("load", "ai-edge-litert is not installed", fix='pip install "edgebuild[litert]"') from error
     try:
         interpreter = Interpreter(model_content=data, num_threads=1)
+        own = only_signature(data, source.signature, path.name)
+        if own is not data:
+            data, interpreter = own, Interpreter(model_content=own, num_threads=1)
     except (ValueError, RuntimeError) as error:
         raise _refused(path.name, error) from error
     details: list[_Detail] = interpreter.get_input_details()

@@ -46,7 +46,7 @@ def indices(vector: Iterable[int] | None) -> tuple[int, ...]:
 
 
 def read_one_graph(files: Files, reader: str) -> Any:
-    """The object form of a model; one with branches, loops or several signatures is refused.
+    """The object form of a model; one with branches or loops is refused.
 
     Raises:
         BuildError: with how many there are.
@@ -55,8 +55,8 @@ def read_one_graph(files: Files, reader: str) -> Any:
     count = len(model.subgraphs)
     if count > 1:
         raise BuildError(
-            "read the model", f"it has {count} subgraphs: branches, loops or several signatures",
-            expected=f"one, for {reader}", fix="write one file for each signature; replace control flow by torch.where",
+            "read the model", f"it has {count} subgraphs: branches or loops",
+            expected=f"one, for {reader}", fix="replace control flow by torch.where",
         )  # fmt: skip
     return model
 
