@@ -15,19 +15,24 @@ from edgebuild.core.errors import ConfigError, DeviceError
 from edgebuild.core.measurement import Basis
 from edgebuild.core.metric import Budget, parse_budget
 from edgebuild.core.profile import Profile
+from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.core.verdict import Line, Verdict
 from edgebuild.creeping import creeps
 from edgebuild.devices.opening import open_device
 from edgebuild.indexing import remember
 from edgebuild.judge.creep import Creep
+from edgebuild.models.notes import Notes
 from edgebuild.models.preprocess import apply_steps
+from edgebuild.models.raw_files import is_raw, read_raw
+from edgebuild.models.samples import input_specs
+from edgebuild.models.texts import with_tokens
 from edgebuild.opening import is_virtual, open_for
 from edgebuild.sampling import model_files
 from edgebuild.store.arrays import save_arrays
 from edgebuild.store.bundle import Bundle, open_bundle
 from edgebuild.store.catalog import find_profile, find_target, profile_names, target_names
-from edgebuild.store.files import read_bytes
+from edgebuild.store.files import missing, read_bytes
 from edgebuild.trial import choose, run_trial
 
 _MEASURED = ("latency_p50", "latency_p90", "cold_start", "first_inference", "peak_memory", "process_memory")
@@ -182,7 +187,7 @@ def run_samples(
     """Run samples through ``pre``, the model and ``post``; the outputs' shapes by name."""
     part, variant = choose(bundle, None, precision)
     target, signature = find_target(bundle.manifest.target, root), variant.signature or part.signature
-    given = _samples(source)
+    given = _raw(source, bundle, signature)
     missing = [spec.name for spec in signature.inputs if spec.name not in given]
     if missing:
         raise ConfigError(
@@ -199,6 +204,16 @@ def run_samples(
     if dest is not None:
         save_arrays(dest, outputs)
     return {name: list(value.shape) for name, value in outputs.items()}
+
+
+def _raw(source: Path, bundle: Bundle, signature: Signature) -> dict[str, Array]:
+    """A file's samples by input, before the steps on arrays; tokenizers are the bundle's own."""
+    specs, notes = input_specs(signature), Notes()
+    if not is_raw(source):
+        return with_tokens(_samples(source), specs, bundle.read, notes, source.name)
+    if not source.exists():
+        raise ConfigError(str(source), missing(source))
+    return read_raw(source, specs, bundle.read).arrays
 
 
 def _samples(source: Path) -> dict[str, Array]:

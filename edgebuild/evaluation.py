@@ -58,7 +58,8 @@ def evaluate(
         raise ConfigError("[data.evaluation]", "missing", fix="add [data.evaluation] to the project file")
     target = find_target(bundle.manifest.target, root)
     cache, part = default_cache(), bundle.manifest.parts[0]
-    samples = load_samples(project.data.evaluation, input_specs(part.signature), root, cache, "evaluation")
+    specs = input_specs(part.signature)
+    samples = load_samples(project.data.evaluation, specs, root, cache, "evaluation", bundle.read)
     opened = open_device(target, device)
     with Bench(opened, bundle.manifest.lineage.tools) as bench:
         outputs = {v.precision: _outputs(bundle, part, v, samples, bench, target) for v in part.variants}
