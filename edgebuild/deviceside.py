@@ -182,12 +182,20 @@ def _row(bundle: Bundle, line: Line) -> dict[str, object]:
 
 
 def run_samples(
-    bundle: Bundle, source: Path, dest: Path | None, device: str | None, precision: str | None, root: Path
-) -> dict[str, list[int]]:
-    """Run samples through ``pre``, the model and ``post``; the outputs' shapes by name."""
+    bundle: Bundle, source: Path, dest: Path | None, device: str | None, precision: str | None, root: Path,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, Array]:  # fmt: skip
+    """Run samples through ``pre``, the model and ``post``; the outputs by name.
+
+    Args:
+        source: an ``.npz`` file of samples by input, or a file that the first steps read.
+        say: is told what happened to samples while they were read.
+    """
     part, variant = choose(bundle, None, precision)
     target, signature = find_target(bundle.manifest.target, root), variant.signature or part.signature
-    given = _raw(source, bundle, signature)
+    given, notes = _raw(source, bundle, signature)
+    for note in notes:
+        say(f"{source.name}: {note}")
     missing = [spec.name for spec in signature.inputs if spec.name not in given]
     if missing:
         raise ConfigError(
@@ -203,17 +211,18 @@ def run_samples(
     outputs = {n: apply_steps(v, signature.post.get(n, ())) for n, v in zip(names, found, strict=True)}
     if dest is not None:
         save_arrays(dest, outputs)
-    return {name: list(value.shape) for name, value in outputs.items()}
+    return outputs
 
 
-def _raw(source: Path, bundle: Bundle, signature: Signature) -> dict[str, Array]:
-    """A file's samples by input, before the steps on arrays; tokenizers are the bundle's own."""
+def _raw(source: Path, bundle: Bundle, signature: Signature) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """A file's samples by input, before the steps on arrays, and what happened to them; tokenizers are the bundle's."""
     specs, notes = input_specs(signature), Notes()
     if not is_raw(source):
-        return with_tokens(_samples(source), specs, bundle.read, notes, source.name)
+        return with_tokens(_samples(source), specs, bundle.read, notes, source.name), notes.lines()
     if not source.exists():
         raise ConfigError(str(source), missing(source))
-    return read_raw(source, specs, bundle.read).arrays
+    raw = read_raw(source, specs, bundle.read)
+    return raw.arrays, raw.notes
 
 
 def _samples(source: Path) -> dict[str, Array]:

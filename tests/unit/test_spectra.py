@@ -1,4 +1,4 @@
-"""Sound steps against independent implementations: torch's transform, transformers' filters, scipy's cosine transform."""
+"""Sound steps against independent implementations: torch's, transformers' and scipy's."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 from scipy.fft import dct
-from transformers.audio_utils import mel_filter_bank, power_to_db
+from transformers.audio_utils import mel_filter_bank, power_to_db, window_function
 from transformers.audio_utils import spectrogram as reference_log_mel
-from transformers.audio_utils import window_function
 
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.sound import Log, Mel, Mfcc, Spectrogram
