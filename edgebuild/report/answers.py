@@ -45,4 +45,6 @@ def _is_small(value: Array) -> bool:
 def _row(number: int, row: Array) -> str:
     flat = row.reshape(-1).astype(float)
     shown = " ".join(f"{one:.4g}" for one in flat)
-    return f"  {number}: {shown}" + (f"  (highest: {int(flat.argmax())})" if flat.size > 1 else "")
+    return f"  {number}: {shown}" + (
+        f"  (highest: {int(np.nan_to_num(flat, nan=-np.inf).argmax())})" if flat.size > 1 else ""
+    )
