@@ -15,19 +15,24 @@ from edgebuild.core.errors import ConfigError, DeviceError
 from edgebuild.core.measurement import Basis
 from edgebuild.core.metric import Budget, parse_budget
 from edgebuild.core.profile import Profile
+from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.core.verdict import Line, Verdict
 from edgebuild.creeping import creeps
 from edgebuild.devices.opening import open_device
 from edgebuild.indexing import remember
 from edgebuild.judge.creep import Creep
+from edgebuild.models.notes import Notes
 from edgebuild.models.preprocess import apply_steps
+from edgebuild.models.raw_files import is_raw, read_raw
+from edgebuild.models.samples import input_specs
+from edgebuild.models.texts import with_tokens
 from edgebuild.opening import is_virtual, open_for
 from edgebuild.sampling import model_files
 from edgebuild.store.arrays import save_arrays
 from edgebuild.store.bundle import Bundle, open_bundle
 from edgebuild.store.catalog import find_profile, find_target, profile_names, target_names
-from edgebuild.store.files import read_bytes
+from edgebuild.store.files import missing, read_bytes
 from edgebuild.trial import choose, run_trial
 
 _MEASURED = ("latency_p50", "latency_p90", "cold_start", "first_inference", "peak_memory", "process_memory")
@@ -177,12 +182,20 @@ def _row(bundle: Bundle, line: Line) -> dict[str, object]:
 
 
 def run_samples(
-    bundle: Bundle, source: Path, dest: Path | None, device: str | None, precision: str | None, root: Path
-) -> dict[str, list[int]]:
-    """Run samples through ``pre``, the model and ``post``; the outputs' shapes by name."""
+    bundle: Bundle, source: Path, dest: Path | None, device: str | None, precision: str | None, root: Path,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, Array]:  # fmt: skip
+    """Run samples through ``pre``, the model and ``post``; the outputs by name.
+
+    Args:
+        source: an ``.npz`` file of samples by input, or a file that the first steps read.
+        say: is told what happened to samples while they were read.
+    """
     part, variant = choose(bundle, None, precision)
     target, signature = find_target(bundle.manifest.target, root), variant.signature or part.signature
-    given = _samples(source)
+    given, notes = _raw(source, bundle, signature)
+    for note in notes:
+        say(f"{source.name}: {note}")
     missing = [spec.name for spec in signature.inputs if spec.name not in given]
     if missing:
         raise ConfigError(
@@ -198,7 +211,18 @@ def run_samples(
     outputs = {n: apply_steps(v, signature.post.get(n, ())) for n, v in zip(names, found, strict=True)}
     if dest is not None:
         save_arrays(dest, outputs)
-    return {name: list(value.shape) for name, value in outputs.items()}
+    return outputs
+
+
+def _raw(source: Path, bundle: Bundle, signature: Signature) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """A file's samples by input, before the steps on arrays, and what happened to them; tokenizers are the bundle's."""
+    specs, notes = input_specs(signature), Notes()
+    if not is_raw(source):
+        return with_tokens(_samples(source), specs, bundle.read, notes, source.name), notes.lines()
+    if not source.exists():
+        raise ConfigError(str(source), missing(source))
+    raw = read_raw(source, specs, bundle.read)
+    return raw.arrays, raw.notes
 
 
 def _samples(source: Path) -> dict[str, Array]:

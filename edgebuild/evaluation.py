@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,11 @@ class Evaluated:
 
 
 def evaluate(
-    bundle: Bundle, project_path: Path, device: str | None = None, keep: Path | None = None
+    bundle: Bundle,
+    project_path: Path,
+    device: str | None = None,
+    keep: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Evaluated]:
     """Score every variant of a bundle on the project's evaluation set.
 
@@ -48,6 +52,7 @@ def evaluate(
     not in the bundle.
 
     Args:
+        say: is told what happened to samples while they were read.
         keep: an .npz file for what every variant answered: (N, …) arrays by PRECISION/OUTPUT, after ``post``.
 
     Raises:
@@ -58,7 +63,10 @@ def evaluate(
         raise ConfigError("[data.evaluation]", "missing", fix="add [data.evaluation] to the project file")
     target = find_target(bundle.manifest.target, root)
     cache, part = default_cache(), bundle.manifest.parts[0]
-    samples = load_samples(project.data.evaluation, input_specs(part.signature), root, cache, "evaluation")
+    specs = input_specs(part.signature)
+    samples = load_samples(project.data.evaluation, specs, root, cache, "evaluation", bundle.read)
+    for told in samples.notes:
+        say(f"evaluation: {told}")
     opened = open_device(target, device)
     with Bench(opened, bundle.manifest.lineage.tools) as bench:
         outputs = {v.precision: _outputs(bundle, part, v, samples, bench, target) for v in part.variants}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -277,3 +278,17 @@ class Manifest(Frozen):
         if missing:
             raise ValueError(f"files not listed with a digest: {', '.join(missing)}")
         return self
+
+    @model_validator(mode="after")
+    def _tokenizers_are_listed(self) -> Manifest:
+        digests = {file.name: file.sha256 for file in self.files}
+        for signature in self._signatures():
+            for step in signature.tokenizers:
+                if digests.get(step.tokenizer) != step.sha256:
+                    raise ValueError(f"{step.tokenizer} is not listed with the digest that the signature states")
+        return self
+
+    def _signatures(self) -> Iterator[Signature]:
+        for part in self.parts:
+            yield part.signature
+            yield from (variant.signature for variant in part.variants if variant.signature is not None)

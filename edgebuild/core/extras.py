@@ -9,6 +9,7 @@ _EXTRAS = {
     "onnxruntime": ("onnx", "onnxruntime", "onnxscript"),
     "litert": ("ai_edge_litert", "ai_edge_quantizer", "litert_torch"),
     "openvino": ("nncf", "openvino"),
+    "text": ("tokenizers",),
     "ethos-u": ("ethosu",),
     "qnn": ("onnxruntime_qnn",),
     "devices": ("asyncssh", "adbutils"),
@@ -17,7 +18,7 @@ _EXTRAS = {
     "history": ("sqlalchemy", "plotille"),
     "postgresql": ("psycopg",),
 }
-_NO_BUILD = ("devices", "history", "postgresql", "report", "sign")
+_NO_BUILD = ("devices", "history", "postgresql", "report", "sign", "text")
 
 
 def not_installed(error: BaseException, stage: str = "import") -> EdgebuildError | None:

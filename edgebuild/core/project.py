@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from edgebuild.core.base import Frozen
 from edgebuild.core.metric import Budget, parse_budget
+from edgebuild.core.reading import Tokenize, check_reading
 from edgebuild.core.signature import DType, Role, Shape, Step, check_layout
 from edgebuild.core.target import Name
 
@@ -26,6 +27,7 @@ class InputSpec(Frozen):
     @model_validator(mode="after")
     def _layout_fits(self) -> InputSpec:
         check_layout(self.layout, self.shape)
+        check_reading(self.pre)
         return self
 
 
@@ -53,19 +55,50 @@ class ModelSource(Frozen):
             raise ValueError("signature: only a .tflite file has several to choose from")
         return self
 
+    @model_validator(mode="after")
+    def _one_text_one_way(self) -> ModelSource:
+        found: dict[tuple[str, str], Tokenize] = {}
+        for step in (step for spec in self.inputs.values() for step in spec.pre if isinstance(step, Tokenize)):
+            first = found.setdefault((step.column, step.tokenizer), step)
+            if first.model_copy(update={"output": step.output}) != step:
+                raise ValueError(
+                    f"inputs made of the same {step.column} by {step.tokenizer} differ in more than output"
+                )
+        return self
+
 
 class DataSource(Frozen):
     """One data set under ``[data.NAME]``.
 
-    ``source`` is ``file.py:callable``, an ``.npz`` file, a folder of ``.npz`` files or a folder of images.
-    ``limit`` takes the first so many samples. ``labels`` is a CSV file (file,label) for a folder of images.
+    Attributes:
+        source: ``file.py:callable``, an ``.npz`` file, a folder of ``.npz`` files, a folder of images or WAV files, or
+            a ``.csv`` or ``.jsonl`` file with a row a sample: texts, numbers and names of files beside it.
+        limit: takes the first so many samples.
+        labels: for a folder of files: a CSV file (file,label), or ``folders``, where each sub-folder is a class.
+        label: the column of the labels in a ``.csv`` or ``.jsonl`` file, where it has one.
+        group: the column whose equal values are scored as one.
+        classes: their names, in the order of the model's outputs, where labels are names; of sub-folders the default is
+            the order of their names.
+        skip_bad: leave out samples that can't be used, and count them, instead of refusing the set.
+        max_clipped: the largest share of a sound's samples that may lie at full scale.
     """
 
     source: str = Field(min_length=1)
     limit: Annotated[int, Field(gt=0)] | None = None
     labels: str = ""
+    label: Annotated[str, Field(min_length=1)] = "label"
+    group: str = ""
+    classes: tuple[str, ...] = ()
+    skip_bad: bool = False
+    max_clipped: Annotated[float, Field(ge=0, le=1)] = 0.01
     pure: bool = True
     input_files: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _classes_differ(self) -> DataSource:
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError("classes names one twice")
+        return self
 
 
 class Data(Frozen):

@@ -8,6 +8,34 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from edgebuild.core.base import Frozen
+from edgebuild.core.reading import ReadAudio, ReadColumns, ReadImage, Resize, Tokenize
+from edgebuild.core.sound import Log, Mel, Mfcc, Spectrogram
+
+__all__ = [
+    "AddAxis",
+    "Cast",
+    "DType",
+    "Dequantize",
+    "Log",
+    "Mel",
+    "Mfcc",
+    "Normalize",
+    "Quantize",
+    "ReadAudio",
+    "ReadColumns",
+    "ReadImage",
+    "Resize",
+    "ReverseChannels",
+    "Role",
+    "Shape",
+    "Signature",
+    "Spectrogram",
+    "Step",
+    "TensorSpec",
+    "Tokenize",
+    "Transpose",
+    "check_layout",
+]
 
 Shape = tuple[Annotated[int, Field(gt=0)], ...]
 DType = Literal["float32", "float16", "int8", "uint8", "int16", "int32", "int64", "bool"]
@@ -60,15 +88,11 @@ class Cast(Frozen):
     dtype: DType
 
 
-class Resize(Frozen):
-    """Resize decoded images so that the shorter side is ``shorter`` pixels, then crop the centre.
+class AddAxis(Frozen):
+    """Insert an axis of length 1, such as the one channel of a spectrogram; the batch dimension is axis 0."""
 
-    Applies to image files only, before they become an array of shape (height, width, 3), uint8, RGB.
-    """
-
-    op: Literal["resize"] = "resize"
-    shorter: Annotated[int, Field(gt=0)]
-    crop: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
+    op: Literal["add_axis"] = "add_axis"
+    axis: Annotated[int, Field(gt=0)] = 1
 
 
 class Quantize(Frozen):
@@ -89,7 +113,23 @@ class Dequantize(Frozen):
 
 
 Step = Annotated[
-    Normalize | Transpose | ReverseChannels | Cast | Resize | Quantize | Dequantize, Field(discriminator="op")
+    Normalize
+    | Transpose
+    | ReverseChannels
+    | AddAxis
+    | Cast
+    | Quantize
+    | Dequantize
+    | ReadImage
+    | Resize
+    | ReadAudio
+    | Tokenize
+    | ReadColumns
+    | Spectrogram
+    | Mel
+    | Log
+    | Mfcc,
+    Field(discriminator="op"),
 ]
 
 
@@ -148,3 +188,8 @@ class Signature(Frozen):
             if len(set(names)) != len(names):
                 raise ValueError(f"two {side}s have the same name: {', '.join(names)}")
         return self
+
+    @property
+    def tokenizers(self) -> tuple[Tokenize, ...]:
+        """The steps that need a tokenizer's file."""
+        return tuple(step for steps in self.pre.values() for step in steps if isinstance(step, Tokenize))

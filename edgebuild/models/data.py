@@ -1,4 +1,4 @@
-"""Data sets: read from the user's callable, .npz files or images, checked, split and kept apart."""
+"""Data sets: read from the user's callable or from files, checked, split and kept apart."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from edgebuild.core.digest import Digest, digest_json
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import DataSource, InputSpec
 from edgebuild.models.entry import entry_state, is_entry
+from edgebuild.models.gather import Raw
 from edgebuild.models.paths import given
+from edgebuild.models.rows import MANIFESTS
 from edgebuild.models.sample_checks import check_counts, check_names, check_samples
 from edgebuild.models.samples import Samples, input_specs, prepare_inputs
-from edgebuild.models.sources import read_source
+from edgebuild.models.sources import FOLDERS, files_named, read_source
+from edgebuild.models.texts import ReadFile
 from edgebuild.store.cache import Cache
+from edgebuild.store.files import read_bytes
 
 __all__ = [
     "Samples",
@@ -28,37 +32,59 @@ __all__ = [
 
 
 def load_samples(
-    source: DataSource, specs: Mapping[str, InputSpec], root: Path, cache: Cache, name: str = "data"
+    source: DataSource,
+    specs: Mapping[str, InputSpec],
+    root: Path,
+    cache: Cache,
+    name: str = "data",
+    read_file: ReadFile | None = None,
 ) -> Samples:
     """Read and check one data set.
 
     Args:
-        source: a callable, an .npz file, a folder of .npz files or a folder of images.
+        source: a callable, .npz files, a folder of files, or a file with a row a sample.
         specs: the model's inputs.
         root: the project's folder; relative paths start there.
         cache: remembers what a callable reads.
         name: the set's name in messages, such as "calibration".
+        read_file: gives the files that steps name; default those of the project's folder.
 
     Raises:
         ConfigError: the source or a sample is not what it must be.
         BuildError: the callable failed.
     """
     subject = f"[data.{name}]"
-    samples = _samples(read_source(source, specs, root, cache, subject), specs, subject, source.limit)
+
+    def own_file(file: str) -> bytes:
+        return read_bytes(given(root, file, subject))
+
+    raw = read_source(source, specs, root, cache, subject, read_file or own_file)
+    samples = _samples(raw, specs, subject, source.limit)
     check_samples(samples, specs, subject)
     return samples
 
 
-def source_state(source: DataSource, root: Path, cache: Cache, name: str = "data") -> Digest | None:
-    """A digest that changes when the data may have changed, without reading it; None if it must be read."""
+def source_state(
+    source: DataSource, root: Path, cache: Cache, name: str = "data", specs: Mapping[str, InputSpec] | None = None
+) -> Digest | None:
+    """A digest that changes when the data may have changed, without reading it; None if it must be read.
+
+    Args:
+        specs: the model's inputs: they say which columns of a file name further files.
+    """
     if is_entry(source.source):
         state = entry_state(source.source, root, pure=source.pure, input_files=source.input_files, cache=cache)
         return None if state is None else digest_json([state, source.limit])
     path = given(root, source.source, f"[data.{name}]")
-    files = sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
-    if source.labels:
+    files = [path]
+    if path.is_dir():
+        files = sorted(p for p in path.glob("**/*" if source.labels == FOLDERS else "*") if p.is_file())
+    elif path.suffix in MANIFESTS:
+        files += files_named(source, path, specs or {})
+    if source.labels not in ("", FOLDERS):
         files.append(given(root, source.labels, f"[data.{name}] labels"))
-    return digest_json([[[p.name, cache.digests.of(p)] for p in files], source.limit])
+    names = [p.relative_to(path).as_posix() if p.is_relative_to(path) else p.name for p in files]
+    return digest_json([[[n, cache.digests.of(p)] for n, p in zip(names, files, strict=True)], source.limit])
 
 
 def split_selection(samples: Samples, fraction: float, seed: int) -> tuple[Samples, Samples]:
@@ -128,12 +154,13 @@ def _split_keys(samples: Samples) -> Integers:
     return np.asarray([root_of(i) for i in range(len(samples))], np.int64)
 
 
-def _samples(arrays: dict[str, Array], specs: Mapping[str, InputSpec], subject: str, limit: int | None) -> Samples:
+def _samples(raw: Raw, specs: Mapping[str, InputSpec], subject: str, limit: int | None) -> Samples:
+    arrays = raw.arrays
     check_names(arrays, specs, subject)
     inputs = {name: arrays[name] for name in specs}
-    full = Samples(inputs, _integers(arrays.get("labels")), _integers(arrays.get("groups")))
+    full = Samples(inputs, _integers(arrays.get("labels")), _integers(arrays.get("groups")), raw.notes)
     check_counts(full, subject)
-    return full if limit is None else full.take(range(min(limit, len(full))))
+    return full if limit is None or limit >= len(full) else full.take(range(limit))
 
 
 def _integers(array: Array | None) -> Integers | None:

@@ -13,6 +13,7 @@ from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.project import ModelSource
 from edgebuild.core.signature import Role, Signature
 from edgebuild.models.archive import load_program
+from edgebuild.models.assets import with_assets
 from edgebuild.models.calling import match_names
 from edgebuild.models.entry import entry_state, is_entry, open_entry
 from edgebuild.models.foreign import ForeignModel
@@ -45,7 +46,7 @@ def load_model(source: ModelSource, root: Path, cache: Cache) -> TorchModel | Fo
         ConfigError: the source or the declared inputs are wrong, or the file is a pickle.
         BuildError: the callable failed, the model cannot be exported, or its runtime refuses it.
     """
-    model = _load(source, root, cache)
+    model = _load(with_assets(source, root), root, cache)
     _refuse_batches(model.signature)
     return model
 
@@ -91,7 +92,7 @@ def _refuse_batches(signature: Signature) -> None:
 
 def model_state(source: ModelSource, root: Path, cache: Cache) -> Digest | None:
     """A digest that changes when the model may have changed, without loading it; None if it must be loaded."""
-    declared = source.model_dump(mode="json")
+    declared = with_assets(source, root).model_dump(mode="json")
     if is_entry(source.source):
         state = entry_state(source.source, root, pure=source.pure, input_files=source.input_files, cache=cache)
         return None if state is None else digest_json(["model", state, declared])

@@ -6,21 +6,24 @@ from collections.abc import Iterable
 
 from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError
+from edgebuild.core.reading import ReadingStep
 from edgebuild.core.signature import (
+    AddAxis,
     Cast,
     Dequantize,
     DType,
     Normalize,
     Quantize,
-    Resize,
     ReverseChannels,
     Step,
     Transpose,
 )
+from edgebuild.core.sound import SoundStep
+from edgebuild.models.spectra import apply_sound_step
 
 
 def apply_steps(array: Array, steps: Iterable[Step], subject: str = "pre") -> Array:
-    """Apply steps in order to samples of shape (N, …). ``resize`` is skipped: it applies to image files.
+    """Apply steps in order to samples of shape (N, …). Those that read, such as ``resize``, are skipped: they did.
 
     Args:
         array: (N, …).
@@ -31,21 +34,27 @@ def apply_steps(array: Array, steps: Iterable[Step], subject: str = "pre") -> Ar
         ConfigError: a step does not fit the array.
     """
     for step in steps:
-        if isinstance(step, Normalize):
-            array = normalize(array, step, subject)
-        elif isinstance(step, Transpose):
-            array = _transpose(array, step, subject)
-        elif isinstance(step, ReverseChannels):
-            array = np.flip(array, _axis(array, step.axis, subject))
-        elif isinstance(step, Cast):
-            array = cast(array, step.dtype, subject)
-        elif isinstance(step, Quantize):
-            array = quantize(array, step)
-        elif isinstance(step, Dequantize):
-            array = (array.astype(np.float32) - np.float32(step.zero_point)) * np.float32(step.scale)
-        else:
-            assert isinstance(step, Resize)
+        if isinstance(step, SoundStep):
+            array = apply_sound_step(array, step, subject)
+        elif not isinstance(step, ReadingStep):
+            array = _apply(array, step, subject)
     return np.ascontiguousarray(array)
+
+
+def _apply(
+    array: Array, step: Normalize | Transpose | ReverseChannels | AddAxis | Cast | Quantize | Dequantize, subject: str
+) -> Array:
+    if isinstance(step, Normalize):
+        return normalize(array, step, subject)
+    if isinstance(step, Transpose):
+        return _transpose(array, step, subject)
+    if isinstance(step, ReverseChannels):
+        return np.flip(array, _axis(array, step.axis, subject))
+    if isinstance(step, AddAxis):
+        return _add_axis(array, step, subject)
+    if isinstance(step, Cast):
+        return cast(array, step.dtype, subject)
+    return quantize(array, step) if isinstance(step, Quantize) else _dequantize(array, step)
 
 
 def normalize(array: Array, step: Normalize, subject: str = "pre") -> Array:
@@ -78,6 +87,10 @@ def quantize(array: Array, step: Quantize) -> Array:
     return integers
 
 
+def _dequantize(array: Array, step: Dequantize) -> Array:
+    return (array.astype(np.float32) - np.float32(step.zero_point)) * np.float32(step.scale)
+
+
 def cast(array: Array, dtype: DType, subject: str = "pre") -> Array:
     """Convert to a dtype, fractions cut off as C does.
 
@@ -106,6 +119,16 @@ def _transpose(array: Array, step: Transpose, subject: str) -> Array:
             expected=f"0 first (the sample axis), then every axis from 1 to {array.ndim - 1} once",
         )
     return array.transpose(step.order)
+
+
+def _add_axis(array: Array, step: AddAxis, subject: str) -> Array:
+    if step.axis > array.ndim:
+        raise ConfigError(
+            subject,
+            f"add_axis: there is no place {step.axis} in samples of shape {list(array.shape)}",
+            expected=f"1 to {array.ndim}",
+        )
+    return np.expand_dims(array, step.axis)
 
 
 def _axis(array: Array, axis: int, subject: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from edgebuild.core.signature import Signature
 from edgebuild.models.preprocess import apply_steps, cast
 
 _FILE = "samples.npz"
+NOTES = "notes.json"
 _CHUNK = 64
 
 
@@ -28,11 +30,13 @@ class Samples:
         inputs: one array of shape (N, …) per model input.
         labels: (N,), or None.
         groups: (N,): windows of the same clip have the same number and are scored as one; or None.
+        notes: what happened while they were read, such as samples left out; a sentence each.
     """
 
     inputs: dict[str, Array]
     labels: Integers | None = None
     groups: Integers | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
@@ -67,8 +71,10 @@ class Samples:
         )
 
     def save(self, folder: Path) -> None:
-        """Write ``samples.npz`` into an existing folder."""
+        """Write ``samples.npz`` into an existing folder, and ``notes.json`` if there are notes."""
         np.savez(folder / _FILE, **self._arrays())  # type: ignore[arg-type]
+        if self.notes:
+            (folder / NOTES).write_text(json.dumps(self.notes, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Samples:

@@ -1,8 +1,7 @@
-"""Where samples come from: the user's callable, .npz files, or a folder of images."""
+"""Where samples come from: the user's callable, .npz files, folders of files, or files with a row a sample."""
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,105 +9,88 @@ from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import DataSource, InputSpec
 from edgebuild.models.entry import call_entry, is_entry
-from edgebuild.models.images import image_files, read_images, read_labels
+from edgebuild.models.gather import Raw, gather
+from edgebuild.models.labels import Label, file_labels, folder_labels
+from edgebuild.models.notes import Notes
+from edgebuild.models.npz import concatenate, read_npz
 from edgebuild.models.paths import given
+from edgebuild.models.readers import SUFFIXES, file_columns, folder_readers, one_kind, readers_for
+from edgebuild.models.rows import MANIFESTS, Row, folder_rows, manifest_rows
+from edgebuild.models.texts import ReadFile, with_tokens
 from edgebuild.store.cache import Cache
+
+FOLDERS = "folders"
 
 
 def read_source(
-    source: DataSource, specs: Mapping[str, InputSpec], root: Path, cache: Cache, subject: str
-) -> dict[str, Array]:
+    source: DataSource, specs: Mapping[str, InputSpec], root: Path, cache: Cache, subject: str, read_file: ReadFile
+) -> Raw:
     """The arrays of a data source by name, not yet checked.
+
+    Args:
+        read_file: gives the files that steps name.
 
     Raises:
         ConfigError: the source is missing, unreadable, or no kind of data source. BuildError: the callable failed.
     """
     if is_entry(source.source):
         result = call_entry(source.source, root, pure=source.pure, input_files=source.input_files, cache=cache)
-        return _arrays(result, f"{subject} {source.source}")
+        return _tokenized(_arrays(result, f"{subject} {source.source}"), specs, read_file, subject)
     path = given(root, source.source, subject)
     if path.is_dir() and not list(path.glob("*.npz")):
-        return _read_image_folder(source, path, specs, root, subject)
+        return _read_folder(source, path, specs, root, subject)
     _refuse_labels(source, subject)
-    if path.is_dir():
-        return _concatenate([(file.name, _read_npz(file)) for file in sorted(path.glob("*.npz"))])
-    return _read_npz(path)
+    if path.suffix in MANIFESTS and path.is_file():
+        notes = Notes()
+        readers = readers_for(specs, source, read_file, notes, subject)
+        return gather(manifest_rows(path), readers, source, notes, subject)
+    files = sorted(path.glob("*.npz")) if path.is_dir() else []
+    arrays = concatenate([(file.name, read_npz(file)) for file in files]) if files else read_npz(path)
+    return _tokenized(arrays, specs, read_file, subject)
 
 
-def _read_image_folder(
-    source: DataSource, folder: Path, specs: Mapping[str, InputSpec], root: Path, subject: str
-) -> dict[str, Array]:
-    files = image_files(folder)
-    if not files:
-        raise ConfigError(
-            subject, f"empty: {source.source} holds neither .npz files nor images", fix="check the folder's name"
-        )
-    if len(specs) != 1:
-        raise ConfigError(
-            subject,
-            f"a folder of images feeds one input; the model has {len(specs)} ({', '.join(specs)})",
-            fix="give a callable that returns an array for each input",
-        )
-    labels = read_labels(given(root, source.labels, f"{subject} labels"), files) if source.labels else None
-    ((name, spec),) = specs.items()
-    arrays: dict[str, Array] = {name: read_images(files[: source.limit], spec)}
-    return arrays if labels is None else arrays | {"labels": labels[: source.limit]}
+def files_named(source: DataSource, path: Path, specs: Mapping[str, InputSpec]) -> list[Path]:
+    """The files that the rows of a ``.csv`` or ``.jsonl`` file name: they are data as it is."""
+    columns = file_columns(specs)
+    if not columns:
+        return []
+    rows = [row for row in manifest_rows(path) if isinstance(row, Row)][: source.limit]
+    named = {path.parent / str(row.cells[column]) for row in rows for column in columns & set(row.cells)}
+    return sorted(file for file in named if file.is_file())
+
+
+def _read_folder(source: DataSource, folder: Path, specs: Mapping[str, InputSpec], root: Path, subject: str) -> Raw:
+    notes = Notes()
+    readers = folder_readers(specs, source, notes, subject)
+    kind, column = one_kind(readers, subject)
+    rows = folder_rows(folder, column, SUFFIXES[kind], nested=source.labels == FOLDERS)
+    if not rows:
+        what = {"image": "images", "audio": "WAV files"}[kind]
+        places = "its sub-folders hold no" if source.labels == FOLDERS else "holds neither .npz files nor"
+        raise ConfigError(subject, f"empty: {source.source} {places} {what}", fix="check the folder's name")
+    return gather(rows, readers, source, notes, subject, _labels(source, [row.where for row in rows], root, subject))
+
+
+def _labels(source: DataSource, names: list[str], root: Path, subject: str) -> dict[str, Label] | None:
+    if not source.labels:
+        return None
+    if source.labels == FOLDERS:
+        return folder_labels(names, source.classes, subject)
+    return file_labels(given(root, source.labels, f"{subject} labels"), names, source.classes)
 
 
 def _refuse_labels(source: DataSource, subject: str) -> None:
     if source.labels:
         raise ConfigError(
             f"{subject} labels",
-            "a CSV of labels is for folders of images only",
-            fix="store the array `labels` in the .npz",
+            "labels of their own are for folders of files only",
+            fix="store the array `labels` in the .npz, or the column `label` in the .csv or .jsonl",
         )
 
 
-def _read_npz(path: Path) -> dict[str, Array]:
-    if path.suffix != ".npz":
-        raise ConfigError(
-            path.name,
-            "not a kind of data source",
-            expected="file.py:callable, an .npz file, a folder of .npz or images",
-        )
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-            return {name: _member(data[name], name) for name in data.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError, TypeError) as error:
-        if "allow_pickle" in str(error) or "ickle" in str(error):
-            raise ConfigError(
-                path.name,
-                "holds pickled objects (an array of dtype object), which are never loaded",
-                expected="arrays of numbers",
-                fix="save arrays of one dtype, for example numpy.savez(path, x=x.astype('float32'))",
-            ) from error
-        raise ConfigError(path.name, f"not a readable .npz file ({error})", fix="write it again") from error
-
-
-def _member(value: object, name: str) -> Array:
-    """One member; numpy gives the bytes of what is no array."""
-    if not isinstance(value, np.ndarray):
-        raise ValueError(f"{name} is no array")  # as numpy says of damaged ones
-    return value
-
-
-def _concatenate(parts: list[tuple[str, dict[str, Array]]]) -> dict[str, Array]:
-    first_name, first = parts[0]
-    for name, arrays in parts:
-        if set(arrays) != set(first):
-            raise ConfigError(
-                name,
-                f"holds {', '.join(sorted(arrays))}; {first_name} holds {', '.join(sorted(first))}",
-                expected="the same arrays in every file",
-            )
-        for key, array in arrays.items():
-            if array.ndim == 0 or array.shape[1:] != first[key].shape[1:]:
-                raise ConfigError(
-                    name,
-                    f"{key} has shape {list(array.shape)}; in {first_name} it has {list(first[key].shape)}",
-                    expected="shapes that differ in the first axis only, which counts samples",
-                )
-    return {key: np.concatenate([arrays[key] for _, arrays in parts]) for key in first}
+def _tokenized(arrays: dict[str, Array], specs: Mapping[str, InputSpec], read_file: ReadFile, subject: str) -> Raw:
+    notes = Notes()
+    return Raw(with_tokens(arrays, specs, read_file, notes, subject), notes.lines())
 
 
 def _arrays(result: object, subject: str) -> dict[str, Array]:

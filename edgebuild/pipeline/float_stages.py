@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 _ORIGIN = ("backends/origins.py", "quant/program.py")
 FOLD = Stage("fold", ("quant/fold.py", "quant/program.py", "models/copying.py"), ("torch",))
-REFERENCE = Stage("reference", ("models/graph.py", "models/preprocess.py"), ("torch",), on_cpu=True)
+REFERENCE = Stage(
+    "reference", ("models/graph.py", "models/preprocess.py", "models/spectra.py"), ("torch",), on_cpu=True
+)
 
 _SHOWN = 16
 """Samples that a float artifact is compared with torch on."""

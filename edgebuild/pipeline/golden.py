@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from edgebuild.core.array import np
 from edgebuild.core.digest import Json
-from edgebuild.core.signature import Normalize, Signature, Step, Transpose
+from edgebuild.core.reading import ReadAudio, Tokenize
+from edgebuild.core.signature import AddAxis, Normalize, Signature, Step, TensorSpec, Transpose
+from edgebuild.core.sound import SoundStep, Spectrogram
+from edgebuild.models.preprocess import apply_steps
 from edgebuild.pipeline.sources import DataSet, Sets, Source
 from edgebuild.pipeline.stage import Road, Stage
 
-GOLDEN = Stage("golden", ("pipeline/golden.py", "models/preprocess.py"), ("numpy",))
+GOLDEN = Stage("golden", ("pipeline/golden.py", "models/preprocess.py", "models/spectra.py"), ("numpy",))
 
 FLOAT_TOLERANCE = 1e-3
 """As a share of the output's range."""
@@ -56,14 +59,60 @@ def _synthetic(signature: Signature, calibration: DataSet | None, count: int, se
     limits = _limits(signature, calibration)
     made = {}
     for spec in signature.inputs:
-        low, high = limits[spec.name]
-        shape = (count, *spec.shape[1:])
-        if np.dtype(spec.dtype).kind == "f":
-            value = random.uniform(low, high, shape).astype(spec.dtype)
+        steps = signature.pre.get(spec.name, ())
+        if any(isinstance(step, SoundStep) for step in steps):
+            made[spec.name] = _sound(spec, steps, calibration, count, random)
+        elif (rows := _marks(steps, count)) is not None:
+            made[spec.name] = rows
         else:
-            value = random.integers(int(low), int(high) + 1, shape).astype(spec.dtype)
-        made[spec.name] = _undo(value, signature.pre.get(spec.name, ()))
+            made[spec.name] = _undo(_between(spec, limits[spec.name], count, random), steps)
     return made
+
+
+def _between(spec: TensorSpec, limits: tuple[float, float], count: int, random: np.random.Generator) -> np.ndarray:
+    shape = (count, *spec.shape[1:])
+    if np.dtype(spec.dtype).kind == "f":
+        return random.uniform(*limits, shape).astype(spec.dtype)
+    return random.integers(int(limits[0]), int(limits[1]) + 1, shape).astype(spec.dtype)
+
+
+def _sound(
+    spec: TensorSpec, steps: Sequence[Step], calibration: DataSet | None, count: int, random: np.random.Generator
+) -> np.ndarray:
+    """Noise as loud as the calibration set, for steps that can't be undone: of the sounds' own shape."""
+    if calibration is not None:
+        raw = calibration.samples.inputs[spec.name][:_SAMPLES]
+        low, high, shape = float(raw.min()), float(raw.max()), raw.shape[1:]
+    else:
+        low, high, shape = -1.0, 1.0, _sound_shape(spec, steps)
+    return random.uniform(low, high, (count, *shape)).astype(np.float32)
+
+
+def _sound_shape(spec: TensorSpec, steps: Sequence[Step]) -> tuple[int, ...]:
+    """As declared; else as short as gives the input's frames, where a number of its shape is that of the frames."""
+    from edgebuild.models.spectra import sound_length
+
+    read = next((step for step in steps if isinstance(step, ReadAudio)), None)
+    spectrogram = next((step for step in steps if isinstance(step, Spectrogram)), None)
+    if read is not None and read.length is not None:
+        return (read.length,) if read.channels == 1 else (read.channels, read.length)
+    if spectrogram is not None:
+        for frames in spec.shape[1:]:
+            shape = (sound_length(frames, spectrogram),)
+            if apply_steps(np.zeros((1, *shape), np.float32), steps).shape[1:] == spec.shape[1:]:
+                return shape
+    return spec.shape[1:]
+
+
+def _marks(steps: Sequence[Step], count: int) -> np.ndarray | None:
+    """Masks of texts that get shorter, and one text throughout; None for what is no mark of a tokenizer."""
+    step = next((step for step in steps if isinstance(step, Tokenize)), None)
+    if step is None or step.output == "ids":
+        return None
+    made = np.zeros((count, step.length), np.int64)
+    for row in range(count if step.output == "attention_mask" else 0):
+        made[row, : max(1, step.length - row * step.length // count)] = 1
+    return made[:, ::-1] if step.padding == "left" else made
 
 
 def _limits(signature: Signature, calibration: DataSet | None) -> dict[str, tuple[float, float]]:
@@ -86,6 +135,8 @@ def _undo(value: np.ndarray, steps: Iterable[Step]) -> np.ndarray:
             value = ((value * std + mean) / np.float32(step.scale)).astype(np.float32)
         elif isinstance(step, Transpose):
             value = np.transpose(value, np.argsort(step.order))
+        elif isinstance(step, AddAxis):
+            value = np.squeeze(value, step.axis)
     return np.ascontiguousarray(value)
 
 

@@ -75,7 +75,9 @@ def package(
     shared: Material, target: Target, place: Path, offers: list[Offer], rejected: list[Rejected], archive: bool
 ) -> Bundle:
     """Write the bundle of some offers, the preferred one first. An identical one is left as it is."""
-    stage = Stage("package", ("pipeline/package.py", "pipeline/golden.py", "store/manifest.py"), ("numpy",))
+    stage = Stage(
+        "package", ("pipeline/package.py", "pipeline/golden.py", "store/manifest.py", "models/assets.py"), ("numpy",)
+    )
     lineage = _lineage(shared, target)
     inputs: dict[str, Json] = {
         "name": shared.road.project.name,
@@ -113,6 +115,8 @@ class _Contents:
 
 
 def _contents(shared: Material, target: Target, offers: list[Offer]) -> _Contents:
+    from edgebuild.models.assets import shipped
+
     files: dict[str, bytes] = {}
     for offer in offers:
         folder = offer.artifact.precision
@@ -120,7 +124,8 @@ def _contents(shared: Material, target: Target, offers: list[Offer]) -> _Content
         files |= {f"{folder}/{name}": data for name, data in made.items()}
         files[f"{folder}/artifact.json"] = offer.artifact.model_dump_json(indent=1).encode()
     golden_bytes, golden = _golden(shared, target, offers)
-    return _Contents({**files, golden.file: golden_bytes}, golden)
+    assets = shipped(_part_signature(offers), shared.road.project.model, shared.road.root)
+    return _Contents({**files, **assets, golden.file: golden_bytes}, golden)
 
 
 def _manifest(

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from edgebuild.bench.bench import Bench, Placed
 
-INFER = Stage("infer", ("runner", "bench", "devices", "models/preprocess.py"), ("numpy",), on_cpu=True)
+INFER = Stage(
+    "infer", ("runner", "bench", "devices", "models/preprocess.py", "models/spectra.py"), ("numpy",), on_cpu=True
+)
 SCORE = Stage("score", ("models/score.py", "models/metrics.py", "models/samples.py"), ("numpy",))
 
 _RUNTIME_PACKAGES = {"litert": ("ai-edge-litert",)}

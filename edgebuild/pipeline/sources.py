@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from edgebuild.models.graph import TorchModel
     from edgebuild.models.samples import Samples
 
-LOAD = Stage("load", ("models", "core/signature.py"), ("torch",))
-DATA = Stage("data", ("models",), ("numpy", "pillow"))
+_WORDS = ("core/signature.py", "core/reading.py", "core/sound.py")
+LOAD = Stage("load", ("models", *_WORDS), ("torch",))
+DATA = Stage("data", ("models", *_WORDS), ("numpy", "pillow", "scipy", "tokenizers"))
 SPLIT = Stage("split", ("models/data.py", "models/samples.py"))
 
 SetName = Literal["calibration", "selection", "evaluation", "training"]
@@ -160,19 +161,25 @@ def load_sets(road: Road, source: Source) -> Sets:
 def _load_set(road: Road, source: Source, name: SetName, settings: DataSource | None) -> DataSet | None:
     if settings is None:
         return None
+    from edgebuild.models.assets import project_files
     from edgebuild.models.data import load_samples, source_state
-    from edgebuild.models.samples import input_specs
+    from edgebuild.models.samples import NOTES, input_specs
 
     given = settings
     specs = input_specs(source.signature)
 
     def make(folder: Path) -> None:
-        load_samples(given, specs, road.root, road.cache, name).save(folder)
+        read_file = project_files(road.project.model, road.root)
+        load_samples(given, specs, road.root, road.cache, name, read_file).save(folder)
 
-    declared: dict[str, Json] = {"inputs": _dump(specs), "limit": settings.limit}
-    state = source_state(settings, road.root, road.cache, name)
-    again: Callable[[], Digest | None] = lambda: source_state(given, road.root, road.cache, name)  # noqa: E731
-    return DataSet(name, _by_state(road, DATA, name, declared, state, make, again))
+    reading = settings.model_dump(mode="json", exclude={"source", "pure", "input_files"})
+    declared: dict[str, Json] = {"inputs": _dump(specs), "reading": reading}
+    state = source_state(settings, road.root, road.cache, name, specs)
+    again: Callable[[], Digest | None] = lambda: source_state(given, road.root, road.cache, name, specs)  # noqa: E731
+    data_set = DataSet(name, _by_state(road, DATA, name, declared, state, make, again))
+    if NOTES in data_set.entry.files:
+        road.progress(DATA.name, f"{name}: {'; '.join(json.loads(data_set.entry.read(NOTES)))}")
+    return data_set
 
 
 def _split(road: Road, calibration: DataSet) -> tuple[DataSet, DataSet]:

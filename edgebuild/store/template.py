@@ -27,7 +27,7 @@ source = "{source}"
 [data]
 metric = "none"           # "top1" for classifiers, "auc" for scores against 0/1 labels
 # Real inputs, a few hundred, to choose the int8 ranges with. "data.py:calibration" returns a mapping of arrays by
-# input name; an .npz file, a folder of .npz files or a folder of images will do too.
+# input name; .npz files, a folder of images or WAV files, or a .csv or .jsonl file with a row a sample will do too.
 # calibration = {{ source = "data.py:calibration" }}
 # Labelled samples to report accuracy on; none of them may be among the calibration samples.
 # evaluation = {{ source = "data.py:evaluation" }}

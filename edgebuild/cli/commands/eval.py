@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgebuild.cli.console import Json, emit
+from edgebuild.cli.console import Json, emit, note
 
 
 def command(
@@ -22,5 +22,5 @@ def command(
     from edgebuild.report.evaluation import evaluation_result, evaluation_table
     from edgebuild.store.bundle import open_bundle
 
-    found = evaluate(open_bundle(bundle), project, device, output)
+    found = evaluate(open_bundle(bundle), project, device, output, note)
     return emit("eval", evaluation_result(found), lambda: evaluation_table(found), json=json)

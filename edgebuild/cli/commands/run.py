@@ -1,4 +1,4 @@
-"""Run a bundle's model on inputs from an .npz file and write its outputs."""
+"""Run a bundle's model on a file (an image, a sound, text, rows of a table, or arrays) and write its outputs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from typing import Annotated
 
 import typer
 
-from edgebuild.cli.console import Json, emit
+from edgebuild.cli.console import Json, emit, note
 
 
 def command(
     bundle: Annotated[Path, typer.Argument(help="The bundle: a folder or a .edgebundle file.")],
-    input_file: Annotated[Path, typer.Option("--input", help="An .npz file of samples by input name, (N, …).")],
+    input_file: Annotated[
+        Path,
+        typer.Option(
+            "--input",
+            help="An image, a WAV file, a .txt file of lines, a folder of files, a .csv or .jsonl file with a row a"
+            " sample, read by the bundle's own steps; or an .npz file of samples by input name, (N, …).",
+        ),
+    ],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Where to write the outputs (.npz).")] = None,
     device: Annotated[str | None, typer.Option(help="Where to run; default the target's own device.")] = None,
     precision: Annotated[str | None, typer.Option(help="The variant; default the preferred one.")] = None,
@@ -20,8 +27,8 @@ def command(
     json: Json = False,
 ) -> int:
     from edgebuild.deviceside import run_samples
+    from edgebuild.report.answers import answers_result, answers_text
     from edgebuild.store.bundle import open_bundle
 
-    shapes = run_samples(open_bundle(bundle), input_file, output, device, precision, project)
-    text = "\n".join(f"{name}: {shape}" for name, shape in shapes.items())
-    return emit("run", {"outputs": shapes}, text, json=json)
+    found = run_samples(open_bundle(bundle), input_file, output, device, precision, project, note)
+    return emit("run", answers_result(found), lambda: answers_text(found), json=json)
