@@ -10,11 +10,13 @@ from pathlib import Path
 
 from edgebuild.baseline import LAST_RELEASE, last_release, releases_before
 from edgebuild.bench.bench import Bench
+from edgebuild.bench.given import in_steps
 from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError, DeviceError
 from edgebuild.core.measurement import Basis
 from edgebuild.core.metric import Budget, parse_budget
 from edgebuild.core.profile import Profile
+from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.core.verdict import Line, Verdict
 from edgebuild.creeping import creeps
@@ -22,6 +24,8 @@ from edgebuild.devices.opening import open_device
 from edgebuild.indexing import remember
 from edgebuild.judge.creep import Creep
 from edgebuild.models.preprocess import apply_steps
+from edgebuild.models.samples import Samples, in_rows, input_specs
+from edgebuild.models.sequences import in_time
 from edgebuild.opening import is_virtual, open_for
 from edgebuild.sampling import model_files
 from edgebuild.store.arrays import save_arrays
@@ -183,22 +187,39 @@ def run_samples(
     part, variant = choose(bundle, None, precision)
     target, signature = find_target(bundle.manifest.target, root), variant.signature or part.signature
     given = _samples(source)
-    missing = [spec.name for spec in signature.inputs if spec.name not in given]
+    wanted = [spec.name for spec in signature.inputs if spec.fed_by is None]
+    missing = [name for name in wanted if name not in given]
     if missing:
-        raise ConfigError(
-            str(source), f"has no {', '.join(missing)}", expected=", ".join(s.name for s in signature.inputs)
-        )
-    inputs = {
-        spec.name: apply_steps(given[spec.name], signature.pre.get(spec.name, ())).astype(spec.dtype)
-        for spec in signature.inputs
-    }
+        raise ConfigError(str(source), f"has no {', '.join(missing)}", expected=", ".join(wanted))
+    rows, steps = _in_rows({name: given[name] for name in wanted}, signature, source)
+    dtypes = {spec.name: spec.dtype for spec in signature.inputs}
+    inputs = in_steps(
+        signature,
+        {name: apply_steps(v, signature.pre.get(name, ())).astype(dtypes[name]) for name, v in rows.items()},
+        steps,
+    )
     names = tuple(spec.name for spec in signature.outputs)
     with Bench(open_device(target, device), bundle.manifest.lineage.tools) as bench:
         found = bench.infer(part.runtime, model_files(bundle, variant), inputs, target.options_for(variant), names)
     outputs = {n: apply_steps(v, signature.post.get(n, ())) for n, v in zip(names, found, strict=True)}
+    outputs = {n: in_time(v, steps) for n, v in outputs.items()} if steps else outputs
     if dest is not None:
         save_arrays(dest, outputs)
     return {name: list(value.shape) for name, value in outputs.items()}
+
+
+def _in_rows(given: dict[str, Array], signature: Signature, source: Path) -> tuple[dict[str, Array], int | None]:
+    """Sequences of a model with state as rows, and of how many steps each is; other samples as they are."""
+    if not signature.fed:
+        return given, None
+    steps = {name: array.shape[1] if array.ndim > 1 else 0 for name, array in given.items()}
+    if len(set(steps.values())) != 1 or 0 in steps.values():
+        listed = ", ".join(f"{name}: {list(array.shape)}" for name, array in given.items())
+        raise ConfigError(
+            str(source), f"holds {listed}", expected="sequences [N, T, …] of a model with state, of equally many steps"
+        )
+    samples = Samples(given)
+    return in_rows(samples, input_specs(signature)), next(iter(steps.values()))
 
 
 def _samples(source: Path) -> dict[str, Array]:

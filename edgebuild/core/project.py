@@ -15,18 +15,37 @@ MetricName = Literal["top1", "auc", "none"]
 
 
 class InputSpec(Frozen):
-    """One named input under ``[model.inputs.NAME]``; ``shape`` has the batch dimension, which is 1."""
+    """One named input under ``[model.inputs.NAME]``; ``shape`` has the batch dimension, which is 1.
+
+    Attributes:
+        role, fed_by: an input of role "state" is zero in a sequence's first step, and in each further one what the
+            output ``fed_by`` was in the step before. Samples hold no such input, and all others with a time axis.
+    """
 
     shape: Shape
     dtype: DType = "float32"
     layout: str = ""
     role: Role = Role.DATA
+    fed_by: str | None = None
     pre: tuple[Step, ...] = ()
 
     @model_validator(mode="after")
     def _layout_fits(self) -> InputSpec:
         check_layout(self.layout, self.shape)
         return self
+
+    @model_validator(mode="after")
+    def _state_is_fed(self) -> InputSpec:
+        if (self.role is Role.STATE) != (self.fed_by is not None):
+            raise ValueError('role = "state" and fed_by = "OUTPUT" go together')
+        if self.is_state and self.pre:
+            raise ValueError("a state has no pre steps: it is what the model itself gave")
+        return self
+
+    @property
+    def is_state(self) -> bool:
+        """Whether it is carried from step to step, and so not in any sample."""
+        return self.role is Role.STATE
 
 
 class ModelSource(Frozen):
@@ -35,6 +54,8 @@ class ModelSource(Frozen):
     Attributes:
         source: ``file.py:callable``, or a path to a ``.pt2``, ``.onnx`` or ``.tflite`` file.
         outputs: names for the outputs, in order; default ``output``, or ``output_0``, ``output_1``, …
+        step_seconds: how long what one call is given lasts, such as the audio of one frame: ``real_time_factor`` is the
+            time of a call over it.
         pure: whether the callable's result depends only on its files and arguments. If not, it is always run.
         inputs_files: further files the callable reads that Python's audit hook does not show.
     """
@@ -42,6 +63,7 @@ class ModelSource(Frozen):
     source: str = Field(min_length=1)
     inputs: dict[str, InputSpec] = Field(default={})
     outputs: tuple[str, ...] = ()
+    step_seconds: Annotated[float, Field(gt=0)] | None = None
     pure: bool = True
     input_files: tuple[str, ...] = ()
 

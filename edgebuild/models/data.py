@@ -130,7 +130,7 @@ def _split_keys(samples: Samples) -> Integers:
 
 def _samples(arrays: dict[str, Array], specs: Mapping[str, InputSpec], subject: str, limit: int | None) -> Samples:
     check_names(arrays, specs, subject)
-    inputs = {name: arrays[name] for name in specs}
+    inputs = {name: arrays[name] for name, spec in specs.items() if not spec.is_state}
     full = Samples(inputs, _integers(arrays.get("labels")), _integers(arrays.get("groups")))
     check_counts(full, subject)
     return full if limit is None else full.take(range(min(limit, len(full))))

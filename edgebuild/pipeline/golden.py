@@ -8,9 +8,12 @@ the output's grid: neither comes from the device that is checked.
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgebuild.core.array import np
 from edgebuild.core.digest import Json
@@ -18,12 +21,17 @@ from edgebuild.core.signature import Normalize, Signature, Step, Transpose
 from edgebuild.pipeline.sources import DataSet, Sets, Source
 from edgebuild.pipeline.stage import Road, Stage
 
-GOLDEN = Stage("golden", ("pipeline/golden.py", "models/preprocess.py"), ("numpy",))
+if TYPE_CHECKING:
+    from edgebuild.models.samples import Samples
+
+GOLDEN = Stage("golden", ("pipeline/golden.py", "models/preprocess.py", "models/samples.py"), ("numpy",))
 
 FLOAT_TOLERANCE = 1e-3
 """As a share of the output's range."""
 
 _SAMPLES = 8
+GOLDEN_STEPS = 16
+"""Of a model with state, a golden vector is a sequence of so many steps at most."""
 
 
 def golden_inputs(road: Road, source: Source, sets: Sets) -> DataSet:
@@ -44,7 +52,8 @@ def golden_inputs(road: Road, source: Source, sets: Sets) -> DataSet:
         from edgebuild.models.samples import Samples
 
         if from_samples and taken is not None:
-            taken.samples.take(list(range(min(settings.golden_samples, len(taken.samples))))).save(folder)
+            few = taken.samples.take(list(range(min(settings.golden_samples, len(taken.samples)))))
+            _shortened(few, source.signature).save(folder)
         else:
             Samples(_synthetic(source.signature, calibration, settings.golden_samples, settings.seed)).save(folder)
 
@@ -55,15 +64,24 @@ def _synthetic(signature: Signature, calibration: DataSet | None, count: int, se
     random = np.random.default_rng(seed)
     limits = _limits(signature, calibration)
     made = {}
-    for spec in signature.inputs:
+    time = (GOLDEN_STEPS,) if signature.fed else ()
+    for spec in (spec for spec in signature.inputs if spec.fed_by is None):
         low, high = limits[spec.name]
-        shape = (count, *spec.shape[1:])
+        shape = (count * math.prod(time), *spec.shape[1:])
         if np.dtype(spec.dtype).kind == "f":
             value = random.uniform(low, high, shape).astype(spec.dtype)
         else:
             value = random.integers(int(low), int(high) + 1, shape).astype(spec.dtype)
-        made[spec.name] = _undo(value, signature.pre.get(spec.name, ()))
+        rows = _undo(value, signature.pre.get(spec.name, ()))
+        made[spec.name] = rows.reshape(count, *time, *rows.shape[1:])
     return made
+
+
+def _shortened(samples: Samples, signature: Signature) -> Samples:
+    """Sequences of a model with state up to so many steps; other samples as they are."""
+    if not signature.fed:
+        return samples
+    return replace(samples, inputs={name: array[:, :GOLDEN_STEPS] for name, array in samples.inputs.items()})
 
 
 def _limits(signature: Signature, calibration: DataSet | None) -> dict[str, tuple[float, float]]:
