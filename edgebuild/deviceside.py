@@ -212,7 +212,11 @@ def _in_rows(given: dict[str, Array], signature: Signature, source: Path) -> tup
     """Sequences of a model with state as rows, and of how many steps each is; other samples as they are."""
     if not signature.fed:
         return given, None
-    steps = {name: array.shape[1] if array.ndim > 1 else 0 for name, array in given.items()}
+    ranks = {spec.name: len(spec.shape) for spec in signature.inputs if not signature.pre.get(spec.name)}
+    steps = {
+        name: array.shape[1] if array.ndim > 1 and array.ndim == 1 + ranks.get(name, array.ndim - 1) else 0
+        for name, array in given.items()
+    }
     if len(set(steps.values())) != 1 or 0 in steps.values():
         listed = ", ".join(f"{name}: {list(array.shape)}" for name, array in given.items())
         raise ConfigError(

@@ -38,8 +38,6 @@ class InputSpec(Frozen):
     def _state_is_fed(self) -> InputSpec:
         if (self.role is Role.STATE) != (self.fed_by is not None):
             raise ValueError('role = "state" and fed_by = "OUTPUT" go together')
-        if self.is_state and self.pre:
-            raise ValueError("a state has no pre steps: it is what the model itself gave")
         return self
 
     @property
@@ -66,6 +64,13 @@ class ModelSource(Frozen):
     step_seconds: Annotated[float, Field(gt=0)] | None = None
     pure: bool = True
     input_files: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _states_are_as_made(self) -> ModelSource:
+        for name, spec in self.inputs.items():
+            if spec.is_state and spec.pre:
+                raise ValueError(f"inputs.{name}.pre: a state is what the model itself gave, and has no steps")
+        return self
 
 
 class DataSource(Frozen):
