@@ -122,6 +122,7 @@ def gate(  # noqa: PLR0913 - what, where, how, against what
         raise ConfigError(
             "gate", "no budget is given, nor is one in the bundle", fix='add --budget "latency_p90=12 ms"'
         )
+    _refuse_no_step(bundle, budgets)
     target = find_target(bundle.manifest.target, root)
     chosen = find_profile(profile or bundle.manifest.profile, root)
     opened = open_for(budgets, target, device, say)
@@ -136,6 +137,15 @@ def gate(  # noqa: PLR0913 - what, where, how, against what
         opened.close()
     missed = remember([bundle, other])
     return Gated(verdict, str(other.path) if other else "", creeps(bundle, verdict) if not missed else (), missed)
+
+
+def _refuse_no_step(bundle: Bundle, budgets: Sequence[Budget]) -> None:
+    lasting = bundle.manifest.parts[0].signature.step_seconds is not None
+    if not lasting and any(budget.metric == "real_time_factor" for budget in budgets):
+        raise ConfigError(
+            "real_time_factor", f"{bundle.path.name} does not say how long what one inference is given lasts",
+            fix="say step_seconds under [model] in edgebuild.toml, and build again",
+        )  # fmt: skip
 
 
 def _with_change(budgets: tuple[Budget, ...], device: str | None) -> tuple[Budget, ...]:
@@ -158,7 +168,9 @@ def measure(
     target = find_target(bundle.manifest.target, root)
     chosen = find_profile(profile or bundle.manifest.profile, root)
     changes = (_COUNTED_CHANGES if exact else _TIMED_CHANGES) if against else ()
-    names = (*(_COUNTED if exact else _MEASURED), *changes)
+    lasting = choose(bundle, None, precision)[0].signature.step_seconds is not None
+    measured = (*_MEASURED, "real_time_factor") if lasting else _MEASURED
+    names = (*(_COUNTED if exact else measured), *changes)
     unlimited = tuple(Budget(metric=name, limit=1e300) for name in names)
     opened = open_device(target, device, say, exact=exact)
     try:

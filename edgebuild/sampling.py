@@ -40,6 +40,11 @@ class Subject:
     variant: Variant
     key: MeasurementKey
 
+    @property
+    def signature(self) -> Signature:
+        """How the variant is called."""
+        return self.variant.signature or self.part.signature
+
     def runs(self, mode: Mode) -> list[Run]:
         """Its runs of a mode that are evidence already."""
         return runs_under((record.payload for record in read_evidence(self.bundle)), self.key.of_mode(mode))
@@ -128,7 +133,9 @@ class Sampler:
         if run.outside:
             self.say(f"a run does not count: {'; '.join(run.outside)}")
         self._say_shares(subject, run)
-        named = run.model_copy(update={"pair": pair, "side": side})
+        seconds = subject.signature.step_seconds
+        step_ns = None if seconds is None else max(1, round(1e9 * seconds))
+        named = run.model_copy(update={"pair": pair, "side": side, "step_ns": step_ns})
         record(subject.bundle, Measurement(key=subject.key.of_mode(run.mode), runs=(named,)))
 
     def _say_shares(self, subject: Subject, run: Run) -> None:
@@ -149,8 +156,7 @@ class Sampler:
 
 
 def _files_and_inputs(subject: Subject) -> Side:
-    signature = subject.variant.signature or subject.part.signature
-    return model_files(subject.bundle, subject.variant), timing_inputs(signature)
+    return model_files(subject.bundle, subject.variant), timing_inputs(subject.signature)
 
 
 def pair_series(subject: Subject, baseline: Subject) -> str:

@@ -153,7 +153,9 @@ class Project(Frozen):
     @model_validator(mode="after")
     def _budgets_parse(self) -> Project:
         for name in self.build.targets:
-            self.budgets_for(name)
+            timed = any(budget.metric == "real_time_factor" for budget in self.budgets_for(name))
+            if timed and self.model.step_seconds is None:
+                raise ValueError("budgets.real_time_factor: [model] step_seconds says nothing of how long a step is")
         for name, value in self.budgets.items():
             if isinstance(value, dict) and name not in self.build.targets:
                 raise ValueError(f"budgets.{name}: not a target of this project ({', '.join(self.build.targets)})")
