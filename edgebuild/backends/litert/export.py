@@ -111,13 +111,19 @@ def tensor_names(files: Files, signature: Signature) -> tuple[dict[str, str], di
 
 
 def _ports(interpreter: Any, signature: Signature) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Details of the inputs and outputs by name; a foreign file may have no signature, then by order."""
+    """Details of the inputs and outputs by name; a foreign file may have no signature, or other names, then by order."""
+    names = [spec.name for spec in signature.inputs], [spec.name for spec in signature.outputs]
     if signature.name in interpreter.get_signature_list():
         runner = interpreter.get_signature_runner(signature.name)
-        return runner.get_input_details(), runner.get_output_details()
-    inputs = {detail["name"]: detail for detail in interpreter.get_input_details()}
-    names = [spec.name for spec in signature.outputs]
-    return inputs, dict(zip(names, interpreter.get_output_details(), strict=True))
+        took, gave = runner.get_input_details(), runner.get_output_details()
+        if len(took) < len(names[0]) or set(took) == set(names[0]):
+            return took, gave if set(gave) == set(names[1]) else _by_order(names[1], interpreter.get_output_details())
+    given = interpreter.get_input_details(), interpreter.get_output_details()
+    return _by_order(names[0], given[0]), _by_order(names[1], given[1])
+
+
+def _by_order(names: list[str], details: list[dict[str, Any]]) -> dict[str, Any]:
+    return dict(zip(names, details, strict=True))
 
 
 def _quantize(detail: dict[str, Any]) -> Quantize:
