@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgebuild.baseline import LAST_RELEASE, last_release, releases_before
 from edgebuild.bench.bench import Bench
+from edgebuild.bench.given import in_steps
 from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError, DeviceError
 from edgebuild.core.measurement import Basis
@@ -25,7 +26,8 @@ from edgebuild.judge.creep import Creep
 from edgebuild.models.notes import Notes
 from edgebuild.models.preprocess import apply_steps
 from edgebuild.models.raw_files import is_raw, read_raw
-from edgebuild.models.samples import input_specs
+from edgebuild.models.samples import Samples, in_rows, input_specs
+from edgebuild.models.sequences import in_time
 from edgebuild.models.texts import with_tokens
 from edgebuild.opening import is_virtual, open_for
 from edgebuild.sampling import model_files
@@ -123,6 +125,7 @@ def gate(  # noqa: PLR0913 - what, where, how, against what
         raise ConfigError(
             "gate", "no budget is given, nor is one in the bundle", fix='add --budget "latency_p90=12 ms"'
         )
+    _refuse_no_step(bundle, budgets)
     target = find_target(bundle.manifest.target, root)
     chosen = find_profile(profile or bundle.manifest.profile, root)
     opened = open_for(budgets, target, device, say)
@@ -137,6 +140,15 @@ def gate(  # noqa: PLR0913 - what, where, how, against what
         opened.close()
     missed = remember([bundle, other])
     return Gated(verdict, str(other.path) if other else "", creeps(bundle, verdict) if not missed else (), missed)
+
+
+def _refuse_no_step(bundle: Bundle, budgets: Sequence[Budget]) -> None:
+    lasting = bundle.manifest.parts[0].signature.step_seconds is not None
+    if not lasting and any(budget.metric == "real_time_factor" for budget in budgets):
+        raise ConfigError(
+            "real_time_factor", f"{bundle.path.name} does not say how long what one inference is given lasts",
+            fix="say step_seconds under [model] in edgebuild.toml, and build again",
+        )  # fmt: skip
 
 
 def _with_change(budgets: tuple[Budget, ...], device: str | None) -> tuple[Budget, ...]:
@@ -159,7 +171,9 @@ def measure(
     target = find_target(bundle.manifest.target, root)
     chosen = find_profile(profile or bundle.manifest.profile, root)
     changes = (_COUNTED_CHANGES if exact else _TIMED_CHANGES) if against else ()
-    names = (*(_COUNTED if exact else _MEASURED), *changes)
+    lasting = choose(bundle, None, precision)[0].signature.step_seconds is not None
+    measured = (*_MEASURED, "real_time_factor") if lasting else _MEASURED
+    names = (*(_COUNTED if exact else measured), *changes)
     unlimited = tuple(Budget(metric=name, limit=1e300) for name in names)
     opened = open_device(target, device, say, exact=exact)
     try:
@@ -196,19 +210,22 @@ def run_samples(
     given, notes = _raw(source, bundle, signature)
     for note in notes:
         say(f"{source.name}: {note}")
-    missing = [spec.name for spec in signature.inputs if spec.name not in given]
+    wanted = [spec.name for spec in signature.inputs if spec.fed_by is None]
+    missing = [name for name in wanted if name not in given]
     if missing:
-        raise ConfigError(
-            str(source), f"has no {', '.join(missing)}", expected=", ".join(s.name for s in signature.inputs)
-        )
-    inputs = {
-        spec.name: apply_steps(given[spec.name], signature.pre.get(spec.name, ())).astype(spec.dtype)
-        for spec in signature.inputs
-    }
+        raise ConfigError(str(source), f"has no {', '.join(missing)}", expected=", ".join(wanted))
+    rows, steps = _in_rows({name: given[name] for name in wanted}, signature, source)
+    dtypes = {spec.name: spec.dtype for spec in signature.inputs}
+    inputs = in_steps(
+        signature,
+        {name: apply_steps(v, signature.pre.get(name, ())).astype(dtypes[name]) for name, v in rows.items()},
+        steps,
+    )
     names = tuple(spec.name for spec in signature.outputs)
     with Bench(open_device(target, device), bundle.manifest.lineage.tools) as bench:
         found = bench.infer(part.runtime, model_files(bundle, variant), inputs, target.options_for(variant), names)
     outputs = {n: apply_steps(v, signature.post.get(n, ())) for n, v in zip(names, found, strict=True)}
+    outputs = {n: in_time(v, steps) for n, v in outputs.items()} if steps else outputs
     if dest is not None:
         save_arrays(dest, outputs)
     return outputs
@@ -223,6 +240,24 @@ def _raw(source: Path, bundle: Bundle, signature: Signature) -> tuple[dict[str, 
         raise ConfigError(str(source), missing(source))
     raw = read_raw(source, specs, bundle.read)
     return raw.arrays, raw.notes
+
+
+def _in_rows(given: dict[str, Array], signature: Signature, source: Path) -> tuple[dict[str, Array], int | None]:
+    """Sequences of a model with state as rows, and of how many steps each is; other samples as they are."""
+    if not signature.fed:
+        return given, None
+    ranks = {spec.name: len(spec.shape) for spec in signature.inputs if not signature.pre.get(spec.name)}
+    steps = {
+        name: array.shape[1] if array.ndim > 1 and array.ndim == 1 + ranks.get(name, array.ndim - 1) else 0
+        for name, array in given.items()
+    }
+    if len(set(steps.values())) != 1 or 0 in steps.values():
+        listed = ", ".join(f"{name}: {list(array.shape)}" for name, array in given.items())
+        raise ConfigError(
+            str(source), f"holds {listed}", expected="sequences [N, T, …] of a model with state, of equally many steps"
+        )
+    samples = Samples(given)
+    return in_rows(samples, input_specs(signature)), next(iter(steps.values()))
 
 
 def _samples(source: Path) -> dict[str, Array]:

@@ -8,18 +8,21 @@ from pathlib import Path
 
 from edgebuild import __version__
 from edgebuild.bench.bench import Bench, now
+from edgebuild.bench.given import in_steps
 from edgebuild.core.array import Array
 from edgebuild.core.artifact import Part, Precision, Quality, Variant
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.evidence import VariantQuality, record_of
 from edgebuild.core.project import Project
+from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.devices.opening import open_device
 from edgebuild.models.data import load_samples
 from edgebuild.models.preprocess import apply_steps
-from edgebuild.models.samples import Samples, input_specs, prepare_inputs
+from edgebuild.models.samples import Samples, input_specs, prepare_inputs, steps_of
 from edgebuild.models.score import quality
 from edgebuild.models.scorers import load_scorer
+from edgebuild.models.sequences import judged, scored_inputs
 from edgebuild.sampling import model_files
 from edgebuild.store.arrays import save_arrays
 from edgebuild.store.bundle import Bundle
@@ -73,9 +76,12 @@ def evaluate(
     if keep is not None:
         names = [spec.name for spec in part.signature.outputs]
         save_arrays(keep, {f"{p}/{n}": v for p, values in outputs.items() for n, v in zip(names, values, strict=True)})
-    rules = find_profile(bundle.manifest.profile, root)
+    rules, whole = find_profile(bundle.manifest.profile, root), bool(project.data.score)
+    scored = {
+        p: judged(values, part.signature, samples, project.data.metric, whole=whole) for p, values in outputs.items()
+    }
     found = [
-        _score(project, root, cache, variant, samples, outputs, rules.judging.accuracy_confidence)
+        _score(project, root, cache, variant, samples, scored, rules.judging.accuracy_confidence, part.signature)
         for variant in part.variants
     ]
     for each in found:
@@ -89,8 +95,8 @@ def _outputs(
 ) -> list[Array]:
     signature = variant.signature or part.signature
     names = [spec.name for spec in signature.outputs]
-    inputs = prepare_inputs(samples, signature)
-    found = bench.infer(part.runtime, model_files(bundle, variant), inputs, target.options_for(variant), names)
+    given = in_steps(signature, prepare_inputs(samples, signature), steps_of(samples, input_specs(signature)))
+    found = bench.infer(part.runtime, model_files(bundle, variant), given, target.options_for(variant), names)
     return [apply_steps(v, signature.post.get(n, ()), f"post {n}") for n, v in zip(names, found, strict=True)]
 
 
@@ -102,6 +108,7 @@ def _score(
     samples: Samples,
     outputs: Mapping[Precision, list[Array]],
     confidence: float,
+    signature: Signature,
 ) -> Evaluated:
     scorer = load_scorer(project.data.score, root, cache)
     found = quality(
@@ -109,7 +116,7 @@ def _score(
         samples,
         outputs[variant.precision],
         outputs.get("float32"),
-        inputs=samples.inputs if scorer else None,
+        inputs=scored_inputs(samples, signature) if scorer else None,
         scorer=scorer,
         drop_confidence=confidence,
         seed=project.build.seed,

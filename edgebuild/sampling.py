@@ -11,6 +11,7 @@ from typing import Literal
 from edgebuild import __version__
 from edgebuild.bench.bench import Bench, now
 from edgebuild.bench.exact import exact_run
+from edgebuild.bench.given import Side, Steps, states_of
 from edgebuild.bench.guard import cool_down, judged_by
 from edgebuild.core.array import Array, np
 from edgebuild.core.artifact import Part, Variant
@@ -26,6 +27,8 @@ from edgebuild.store.evidence import append, read_evidence
 Say = Callable[[str], None]
 _Side = Literal["", "a", "b"]
 _ROWS = 8
+_STEPS = 256
+"""After so many steps of a model with state a new sequence begins, lest noise drive the state anywhere."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Subject:
     part: Part
     variant: Variant
     key: MeasurementKey
+
+    @property
+    def signature(self) -> Signature:
+        """How the variant is called."""
+        return self.variant.signature or self.part.signature
 
     def runs(self, mode: Mode) -> list[Run]:
         """Its runs of a mode that are evidence already."""
@@ -125,7 +133,9 @@ class Sampler:
         if run.outside:
             self.say(f"a run does not count: {'; '.join(run.outside)}")
         self._say_shares(subject, run)
-        named = run.model_copy(update={"pair": pair, "side": side})
+        seconds = subject.signature.step_seconds
+        step_ns = None if seconds is None else max(1, round(1e9 * seconds))
+        named = run.model_copy(update={"pair": pair, "side": side, "step_ns": step_ns})
         record(subject.bundle, Measurement(key=subject.key.of_mode(run.mode), runs=(named,)))
 
     def _say_shares(self, subject: Subject, run: Run) -> None:
@@ -145,9 +155,8 @@ class Sampler:
         return bench.latency_run(runtime, files, inputs, options, self.profile.measuring, seed, mode)
 
 
-def _files_and_inputs(subject: Subject) -> tuple[dict[str, bytes], dict[str, Array]]:
-    signature = subject.variant.signature or subject.part.signature
-    return model_files(subject.bundle, subject.variant), timing_inputs(signature)
+def _files_and_inputs(subject: Subject) -> Side:
+    return model_files(subject.bundle, subject.variant), timing_inputs(subject.signature)
 
 
 def pair_series(subject: Subject, baseline: Subject) -> str:
@@ -160,17 +169,20 @@ def model_files(bundle: Bundle, variant: Variant) -> dict[str, bytes]:
     return {file.name: bundle.read(file.name) for file in variant.files}
 
 
-def timing_inputs(signature: Signature) -> dict[str, Array]:
-    """A few samples of noise from a fixed seed: what is timed does not depend on the user's data."""
+def timing_inputs(signature: Signature) -> dict[str, Array] | Steps:
+    """A few samples of noise from a fixed seed: what is timed does not depend on the user's data.
+
+    Of a model with state they are steps: it begins with zeros, and from then on it is what the model gave before.
+    """
     noise = np.random.default_rng(0)
     made: dict[str, Array] = {}
-    for spec in signature.inputs:
+    for spec in (spec for spec in signature.inputs if spec.fed_by is None):
         shape = (_ROWS, *spec.shape[1:])
         if np.dtype(spec.dtype).kind == "f":
             made[spec.name] = noise.standard_normal(shape).astype(spec.dtype)
         else:
             made[spec.name] = noise.integers(0, 2, shape).astype(spec.dtype)
-    return made
+    return Steps(made, states_of(signature), _STEPS) if signature.fed else made
 
 
 def record(bundle: Bundle, payload: Payload) -> None:

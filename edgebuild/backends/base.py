@@ -103,6 +103,10 @@ class Backend(Protocol):
         """
         ...
 
+    def tensor_names(self, files: Files, signature: Signature) -> tuple[dict[str, str], dict[str, str]]:
+        """What `observe` calls the signature's inputs, and its outputs."""
+        ...
+
     def quantize(
         self, model: Exported, ranges: Mapping[str, Range], keep_float: Collection[str], scheme: Int8Scheme
     ) -> Exported:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import NoReturn, Self, TypeGuard
 
 from edgebuild.bench.blame import refuse, refuse_other_version
+from edgebuild.bench.given import Files, Given, Placed, Side, Steps
 from edgebuild.bench.runners.base import Crash
 from edgebuild.bench.session import Session, runner_for
 from edgebuild.core.array import Array, np
@@ -25,23 +26,8 @@ from edgebuild.core.workload import WORKLOADS
 from edgebuild.devices.base import Device
 from edgebuild.store.arrays import stored_npz
 
-Files = Mapping[str, bytes]
-"""A model's files by name, the one that the runtime opens first."""
-Inputs = Mapping[str, Array]
-"""By input name, (N, …) in the model's dtype; a model with one input takes it under any name."""
-
-Side = tuple[Files, Inputs | None]
-"""A model's files and its inputs."""
-
 INFER_SECONDS = 3600.0
 _RUN_SECONDS = 120.0
-
-
-@dataclass(frozen=True)
-class Placed:
-    """Inputs that are on the device already, for as long as its bench is open."""
-
-    name: str
 
 
 @dataclass
@@ -73,7 +59,7 @@ class Bench:
         self.device.close()
 
     def execute(
-        self, request: Request, files: Files, inputs: Inputs | Placed | None = None, *, timeout_s: float = _RUN_SECONDS,
+        self, request: Request, files: Files, inputs: Given | None = None, *, timeout_s: float = _RUN_SECONDS,
         outputs: Path | None = None,
     ) -> Response:  # fmt: skip
         """One run; a second one if the model seems to be why the first gave nothing.
@@ -147,7 +133,7 @@ class Bench:
         return self._toolchains[runtime]
 
     def infer(
-        self, runtime: str, files: Files, inputs: Inputs | Placed, options: RuntimeOptions, outputs: Sequence[str] = ()
+        self, runtime: str, files: Files, inputs: Given, options: RuntimeOptions, outputs: Sequence[str] = ()
     ) -> list[Array]:
         """Outputs for every sample, in the model's order or that of the names given; each (N, *shape[1:]).
 
@@ -159,9 +145,7 @@ class Bench:
             self.infer_into(place, runtime, files, inputs, options)
             return self.outputs_in(place, outputs)
 
-    def infer_into(
-        self, place: Path, runtime: str, files: Files, inputs: Inputs | Placed, options: RuntimeOptions
-    ) -> None:
+    def infer_into(self, place: Path, runtime: str, files: Files, inputs: Given, options: RuntimeOptions) -> None:
         """Write the outputs for every sample to a file, for ``outputs_in``.
 
         Raises:
@@ -184,7 +168,7 @@ class Bench:
         return [value for _, value in named]
 
     def latency_run(
-        self, runtime: str, files: Files, inputs: Inputs | None, options: RuntimeOptions, measuring: Measuring,
+        self, runtime: str, files: Files, inputs: Given | None, options: RuntimeOptions, measuring: Measuring,
         seed: int = 0, mode: Mode = Mode.LATENCY,
     ) -> Run:  # fmt: skip
         """One run of timed inferences, at the pace of a mode that tells times."""
@@ -234,7 +218,7 @@ class Bench:
         )  # fmt: skip
 
     def memory_run(
-        self, runtime: str, files: Files, inputs: Inputs | None, options: RuntimeOptions, seed: int = 0
+        self, runtime: str, files: Files, inputs: Given | None, options: RuntimeOptions, seed: int = 0
     ) -> Run:
         """One run of a few inferences for its peak memory, and one without a model for the runtime's floor.
 
@@ -256,7 +240,10 @@ class Bench:
         """
         return Placed(self._session.place_file(inputs))
 
-    def _ready(self, request: Request, files: Files, inputs: Inputs | Placed | None) -> Request:
+    def _ready(self, request: Request, files: Files, inputs: Given | None) -> Request:
+        if isinstance(inputs, Steps):
+            stepped = request.model_copy(update={"states": inputs.states, "steps": inputs.length})
+            return self._ready(stepped, files, inputs.inputs)
         names: dict[str, str] = {}
         if files:
             names["model"] = f"{self._session.place(files)}/{Path(next(iter(files))).name}"

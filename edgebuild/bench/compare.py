@@ -6,7 +6,8 @@ import random
 from collections.abc import Iterator
 from statistics import median
 
-from edgebuild.bench.bench import Bench, Side
+from edgebuild.bench.bench import Bench
+from edgebuild.bench.given import Side
 from edgebuild.core.artifact import Speed
 from edgebuild.core.intervals import median_bounds
 from edgebuild.core.measurement import Run

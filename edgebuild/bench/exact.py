@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from edgebuild.bench.bench import Bench, Files, Inputs, now, request_for
+from edgebuild.bench.bench import Bench, now, request_for
 from edgebuild.bench.empty_models import empty_model
+from edgebuild.bench.given import Files, Given
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.measurement import Run
 from edgebuild.core.metric import Mode
@@ -46,7 +47,7 @@ def with_fixed_seed(device: Device) -> Device:
 
 
 def exact_run(
-    bench: Bench, runtime: str, files: Files, inputs: Inputs | None, options: RuntimeOptions, seed: int = 0
+    bench: Bench, runtime: str, files: Files, inputs: Given | None, options: RuntimeOptions, seed: int = 0
 ) -> Run:
     """One run of a few inferences in a fresh process; a runtime's empty model is counted once, before its first.
 
@@ -66,7 +67,7 @@ def exact_run(
     )  # fmt: skip
 
 
-def _few(bench: Bench, runtime: str, files: Files, inputs: Inputs | None, options: RuntimeOptions) -> Response:
+def _few(bench: Bench, runtime: str, files: Files, inputs: Given | None, options: RuntimeOptions) -> Response:
     """A latency run of a fixed number of inferences, with no thread beside the model's."""
     few = {
         "min_samples": WARM_UP + SAMPLES, "max_samples": WARM_UP + SAMPLES, "min_seconds": 0.0,

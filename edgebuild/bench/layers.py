@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median_grouped
 
-from edgebuild.bench.bench import Bench, Files, Inputs, request_for
+from edgebuild.bench.bench import Bench, request_for
+from edgebuild.bench.given import Files, Given
 from edgebuild.core.errors import DeviceError
 from edgebuild.core.metric import Mode
 from edgebuild.core.profile import Measuring
@@ -30,7 +31,7 @@ class Profiled:
 
 
 def profile_run(
-    bench: Bench, runtime: str, files: Files, inputs: Inputs | None, options: RuntimeOptions, measuring: Measuring
+    bench: Bench, runtime: str, files: Files, inputs: Given | None, options: RuntimeOptions, measuring: Measuring
 ) -> Profiled:
     """Profile a model over ``measuring.min_samples`` inferences after the warm-up; fewer where a trace would be huge.
 

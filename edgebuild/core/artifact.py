@@ -238,13 +238,15 @@ class Lineage(Frozen):
 class Golden(Frozen):
     """Golden vectors: inputs, float outputs from torch (or the source model), and tolerances.
 
-    ``tolerance`` is the largest allowed difference, as a share of the output's range, by precision.
+    ``tolerance`` is the largest allowed difference, as a share of the output's range, by precision. ``steps``: of a
+    model with state, rows are sequences of so many, one after the other.
     """
 
     file: str = "golden.npz"
     source: Literal["synthetic", "samples"]
     samples: int
     tolerance: dict[str, float]
+    steps: int | None = None
 
 
 class Manifest(Frozen):

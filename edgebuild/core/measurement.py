@@ -115,6 +115,7 @@ class Run(Frozen):
         pair: which pair of runs it belongs to, where two bundles are held against each other; "" for none.
         side: "a", the baseline, or "b", what is held against it.
         every: of so many inferences one is kept, in a run of very many.
+        step_ns: how long what one inference is given lasts, where the project says it.
         outside: why the run was made outside its profile's conditions; such a run is kept, and never pooled.
     """
 
@@ -135,6 +136,7 @@ class Run(Frozen):
     pair: Annotated[str, Field(pattern=r"^[0-9a-f-]*$", max_length=64)] = ""
     side: Literal["", "a", "b"] = ""
     every: Annotated[int, Field(ge=1)] = 1
+    step_ns: Annotated[int, Field(ge=1)] | None = None
     outside: tuple[str, ...] = ()
     steady: bool = True
     started_at: str = ""

@@ -168,6 +168,15 @@ METRICS: dict[str, Metric] = {
             meaning="the first inference of a fresh process",
         ),
         Metric(
+            name="real_time_factor",
+            unit=Unit.RATIO,
+            mode=Mode.LATENCY,
+            start="inputs in memory, inference called",
+            end="outputs in memory",
+            cache_state="model loaded, warmed up until steady",
+            meaning="mean time of one run's steady inferences over the project's step_seconds: below 1 it keeps up",
+        ),
+        Metric(
             name="peak_memory",
             unit=Unit.BYTE,
             mode=Mode.MEMORY,

@@ -16,12 +16,18 @@ MetricName = Literal["top1", "auc", "none"]
 
 
 class InputSpec(Frozen):
-    """One named input under ``[model.inputs.NAME]``; ``shape`` has the batch dimension, which is 1."""
+    """One named input under ``[model.inputs.NAME]``; ``shape`` has the batch dimension, which is 1.
+
+    Attributes:
+        role, fed_by: an input of role "state" is zero in a sequence's first step, and in each further one what the
+            output ``fed_by`` was in the step before. Samples hold no such input, and all others with a time axis.
+    """
 
     shape: Shape
     dtype: DType = "float32"
     layout: str = ""
     role: Role = Role.DATA
+    fed_by: str | None = None
     pre: tuple[Step, ...] = ()
 
     @model_validator(mode="after")
@@ -29,6 +35,17 @@ class InputSpec(Frozen):
         check_layout(self.layout, self.shape)
         check_reading(self.pre)
         return self
+
+    @model_validator(mode="after")
+    def _state_is_fed(self) -> InputSpec:
+        if (self.role is Role.STATE) != (self.fed_by is not None):
+            raise ValueError('role = "state" and fed_by = "OUTPUT" go together')
+        return self
+
+    @property
+    def is_state(self) -> bool:
+        """Whether it is carried from step to step, and so not in any sample."""
+        return self.role is Role.STATE
 
 
 class ModelSource(Frozen):
@@ -38,6 +55,8 @@ class ModelSource(Frozen):
         source: ``file.py:callable``, or a path to a ``.pt2``, ``.onnx`` or ``.tflite`` file.
         outputs: names for the outputs, in order; default ``output``, or ``output_0``, ``output_1``, …
         signature: which one of a ``.tflite`` file that has several.
+        step_seconds: how long what one call is given lasts, such as the audio of one frame: ``real_time_factor`` is the
+            time of a call over it.
         pure: whether the callable's result depends only on its files and arguments. If not, it is always run.
         inputs_files: further files the callable reads that Python's audit hook does not show.
     """
@@ -46,6 +65,7 @@ class ModelSource(Frozen):
     inputs: dict[str, InputSpec] = Field(default={})
     outputs: tuple[str, ...] = ()
     signature: str = ""
+    step_seconds: Annotated[float, Field(gt=0)] | None = None
     pure: bool = True
     input_files: tuple[str, ...] = ()
 
@@ -64,6 +84,13 @@ class ModelSource(Frozen):
                 raise ValueError(
                     f"inputs made of the same {step.column} by {step.tokenizer} differ in more than output"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _states_are_as_made(self) -> ModelSource:
+        for name, spec in self.inputs.items():
+            if spec.is_state and spec.pre:
+                raise ValueError(f"inputs.{name}.pre: a state is what the model itself gave, and has no steps")
         return self
 
 
@@ -167,7 +194,9 @@ class Project(Frozen):
     @model_validator(mode="after")
     def _budgets_parse(self) -> Project:
         for name in self.build.targets:
-            self.budgets_for(name)
+            timed = any(budget.metric == "real_time_factor" for budget in self.budgets_for(name))
+            if timed and self.model.step_seconds is None:
+                raise ValueError("budgets.real_time_factor: [model] step_seconds says nothing of how long a step is")
         for name, value in self.budgets.items():
             if isinstance(value, dict) and name not in self.build.targets:
                 raise ValueError(f"budgets.{name}: not a target of this project ({', '.join(self.build.targets)})")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -153,6 +153,7 @@ class TensorSpec(Frozen):
         buckets: further shapes that the same input may have, each compiled on its own.
         layout: one letter a dimension, such as "NCHW"; empty where it has no name.
         initial, fed_by: for a state input, its first value and the output that feeds the next call.
+        zero_point: for a state of integers, the integer that means zero.
     """
 
     name: str = Field(min_length=1)
@@ -163,23 +164,72 @@ class TensorSpec(Frozen):
     role: Role = Role.DATA
     initial: Literal["zeros"] | None = None
     fed_by: str | None = None
+    zero_point: int = 0
 
     @model_validator(mode="after")
     def _consistent(self) -> TensorSpec:
         check_layout(self.layout, self.shape)
         if self.role is Role.STATE and self.initial is None:
             raise ValueError(f"state {self.name!r} needs an initial value")
+        if self.fed_by is not None and self.role is not Role.STATE:
+            raise ValueError(f"{self.name!r} is fed by {self.fed_by!r} and is no state")
         return self
 
 
+class Fed(NamedTuple):
+    """A state: the input that holds it, and the output that feeds it, with that output's place among the outputs."""
+
+    state: TensorSpec
+    by: TensorSpec
+    place: int
+
+
 class Signature(Frozen):
-    """A named calling convention: inputs, outputs, and the steps around the model by tensor name."""
+    """A named calling convention: inputs, outputs, and the steps around the model by tensor name.
+
+    Attributes:
+        step_seconds: how long what one call is given lasts, such as the audio of one frame; None: not stated.
+    """
 
     name: str = "serving_default"
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     pre: dict[str, tuple[Step, ...]] = Field(default={})
     post: dict[str, tuple[Step, ...]] = Field(default={})
+    step_seconds: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def fed(self) -> tuple[Fed, ...]:
+        """The states that outputs feed; none of a model whose calls have nothing to do with each other."""
+        places = {spec.name: place for place, spec in enumerate(self.outputs)}
+        return tuple(
+            Fed(spec, self.outputs[places[spec.fed_by]], places[spec.fed_by])
+            for spec in self.inputs
+            if spec.fed_by is not None
+        )
+
+    @property
+    def answers(self) -> tuple[int, ...]:
+        """The places of the outputs that a user is given: those that feed a state only where there are no others."""
+        feeding = {fed.place for fed in self.fed}
+        own = tuple(place for place in range(len(self.outputs)) if place not in feeding)
+        return own or tuple(range(len(self.outputs)))
+
+    @model_validator(mode="after")
+    def _states_are_fed(self) -> Signature:
+        outputs = {spec.name: spec for spec in self.outputs}
+        for spec in self.inputs:
+            if spec.fed_by is None:
+                continue
+            by = outputs.get(spec.fed_by)
+            if by is None:
+                raise ValueError(f"state {spec.name!r} is fed by {spec.fed_by!r}; the outputs are {', '.join(outputs)}")
+            if (by.shape, by.dtype) != (spec.shape, spec.dtype):
+                raise ValueError(
+                    f"state {spec.name!r} is {spec.dtype} {list(spec.shape)}; "
+                    f"{by.name!r}, which feeds it, is {by.dtype} {list(by.shape)}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _names(self) -> Signature:

@@ -64,6 +64,8 @@ def format_quantity(value: float, unit: Unit) -> str:
         return f"{_three_digits(value / factor)} {name}"
     if unit is Unit.COUNT:
         return f"{value:,.0f}"
+    if unit is Unit.RATIO:
+        return f"{_three_digits(value)} {unit.value}"
     return f"{value:.2f} {unit.value}"
 
 

@@ -15,13 +15,28 @@ SIZE_LIMIT = 64 * 2**20
 """Bytes: a longer response is refused unread."""
 
 
+class FedState(Frozen):
+    """An input that the runner carries from step to step.
+
+    Attributes:
+        output, place: what feeds it, by name, or where the runtime has no such name by its place among the outputs.
+        zero: what it begins with: of integers, the one that means 0.
+    """
+
+    input: str
+    output: str
+    place: Annotated[int, Field(ge=0)]
+    zero: int = 0
+
+
 class Request(Frozen):
     """One run. File names are relative to the request's own folder on the device.
 
     ``watch_seconds`` is the time between two readings of the environment while inferences are timed; 0: none is read,
     and the run has no thread but the model's. ``turn_seconds`` is how long one of two runs goes on before it is the
     other's turn, in mode TURNS. ``burst``, ``gap_seconds`` and ``period_seconds`` are the pace (core/workload.py).
-    Threads, delegates and precision are as in ``RuntimeOptions``.
+    Threads, delegates and precision are as in ``RuntimeOptions``. With ``states`` an inference is a step, and a new
+    sequence begins after every ``steps`` of them (0: never).
     """
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
@@ -46,6 +61,8 @@ class Request(Frozen):
     burst: int = 0
     gap_seconds: float = 0.0
     period_seconds: float = 0.0
+    states: tuple[FedState, ...] = ()
+    steps: Annotated[int, Field(ge=0)] = 0
     seed: int = 0
 
     model_config = Frozen.model_config | {"populate_by_name": True}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Sequence
 from itertools import accumulate
+from statistics import fmean
 
 from edgebuild.core.measurement import Basis, Run
 from edgebuild.core.metric import Budget, Kind, Metric, Mode
@@ -26,10 +27,17 @@ def value_of(metric: Metric, run: Run) -> float | None:
         "cold_start": lambda: run.load_ns,
         "first_inference": lambda: run.first_ns,
         "instructions": lambda: instructions_of(run),
+        "real_time_factor": lambda: _real_time_factor(run),
         "process_memory": lambda: run.memory.vm_hwm if run.memory else None,
         "sustained_slowdown": lambda: _slowdown(run),
     }
     return told.get(metric.name, lambda: None)()
+
+
+def _real_time_factor(run: Run) -> float | None:
+    """Of what a vendor's program tells, its average."""
+    mean = fmean(run.samples_ns) if run.samples_ns else run.told_ns.get("avg")
+    return None if mean is None or run.step_ns is None else mean / run.step_ns
 
 
 def _percentile(quantile: float, run: Run) -> float | None:

@@ -10,6 +10,7 @@ from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import DType, Role, Signature, TensorSpec
 from edgebuild.models.nodes import source_node
+from edgebuild.models.states import check_states
 
 if TYPE_CHECKING:
     import torch
@@ -86,6 +87,7 @@ def make_signature(
     tensors = _output_nodes(program, nodes)
     names = output_names(len(tensors), outputs)
     given = tuple(_tensor(name, node, "output") for name, node in zip(names, tensors, strict=True))
+    check_states(inputs, given)
     return Signature(inputs=inputs, outputs=given, pre={n: specs[n].pre for n in order if n in specs and specs[n].pre})
 
 
@@ -163,6 +165,5 @@ def _input(name: str, node: torch.fx.Node, spec: InputSpec | None) -> TensorSpec
             fix="declare what the model takes",
         )
     initial = "zeros" if spec.role is Role.STATE else None
-    return TensorSpec.model_validate(
-        found.model_dump() | {"layout": spec.layout, "role": spec.role, "initial": initial}
-    )
+    declared = {"layout": spec.layout, "role": spec.role, "initial": initial, "fed_by": spec.fed_by}
+    return TensorSpec.model_validate(found.model_dump() | declared)

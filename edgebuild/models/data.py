@@ -157,7 +157,7 @@ def _split_keys(samples: Samples) -> Integers:
 def _samples(raw: Raw, specs: Mapping[str, InputSpec], subject: str, limit: int | None) -> Samples:
     arrays = raw.arrays
     check_names(arrays, specs, subject)
-    inputs = {name: arrays[name] for name in specs}
+    inputs = {name: arrays[name] for name, spec in specs.items() if not spec.is_state}
     full = Samples(inputs, _integers(arrays.get("labels")), _integers(arrays.get("groups")), raw.notes)
     check_counts(full, subject)
     return full if limit is None or limit >= len(full) else full.take(range(limit))

@@ -15,6 +15,7 @@ from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import InputSpec, ModelSource
 from edgebuild.core.signature import DType, Role, Signature, TensorSpec
 from edgebuild.models.calling import output_names
+from edgebuild.models.states import check_states
 
 Kind = Literal["onnx", "tflite"]
 _DTYPES: tuple[str, ...] = get_args(DType)
@@ -110,7 +111,8 @@ def tensor_spec(name: str, dtype: str, shape: Sequence[int], spec: InputSpec | N
         )
     values: dict[str, object] = {"name": name, "dtype": dtype, "shape": tuple(int(dim) for dim in shape)}
     if spec is not None:
-        values |= {"layout": spec.layout, "role": spec.role, "initial": "zeros" if spec.role is Role.STATE else None}
+        initial = "zeros" if spec.role is Role.STATE else None
+        values |= {"layout": spec.layout, "role": spec.role, "initial": initial, "fed_by": spec.fed_by}
     return TensorSpec.model_validate(values)
 
 
@@ -118,5 +120,6 @@ def file_signature(inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], 
     """The signature of a file; outputs carry the project's names where it gives some."""
     names = output_names(len(outputs), source.outputs) if source.outputs else [spec.name for spec in outputs]
     renamed = tuple(spec.model_copy(update={"name": name}) for spec, name in zip(outputs, names, strict=True))
+    check_states(inputs, renamed)
     pre = {spec.name: source.inputs[spec.name].pre for spec in inputs if spec.name in source.inputs}
     return Signature(inputs=tuple(inputs), outputs=renamed, pre={name: steps for name, steps in pre.items() if steps})

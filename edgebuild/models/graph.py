@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -51,24 +51,37 @@ class TorchModel:
         """The program as a module that takes the inputs in order."""
         return self.program.module(check_guards=False)
 
-    def run(self, inputs: Mapping[str, Array]) -> tuple[Array, ...]:
+    def run(self, inputs: Mapping[str, Array], steps: int | None = None) -> tuple[Array, ...]:
         """The outputs for N samples, computed one sample at a time in float.
 
         Args:
             inputs: one array per input, of shape (N, *shape[1:]).
+            steps: the rows are sequences of so many steps, and the states are not among the inputs: they are zero in a
+                sequence's first row, and in each further one what the row before gave.
 
         Returns:
-            One array per output, of shape (N, *shape[1:]).
+            One array per output, of shape (N, *shape[1:]), or (N, *shape) where a shape has no batch of 1.
         """
-        count = len(next(iter(inputs.values())))
-        rows = [self._run_one({name: array[i : i + 1] for name, array in inputs.items()}) for i in range(count)]
-        return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
+        rows: list[list[Array]] = []
+        for i in range(len(next(iter(inputs.values())))):
+            given = {name: array[i : i + 1] for name, array in inputs.items()}
+            if steps is not None:
+                start = i % steps == 0
+                given |= {
+                    fed.state.name: np.zeros(fed.state.shape, fed.state.dtype) if start else rows[-1][fed.place]
+                    for fed in self.signature.fed
+                }
+            rows.append(self._run_one(given))
+        return tuple(_together(column) for column in zip(*rows, strict=True))
 
     def _run_one(self, inputs: Mapping[str, Array]) -> list[Array]:
         import torch
         from torch.utils._pytree import tree_leaves
 
-        arguments = [torch.from_numpy(np.ascontiguousarray(inputs[spec.name])) for spec in self.signature.inputs]
+        arguments = [
+            torch.from_numpy(np.ascontiguousarray(inputs[spec.name]).reshape(spec.shape))
+            for spec in self.signature.inputs
+        ]
         with torch.no_grad():
             leaves = tree_leaves(self.module(*arguments))
         return [leaf.numpy() for leaf in leaves if isinstance(leaf, torch.Tensor)]
@@ -93,6 +106,12 @@ class TorchModel:
         nodes = tuple(SourceNode.model_validate(node) for node in info["nodes"])
         program = load_program((folder / _MODEL).read_bytes(), _MODEL)
         return cls(program, Signature.model_validate(info["signature"]), nodes)
+
+
+def _together(values: Sequence[Array]) -> Array:
+    """One sample after the other, as the runner puts them."""
+    alike = all(value.ndim > 0 and value.shape[0] == 1 for value in values)
+    return np.concatenate(values) if alike else np.stack(values)
 
 
 def export_module(module: torch.nn.Module, specs: Mapping[str, InputSpec], outputs: tuple[str, ...] = ()) -> TorchModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,7 +49,10 @@ def load_model(source: ModelSource, root: Path, cache: Cache) -> TorchModel | Fo
     """
     model = _load(with_assets(source, root), root, cache)
     _refuse_batches(model.signature)
-    return model
+    if source.step_seconds is None:
+        return model
+    lasting = model.signature.model_copy(update={"step_seconds": source.step_seconds})
+    return dataclasses.replace(model, signature=lasting)
 
 
 def _load(source: ModelSource, root: Path, cache: Cache) -> TorchModel | ForeignModel:

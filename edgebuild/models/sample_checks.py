@@ -9,7 +9,7 @@ from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Shape
-from edgebuild.models.samples import Samples, prepare_chunks
+from edgebuild.models.samples import Samples, in_rows, prepare_chunks
 
 RESERVED = ("labels", "groups")
 
@@ -20,6 +20,8 @@ def check_names(arrays: Mapping[str, object], specs: Mapping[str, InputSpec], su
     Raises:
         ConfigError: naming the missing and the unknown ones.
     """
+    _refuse_states(arrays, specs, subject)
+    specs = {name: spec for name, spec in specs.items() if not spec.is_state}
     given = [name for name in arrays if name not in RESERVED]
     missing = [name for name in specs if name not in arrays]
     unknown = [name for name in given if name not in specs]
@@ -45,7 +47,9 @@ def check_samples(samples: Samples, specs: Mapping[str, InputSpec], subject: str
         ConfigError: naming the input, the first bad sample and what to do.
     """
     check_counts(samples, subject)
-    constant = [_check_input(name, samples.inputs[name], spec, subject) for name, spec in specs.items()]
+    _check_time(samples, specs, subject)
+    rows = in_rows(samples, specs)
+    constant = [_check_input(name, array, specs[name], subject) for name, array in rows.items()]
     if all(constant):
         raise ConfigError(
             subject,
@@ -71,6 +75,38 @@ def check_counts(samples: Samples, subject: str) -> None:
         raise ConfigError(subject, f"the inputs have different numbers of samples ({listed})", expected="equal numbers")
     for name in RESERVED:
         _check_numbers(name, getattr(samples, name), len(samples), subject)
+
+
+def _refuse_states(arrays: Mapping[str, object], specs: Mapping[str, InputSpec], subject: str) -> None:
+    given = [name for name, spec in specs.items() if spec.is_state and name in arrays]
+    if given:
+        raise ConfigError(
+            subject,
+            f"holds {', '.join(given)}, which the model carries from step to step",
+            expected="sequences of the other inputs, [N, T, …]: a state is zero in the first step of each",
+            fix=f"leave {', '.join(given)} out of the samples",
+        )
+
+
+def _check_time(samples: Samples, specs: Mapping[str, InputSpec], subject: str) -> None:
+    """Samples of a model with state have a time axis after the first, the same for every input."""
+    if not any(spec.is_state for spec in specs.values()):
+        return
+    steps = {}
+    for name, array in samples.inputs.items():
+        spec, where = specs[name], f"{subject}, input {name!r}"
+        if array.ndim < 2 or array.shape[1] == 0 or (not spec.pre and array.shape[2:] != spec.shape[1:]):
+            raise ConfigError(
+                where,
+                f"sequences have shape {['N', *array.shape[1:]]}".replace("'", ""),
+                expected=f"{['N', 'T', *spec.shape[1:]]}: T steps, each of shape = {list(spec.shape)}".replace("'", ""),
+                fix="give the time axis after the first, which counts the sequences",
+            )
+        _check_finite(array, 0, where, "")
+        steps[name] = array.shape[1]
+    if len(set(steps.values())) > 1:
+        listed = ", ".join(f"{name}: {count}" for name, count in steps.items())
+        raise ConfigError(subject, f"the inputs have different numbers of steps ({listed})", expected="equal numbers")
 
 
 def _check_numbers(name: str, values: Array | None, count: int, subject: str) -> None:

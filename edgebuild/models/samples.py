@@ -14,7 +14,7 @@ from edgebuild.core.array import Array, Integers, np
 from edgebuild.core.digest import Digest
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import InputSpec
-from edgebuild.core.signature import Signature
+from edgebuild.core.signature import Role, Signature
 from edgebuild.models.preprocess import apply_steps, cast
 
 _FILE = "samples.npz"
@@ -27,7 +27,8 @@ class Samples:
     """N samples as the user gave them, before the ``pre`` steps.
 
     Attributes:
-        inputs: one array of shape (N, …) per model input.
+        inputs: one array of shape (N, …) per model input. Of a model with state, samples are sequences: (N, T, …) per
+            input that is none. Where the states are there too, they are single steps of sequences, (N, …) each.
         labels: (N,), or None.
         groups: (N,): windows of the same clip have the same number and are scored as one; or None.
         notes: what happened while they were read, such as samples left out; a sentence each.
@@ -97,14 +98,30 @@ def prepare_inputs(samples: Samples, model: Signature | Mapping[str, InputSpec])
     """What the model takes: the ``pre`` steps applied, in the model's dtype, of shape (N, *shape[1:]).
 
     Args:
-        samples: as the user gave them.
+        samples: as the user gave them; of sequences every step is a row.
         model: its signature, or the declared inputs.
 
     Raises:
         ConfigError: a step does not fit, or values do not fit the dtype.
     """
     specs = input_specs(model) if isinstance(model, Signature) else model
-    return {name: prepare_input(name, samples.inputs[name], spec) for name, spec in specs.items()}
+    return {name: prepare_input(name, array, specs[name]) for name, array in in_rows(samples, specs).items()}
+
+
+def steps_of(samples: Samples, specs: Mapping[str, InputSpec]) -> int | None:
+    """How many steps the sequences of a model with state have; None for samples that are single calls."""
+    if all(name in samples.inputs for name, spec in specs.items() if spec.is_state):
+        return None
+    first = next(name for name, spec in specs.items() if not spec.is_state)
+    return int(samples.inputs[first].shape[1])
+
+
+def in_rows(samples: Samples, specs: Mapping[str, InputSpec]) -> dict[str, Array]:
+    """What a model is called with by input, a call a row: of sequences step after step, without the states."""
+    if steps_of(samples, specs) is None:
+        return {name: samples.inputs[name] for name in specs}
+    given = {name: samples.inputs[name] for name, spec in specs.items() if not spec.is_state}
+    return {name: array.reshape(-1, *array.shape[2:]) for name, array in given.items()}
 
 
 def prepare_input(name: str, array: Array, spec: InputSpec) -> Array:
@@ -134,12 +151,12 @@ def save_prepared(samples: Samples, specs: Mapping[str, InputSpec], place: Path)
         ConfigError: as ``prepare_inputs``.
     """
     with zipfile.ZipFile(place, "w", zipfile.ZIP_STORED) as archive:
-        for name, spec in specs.items():
+        for name, rows in in_rows(samples, specs).items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                for number, chunk in enumerate(prepare_chunks(name, samples.inputs[name], spec)):
+                for number, chunk in enumerate(prepare_chunks(name, rows, specs[name])):
                     if number == 0:
                         header = np.lib.format.header_data_from_array_1_0(chunk)
-                        header["shape"] = (len(samples), *chunk.shape[1:])
+                        header["shape"] = (len(rows), *chunk.shape[1:])
                         np.lib.format.write_array_header_1_0(member, header)
                     member.write(chunk.data)
 
@@ -151,7 +168,8 @@ def input_specs(signature: Signature) -> dict[str, InputSpec]:
             shape=spec.shape,
             dtype=spec.dtype,
             layout=spec.layout,
-            role=spec.role,
+            role=spec.role if spec.fed_by else Role.DATA,
+            fed_by=spec.fed_by,
             pre=signature.pre.get(spec.name, ()),
         )
         for spec in signature.inputs

@@ -8,6 +8,7 @@ from typing import TypedDict
 from edgebuild.core.array import np
 from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.project import ModelSource
+from edgebuild.core.signature import Signature
 from edgebuild.models.blame import short_text
 from edgebuild.models.foreign import ForeignModel, check_declared, file_signature, fixed_shape, tensor_spec
 from edgebuild.models.tflite_signatures import only_signature
@@ -21,6 +22,7 @@ class _Detail(TypedDict):
     shape: np.ndarray
     shape_signature: np.ndarray
     dtype: type[np.generic]
+    quantization: tuple[float, int]
 
 
 def load_tflite(path: Path, data: bytes, source: ModelSource) -> ForeignModel:
@@ -61,7 +63,35 @@ def load_tflite(path: Path, data: bytes, source: ModelSource) -> ForeignModel:
     ]
     given: list[_Detail] = interpreter.get_output_details()
     outputs = [tensor_spec(d["name"], np.dtype(d["dtype"]).name, d["shape"].tolist(), None, path.name) for d in given]
-    return ForeignModel("tflite", data, file_signature(inputs, outputs, source))
+    signature = file_signature(inputs, outputs, source)
+    return ForeignModel("tflite", data, _with_zero_points(signature, details, given))
+
+
+def _with_zero_points(signature: Signature, took: list[_Detail], gave: list[_Detail]) -> Signature:
+    """The signature, each state of integers with the one that means zero.
+
+    Raises:
+        ConfigError: a state's integers mean one thing where it comes out, and another where it goes in.
+    """
+    into = {detail["name"]: detail["quantization"] for detail in took}
+    zero_points = {}
+    for fed in signature.fed:
+        made, taken = gave[fed.place]["quantization"], into[fed.state.name]
+        if fed.state.dtype != "float32" and made != taken:
+            raise ConfigError(
+                f"[model.inputs.{fed.state.name}] fed_by",
+                f"{fed.by.name} has scale and zero point {made}; the state has {taken}",
+                expected="the same: the integers are passed on as they are",
+                fix="convert the model with one scale for both",
+            )
+        zero_points[fed.state.name] = int(taken[1])
+    return signature.model_copy(
+        update={
+            "inputs": tuple(
+                spec.model_copy(update={"zero_point": zero_points.get(spec.name, 0)}) for spec in signature.inputs
+            )
+        }
+    )
 
 
 def _shape(detail: _Detail, source: ModelSource, file: str) -> tuple[int, ...]:

@@ -81,14 +81,17 @@ def _packaged(
 def _compiled(shared: Material, target: Target, offer: Offer) -> Offer:
     from edgebuild.pipeline.compile_stage import compiled  # for most targets there is nothing to compile
 
-    answers = answers_of(shared, target, offer)
-    made = compiled(shared.road, offer.converted, target, shared.golden, answers)
+    golden, answers = shared.golden, answers_of(shared, target, offer)
+    if shared.source.signature.fed:
+        golden = shared.single_steps(golden)
+        answers = shared.scorer.outputs(offer.converted, golden, here(target))
+    made = compiled(shared.road, offer.converted, target, golden, answers)
     return dataclasses.replace(offer, compiled=made)
 
 
 def _check(shared: Material, target: Target, exact: Converted, samples: DataSet) -> tuple[OriginMap, Parity]:
     """Trace a float artifact's operators and compare its outputs with the source model's."""
-    origins = trace(shared.road, shared.folded, exact, samples)
+    origins = trace(shared.road, shared.folded, exact, shared.single_steps(samples))
     outputs = shared.scorer.outputs(exact, samples, here(target))
     return origins, check(shared.road, exact, origins, outputs, shared.scorer.reference(samples))
 
@@ -129,7 +132,7 @@ def _pick_int8(shared: Material, target: Target, exact: Converted, origins: Orig
     sets, scheme = shared.sets, int8_scheme(target)
     if not _wants_int8(shared, target) or scheme is None or sets.calibration is None or sets.selection is None:
         return None
-    candidates = _candidates(shared, target, exact, origins, sets.calibration, scheme)
+    candidates = _candidates(shared, target, exact, origins, shared.single_steps(sets.calibration), scheme)
     twin = shared.scorer.outputs(exact, sets.selection, here(target))
 
     def selected(candidate: Candidate, samples: DataSet = sets.selection) -> Quality:
@@ -153,9 +156,10 @@ def _mixed(
     selected: Callable[[Candidate], Quality],
 ) -> _Pick:  # fmt: skip
     """The picked candidate with a few layers in float, where that is enough for it to hold; else as it is."""
-    samples, scheme, rules = shared.sets.calibration, int8_scheme(target), shared.road.profile.quantization
-    if shared.source.kind != "torch" or samples is None or scheme is None or scheme.full_integer:
+    calibration, scheme, rules = shared.sets.calibration, int8_scheme(target), shared.road.profile.quantization
+    if shared.source.kind != "torch" or calibration is None or scheme is None or scheme.full_integer:
         return pick
+    samples = shared.single_steps(calibration)
     whole, grid = _calibrate_all(shared, target)[index], find_backend(target.runtime).weight_grid(scheme)
 
     def made(freed: Layers) -> Candidate:
@@ -196,7 +200,7 @@ def _calibrate_all(shared: Material, target: Target) -> list[Calibration]:
     if not _wants_int8(shared, target) or samples is None or scheme is None:
         return []
     settings = settings_for(shared.source, shared.road.profile.quantization.settings)
-    grid = find_backend(target.runtime).weight_grid(scheme)
+    grid, samples = find_backend(target.runtime).weight_grid(scheme), shared.single_steps(samples)
     made = [calibrate(shared.road, shared.folded, samples, scheme, setting, grid) for setting in settings]
     return [one for one in made if one is not None]
 

@@ -60,6 +60,12 @@ def compressed(
     if settings is None:
         return source
     _check(road, source, sets)
+    if source.signature.fed:
+        raise ConfigError(
+            "[pruning]", f"the model carries a state ({source.signature.fed[0].state.name}) from call to call",
+            expected="a model whose calls have nothing to do with each other, which can be trained in batches",
+            fix="choose a profile without [pruning]",
+        )  # fmt: skip
     settings = aligned(settings, targets)
     priced = _priced(road, source, sets, targets, lock, pricing)
     training, selection = sets.training, sets.selection

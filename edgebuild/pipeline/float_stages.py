@@ -27,11 +27,17 @@ if TYPE_CHECKING:
 _ORIGIN = ("backends/origins.py", "quant/program.py")
 FOLD = Stage("fold", ("quant/fold.py", "quant/program.py", "models/copying.py"), ("torch",))
 REFERENCE = Stage(
-    "reference", ("models/graph.py", "models/preprocess.py", "models/spectra.py"), ("torch",), on_cpu=True
+    "reference",
+    ("models/graph.py", "models/preprocess.py", "models/spectra.py", "models/samples.py"),
+    ("torch",),
+    on_cpu=True,
 )
 
 _SHOWN = 16
 """Samples that a float artifact is compared with torch on."""
+
+_SHOWN_STEPS = 512
+"""Steps, of a model with state: an error may grow from step to step."""
 
 _PARITY_SHARE = 1e-3
 """Largest difference to torch, as a share of the outputs' range: float32 through another runtime's kernels."""
@@ -167,9 +173,10 @@ def reference_outputs(road: Road, source: Source, samples: DataSet) -> Entry:
     """The source model's own outputs for a whole data set: ``outputs.npz``, one array (N, …) an output, in order."""
 
     def make(folder: Path) -> None:
-        from edgebuild.models.samples import prepare_inputs
+        from edgebuild.models.samples import input_specs, prepare_inputs, steps_of
 
-        outputs = source.torch_model.run(prepare_inputs(samples.samples, source.signature))
+        steps = steps_of(samples.samples, input_specs(source.signature))
+        outputs = source.torch_model.run(prepare_inputs(samples.samples, source.signature), steps)
         save_outputs(folder, outputs)
 
     return road.step(REFERENCE, samples.name, {"model": source.digest, "samples": samples.digest}, make)
@@ -233,7 +240,7 @@ def _inputs(source: Source) -> list[str]:
 
 
 def prepared(samples: dict[str, np.ndarray], signature: Signature, count: int) -> list[dict[str, np.ndarray]]:
-    """Samples as a model takes them: one dict of arrays with batch 1 a sample.
+    """Samples as a model takes them, of one with state single steps: one dict of arrays with batch 1 a sample.
 
     At most ``count``, taken evenly over the whole set: sets come sorted by class or by clip.
     """
@@ -242,7 +249,8 @@ def prepared(samples: dict[str, np.ndarray], signature: Signature, count: int) -
     total = len(next(iter(samples.values())))
     chosen = np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(np.int64))
     arrays = prepare_inputs(Samples(samples).take(chosen), signature)
-    return [{name: value[i : i + 1] for name, value in arrays.items()} for i in range(len(chosen))]
+    shapes = {spec.name: spec.shape for spec in signature.inputs}
+    return [{name: value[i].reshape(shapes[name]) for name, value in arrays.items()} for i in range(len(chosen))]
 
 
 def check(road: Road, converted: Converted, origins: OriginMap, outputs: Entry, reference: Entry) -> Parity:
@@ -254,7 +262,8 @@ def check(road: Road, converted: Converted, origins: OriginMap, outputs: Entry, 
     stage = Stage(f"check {converted.runtime}", ("pipeline/float_stages.py",), ("numpy",))
 
     def make(folder: Path) -> None:
-        found = parity(load_outputs(outputs), load_outputs(reference))
+        shown = _SHOWN_STEPS if converted.signature.fed else _SHOWN
+        found = parity(load_outputs(outputs), load_outputs(reference), shown)
         require_parity(found, origins, converted.runtime)
         (folder / "parity.json").write_text(found.model_dump_json(), encoding="utf-8")
 
@@ -262,11 +271,11 @@ def check(road: Road, converted: Converted, origins: OriginMap, outputs: Entry, 
     return Parity.model_validate_json(road.step(stage, "float32", inputs, make).read("parity.json"))
 
 
-def parity(outputs: list[np.ndarray], reference: list[np.ndarray]) -> Parity:
+def parity(outputs: list[np.ndarray], reference: list[np.ndarray], shown: int = _SHOWN) -> Parity:
     """Compare two runtimes' outputs for the same samples, first axis the sample."""
     from edgebuild.quant.numerics import sqnr_db
 
-    count = min(_SHOWN, len(reference[0]))
+    count = min(shown, len(reference[0]))
     pairs = [
         (a[:count].astype(np.float64), b[:count].astype(np.float64)) for a, b in zip(outputs, reference, strict=True)
     ]

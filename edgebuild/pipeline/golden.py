@@ -8,9 +8,12 @@ the output's grid: neither comes from the device that is checked.
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgebuild.core.array import np
 from edgebuild.core.digest import Json
@@ -21,12 +24,19 @@ from edgebuild.models.preprocess import apply_steps
 from edgebuild.pipeline.sources import DataSet, Sets, Source
 from edgebuild.pipeline.stage import Road, Stage
 
-GOLDEN = Stage("golden", ("pipeline/golden.py", "models/preprocess.py", "models/spectra.py"), ("numpy",))
+if TYPE_CHECKING:
+    from edgebuild.models.samples import Samples
+
+GOLDEN = Stage(
+    "golden", ("pipeline/golden.py", "models/preprocess.py", "models/spectra.py", "models/samples.py"), ("numpy",)
+)
 
 FLOAT_TOLERANCE = 1e-3
 """As a share of the output's range."""
 
 _SAMPLES = 8
+GOLDEN_STEPS = 16
+"""Of a model with state, a golden vector is a sequence of so many steps at most."""
 
 
 def golden_inputs(road: Road, source: Source, sets: Sets) -> DataSet:
@@ -47,7 +57,8 @@ def golden_inputs(road: Road, source: Source, sets: Sets) -> DataSet:
         from edgebuild.models.samples import Samples
 
         if from_samples and taken is not None:
-            taken.samples.take(list(range(min(settings.golden_samples, len(taken.samples))))).save(folder)
+            few = taken.samples.take(list(range(min(settings.golden_samples, len(taken.samples)))))
+            _shortened(few, source.signature).save(folder)
         else:
             Samples(_synthetic(source.signature, calibration, settings.golden_samples, settings.seed)).save(folder)
 
@@ -58,15 +69,22 @@ def _synthetic(signature: Signature, calibration: DataSet | None, count: int, se
     random = np.random.default_rng(seed)
     limits = _limits(signature, calibration)
     made = {}
-    for spec in signature.inputs:
-        steps = signature.pre.get(spec.name, ())
-        if any(isinstance(step, SoundStep) for step in steps):
-            made[spec.name] = _sound(spec, steps, calibration, count, random)
-        elif (rows := _marks(steps, count)) is not None:
-            made[spec.name] = rows
-        else:
-            made[spec.name] = _undo(_between(spec, limits[spec.name], count, random), steps)
+    time = (GOLDEN_STEPS,) if signature.fed else ()
+    for spec in (spec for spec in signature.inputs if spec.fed_by is None):
+        rows = _rows(spec, signature.pre.get(spec.name, ()), calibration, limits, count * math.prod(time), random)
+        made[spec.name] = rows.reshape(count, *time, *rows.shape[1:])
     return made
+
+
+def _rows(
+    spec: TensorSpec, steps: Sequence[Step], calibration: DataSet | None, limits: Mapping[str, tuple[float, float]],
+    count: int, random: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
+    """Raw samples of one input, (count, …)."""
+    if any(isinstance(step, SoundStep) for step in steps):
+        return _sound(spec, steps, calibration, count, random)
+    marks = _marks(steps, count)
+    return _undo(_between(spec, limits[spec.name], count, random), steps) if marks is None else marks
 
 
 def _between(spec: TensorSpec, limits: tuple[float, float], count: int, random: np.random.Generator) -> np.ndarray:
@@ -113,6 +131,13 @@ def _marks(steps: Sequence[Step], count: int) -> np.ndarray | None:
     for row in range(count if step.output == "attention_mask" else 0):
         made[row, : max(1, step.length - row * step.length // count)] = 1
     return made[:, ::-1] if step.padding == "left" else made
+
+
+def _shortened(samples: Samples, signature: Signature) -> Samples:
+    """Sequences of a model with state up to so many steps; other samples as they are."""
+    if not signature.fed:
+        return samples
+    return replace(samples, inputs={name: array[:, :GOLDEN_STEPS] for name, array in samples.inputs.items()})
 
 
 def _limits(signature: Signature, calibration: DataSet | None) -> dict[str, tuple[float, float]]:

@@ -25,6 +25,7 @@ from edgebuild.core.target import Int8Scheme, Target
 from edgebuild.pipeline.float_stages import Converted, export, prepared, save_exported
 from edgebuild.pipeline.sources import DataSet, Source
 from edgebuild.pipeline.stage import Road, Stage
+from edgebuild.pipeline.unrolled import MOST
 from edgebuild.quant.named_layers import named_nodes
 from edgebuild.store.arrays import save_arrays
 from edgebuild.store.entry import Entry
@@ -137,6 +138,7 @@ def calibrate(
     """
     rules = road.profile.quantization
     count = rules.correction_samples if setting.correct_bias else rules.calibration_samples
+    count = MOST if source.signature.fed else count
     shared = _arithmetic(scheme)
     inputs: dict[str, Json] = {
         "model": source.digest,
@@ -237,7 +239,7 @@ def _write(
         f"backends/{runtime}", "backends/base.py", "backends/origins.py", "quant/runtime_plan.py", "quant/numerics.py",
     )  # fmt: skip
     stage = Stage(f"quantize for {runtime}", code, find_backend(runtime).DISTRIBUTIONS, on_cpu=True)
-    count = road.profile.quantization.correction_samples
+    count = MOST if converted.signature.fed else road.profile.quantization.correction_samples
     inputs: dict[str, Json] = {
         "artifact": converted.entry.content,
         "plan": plan.model_dump(mode="json"),
@@ -267,11 +269,12 @@ def _make_candidate(
     rows: list[dict[str, np.ndarray]],
 ) -> None:
     from edgebuild.backends.origins import carry_origins
-    from edgebuild.quant.runtime_plan import float_operators
+    from edgebuild.quant.runtime_plan import as_fed, float_operators
 
     backend = converted.backend
     exact = next(backend.observe(converted.files, rows[:1]))
     ranges = _ranges(converted, plan, origins, exact, rows)
+    ranges = as_fed(ranges, converted.signature, backend.tensor_names(converted.files, converted.signature))
     made = backend.quantize(converted.exported, ranges, float_operators(plan, origins), scheme)
     if scheme.full_integer:
         refuse_float(converted, backend.float_operators(made.files), origins)

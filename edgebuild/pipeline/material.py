@@ -14,6 +14,7 @@ from edgebuild.pipeline.pricing import Pricing
 from edgebuild.pipeline.scoring import Scorer
 from edgebuild.pipeline.sources import DataSet, Sets, Source, load_sets, load_source
 from edgebuild.pipeline.stage import Road
+from edgebuild.pipeline.unrolled import single_steps
 
 
 @dataclass
@@ -27,6 +28,12 @@ class Material:
     golden: DataSet
     scorer: Scorer
     lock: Lock
+
+    def single_steps(self, samples: DataSet) -> DataSet:
+        """Samples of which each is one call: of a model with state the steps, with the states that it came to."""
+        if not self.source.signature.fed:
+            return samples
+        return single_steps(self.road, samples, self.scorer.reference(samples), self.source.signature)
 
     @property
     def dense(self) -> Source | None:

@@ -185,7 +185,7 @@ def _variant(offer: Offer, part_signature: Signature) -> Variant:
 
 
 def _golden(shared: Material, target: Target, offers: list[Offer]) -> tuple[bytes, Golden]:
-    from edgebuild.models.samples import prepare_inputs
+    from edgebuild.models.samples import input_specs, prepare_inputs, steps_of
 
     signature = _part_signature(offers)
     expected: dict[str, list[np.ndarray]] = {}
@@ -197,7 +197,9 @@ def _golden(shared: Material, target: Target, offers: list[Offer]) -> tuple[byte
     inputs: Mapping[str, np.ndarray] = prepare_inputs(shared.golden.samples, signature)
     data = golden_file(inputs, expected, signature)
     settings = shared.road.project.build
-    return data, Golden(source=settings.golden, samples=len(shared.golden.samples), tolerance=tolerance)
+    steps = steps_of(shared.golden.samples, input_specs(signature))
+    count = len(shared.golden.samples)
+    return data, Golden(source=settings.golden, samples=count, tolerance=tolerance, steps=steps)
 
 
 def answers_of(shared: Material, target: Target, offer: Offer) -> Entry:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from edgebuild.backends.base import Files
 from edgebuild.core.artifact import Artifact
+from edgebuild.core.lock import Lock
 from edgebuild.core.profile import QuantSetting
 from edgebuild.core.project import Data, Project
 from edgebuild.core.target import Target
 from edgebuild.pipeline.build import artifact_of
-from edgebuild.pipeline.float_stages import Converted, export, folded, trace
-from edgebuild.pipeline.golden import golden_inputs
+from edgebuild.pipeline.float_stages import Converted, export, trace
 from edgebuild.pipeline.host import int8_scheme
 from edgebuild.pipeline.int8_stages import calibrate, quantize, quantize_foreign
-from edgebuild.pipeline.sources import Sets, load_source
+from edgebuild.pipeline.material import Material, gather
 from edgebuild.pipeline.stage import Progress, Road, silent
 from edgebuild.store.cache import default_cache
 from edgebuild.store.catalog import find_profile
@@ -34,26 +34,24 @@ def rehearse(project: Project, root: Path, target: Target, progress: Progress = 
     Raises:
         ConfigError, BuildError: as a build's.
     """
-    road = Road(
-        project.model_copy(update={"data": Data()}), root, find_profile(project.build.profile, root), default_cache(),
-        progress,
-    )  # fmt: skip
+    profile = find_profile(project.build.profile, root).model_copy(update={"pruning": None})
+    road = Road(project.model_copy(update={"data": Data()}), root, profile, default_cache(), progress)
+    shared = gather(road, Lock(), (target,))
     try:
-        made, artifact = _made(road, target)
+        made, artifact = _made(shared, target)
     finally:
+        shared.scorer.close()
         road.cache.digests.save()
     return artifact, made.files
 
 
-def _made(road: Road, target: Target) -> tuple[Converted, Artifact]:
-    source = load_source(road)
-    samples = golden_inputs(road, source, Sets(None, None, None))
-    model, scheme = folded(road, source), int8_scheme(target)
-    exact = export(road, model, target.runtime)
+def _made(shared: Material, target: Target) -> tuple[Converted, Artifact]:
+    road, model, samples = shared.road, shared.folded, shared.single_steps(shared.golden)
+    scheme, exact = int8_scheme(target), export(road, model, target.runtime)
     origins = trace(road, model, exact, samples)
     if exact.quantized or scheme is None:
         return exact, artifact_of(exact, "as-is" if exact.quantized else "float32", origins)
-    if source.kind == "torch":
+    if model.kind == "torch":
         done = calibrate(road, model, samples, scheme, _SETTING, exact.backend.weight_grid(scheme))
         assert done is not None, "only equalizing can find nothing to change"
         candidate = quantize(road, done, target, scheme, origins, samples)

@@ -25,12 +25,16 @@ from edgebuild.store.entry import Entry
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    from edgebuild.bench.bench import Bench, Placed
+    from edgebuild.bench.bench import Bench
+    from edgebuild.bench.given import Given, Inputs, Placed, Steps
 
 INFER = Stage(
-    "infer", ("runner", "bench", "devices", "models/preprocess.py", "models/spectra.py"), ("numpy",), on_cpu=True
+    "infer",
+    ("runner", "bench", "devices", "models/preprocess.py", "models/spectra.py", "models/samples.py"),
+    ("numpy",),
+    on_cpu=True,
 )
-SCORE = Stage("score", ("models/score.py", "models/metrics.py", "models/samples.py"), ("numpy",))
+SCORE = Stage("score", ("models/score.py", "models/metrics.py", "models/samples.py", "models/sequences.py"), ("numpy",))
 
 _RUNTIME_PACKAGES = {"litert": ("ai-edge-litert",)}
 _NATIVE = {"onnx": "onnxruntime", "tflite": "litert"}
@@ -99,12 +103,18 @@ class Scorer:
 
         return self.road.step(stage, samples.name, inputs, make)
 
-    def _asked(self, key: Digest, converted: Converted, samples: DataSet) -> tuple[Path, Converted, Placed]:
+    def _asked(self, key: Digest, converted: Converted, samples: DataSet) -> tuple[Path, Converted, Given]:
         """Where a run's outputs go, what runs, and on what."""
         with _as_build_error(converted.runtime):
-            return Path(self._folder.name) / f"{key}.npz", converted, self._place(samples, converted.signature)
+            return Path(self._folder.name) / f"{key}.npz", converted, self._given(samples, converted.signature)
 
-    def _run(self, place: Path, converted: Converted, inputs: Placed, options: RuntimeOptions) -> Path:
+    def _given(self, samples: DataSet, signature: Signature) -> Given:
+        from edgebuild.bench.given import in_steps
+        from edgebuild.models.samples import input_specs, steps_of
+
+        return in_steps(signature, self._place(samples, signature), steps_of(samples.samples, input_specs(signature)))
+
+    def _run(self, place: Path, converted: Converted, inputs: Given, options: RuntimeOptions) -> Path:
         with _as_build_error(converted.runtime):
             self.bench.infer_into(place, converted.runtime, converted.files, inputs, options)
         return place
@@ -149,6 +159,7 @@ class Scorer:
             "score": data.score,
             "scorer": _scorer_state(self.road),
             "pre": self.source.signature.model_dump(mode="json")["pre"],
+            "answers": list(self.source.signature.answers),
             "confidence": confidence,
             "seed": self.road.project.build.seed,
         }
@@ -161,17 +172,21 @@ class Scorer:
         return Quality.model_validate_json(entry.read("quality.json"))
 
     def _quality(self, own: Entry, twin: Entry | None, samples: DataSet, confidence: float) -> Quality:
-        from edgebuild.models.samples import prepare_inputs
         from edgebuild.models.score import load_scorer, quality
+        from edgebuild.models.sequences import judged, scored_inputs
 
-        data = self.road.project.data
+        data, signature = self.road.project.data, self.source.signature
         scorer = load_scorer(data.score, self.road.root, self.road.cache)
+
+        def of(outputs: Entry) -> list[np.ndarray]:
+            return judged(load_outputs(outputs), signature, samples.samples, data.metric, whole=bool(scorer))
+
         return quality(
             data.metric,
             samples.samples,
-            load_outputs(own),
-            load_outputs(twin) if twin else None,
-            inputs=prepare_inputs(samples.samples, self.source.signature) if scorer else None,
+            of(own),
+            of(twin) if twin else None,
+            inputs=scored_inputs(samples.samples, signature) if scorer else None,
             scorer=scorer,
             drop_confidence=confidence,
             seed=self.road.project.build.seed,
@@ -227,11 +242,13 @@ def _running(converted: Converted, samples: DataSet, options: RuntimeOptions) ->
 _ROWS = 8
 
 
-def _rows(samples: DataSet, signature: Signature) -> dict[str, np.ndarray]:
+def _rows(samples: DataSet, signature: Signature) -> Inputs | Steps:
     """A few prepared samples to time with: what a branch-free model computes does not depend on them."""
-    from edgebuild.models.samples import prepare_inputs
+    from edgebuild.bench.given import in_steps
+    from edgebuild.models.samples import input_specs, prepare_inputs, steps_of
 
-    return prepare_inputs(samples.samples.take(list(range(min(_ROWS, len(samples.samples))))), signature)
+    few = samples.samples.take(list(range(min(_ROWS, len(samples.samples)))))
+    return in_steps(signature, prepare_inputs(few, signature), steps_of(few, input_specs(signature)))
 
 
 def here(target: Target) -> RuntimeOptions:

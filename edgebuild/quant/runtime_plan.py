@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from edgebuild.core.array import np
 from edgebuild.core.origin import OriginMap
 from edgebuild.core.plan import QuantPlan, Range
+from edgebuild.core.signature import Signature
 from edgebuild.quant.numerics import pick_range
 
 _DRAWN = 2048
@@ -39,6 +40,24 @@ def observed_ranges(
             limits[name] = min(low, float(value.min(initial=0))), max(high, float(value.max(initial=0)))
             drawn[name].append(value[:: (value.size // _DRAWN) | 1])
     return {name: pick_range(np.concatenate(drawn[name]), *limits[name], plan.setting, plan.scheme) for name in wanted}
+
+
+def as_fed(
+    ranges: Mapping[str, Range], signature: Signature, names: tuple[Mapping[str, str], Mapping[str, str]]
+) -> dict[str, Range]:
+    """The ranges, a state's and that of what feeds it being the same: both hold the same numbers, a step apart.
+
+    Args:
+        names: what the inputs and the outputs are called among the tensors.
+    """
+    made = dict(ranges)
+    for fed in signature.fed:
+        ends = [name for name in (names[0][fed.state.name], names[1][fed.by.name]) if name in made]
+        if len(ends) == 2:
+            first, second = made[ends[0]], made[ends[1]]
+            low, high = min(first.low, second.low), max(first.high, second.high)
+            made |= dict.fromkeys(ends, first.model_copy(update={"low": low, "high": high}))
+    return made
 
 
 def float_operators(plan: QuantPlan, origins: OriginMap) -> tuple[str, ...]:

@@ -98,6 +98,10 @@ class Interpreted:
         names = self._signature("outputs")
         return [names.get(detail["index"], detail["name"]) for detail in self._outputs]
 
+    def restart(self) -> None:
+        """Forget: tensors that the model keeps from call to call, as a TFLite LSTM does, are zero again."""
+        self._interpreter.reset_all_variables()
+
     def feed(self, sample: list[Any]) -> None:
         """Copy a sample's arrays in."""
         for detail, array in zip(self._inputs, sample):  # noqa: B905

@@ -18,6 +18,7 @@ from runner.faults import Fault, kind_of
 from runner.memory import Memory
 from runner.pace import Pace
 from runner.processors import keep_to_fastest
+from runner.recurrence import recurrent
 from runner.steadiness import BLOCK, is_steady, warmed_up
 from runner.watch import Watch
 
@@ -34,11 +35,13 @@ def selftest(request: Fields, folder: Path) -> Fields:  # noqa: ARG001
 
 
 def infer(request: Fields, folder: Path) -> Fields:
-    """Run every sample once and write all outputs."""
+    """Run every sample once and write all outputs. What a session remembers is forgotten before each sample."""
     runtime = _runtime(request)
     session = _load(runtime, request, folder)
     shares, rows = told(session, demanded(request)), []
+    forget = getattr(session, "restart", lambda: None)
     for sample in _each_sample(session, request, folder):
+        forget()
         session.feed(sample)
         session.run()
         rows.append(session.read())
@@ -170,7 +173,8 @@ def _load(runtime: Any, request: Fields, folder: Path) -> Any:
     if not path.is_file():
         raise Fault("bad_request", f"no file {path.name}")
     try:
-        return runtime.Session(str(path), request["threads"], demanded(request), request["precision"])
+        session = runtime.Session(str(path), request["threads"], demanded(request), request["precision"])
+        return recurrent(session, request)
     except Fault:
         raise
     except Exception as error:

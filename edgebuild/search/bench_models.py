@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Literal
 
 from edgebuild.backends import find_backend
 from edgebuild.backends.origins import self_origins
-from edgebuild.bench.bench import Bench, Side
+from edgebuild.bench.bench import Bench
 from edgebuild.bench.compare import relative_latency
+from edgebuild.bench.given import Side
 from edgebuild.compress.groups import Grouped
 from edgebuild.core.digest import digest_json
 from edgebuild.core.lock import LockedLatency

@@ -12,7 +12,8 @@ import pytest
 from test_cut import OPTIONS, int8_case
 
 from edgebuild.backends.base import Exported
-from edgebuild.bench.bench import Bench, Files, Inputs, Placed
+from edgebuild.bench.bench import Bench
+from edgebuild.bench.given import Files, Given
 from edgebuild.core.array import Array
 from edgebuild.core.artifact import Golden, Lineage, Manifest, ModelFile, Part, Variant
 from edgebuild.core.device import DeviceEntry
@@ -34,7 +35,7 @@ class Faulty(Bench):
     swap: tuple[bytes, bytes]
 
     def infer(
-        self, runtime: str, files: Files, inputs: Inputs | Placed, options: RuntimeOptions, outputs: Sequence[str] = ()
+        self, runtime: str, files: Files, inputs: Given, options: RuntimeOptions, outputs: Sequence[str] = ()
     ) -> list[Array]:
         assert all(data.count(self.swap[0]) == 1 for data in files.values())
         swapped = {name: data.replace(*self.swap) for name, data in files.items()}

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebuild.bench.bench import Bench, Side
+from edgebuild.bench.bench import Bench
+from edgebuild.bench.given import Side
 from edgebuild.bench.runners.base import Crash
 from edgebuild.core.errors import ConfigError, DeviceError
 from edgebuild.core.measurement import Measurement

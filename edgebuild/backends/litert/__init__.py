@@ -1,7 +1,7 @@
 """LiteRT (TensorFlow Lite): litert-torch's converter, ai-edge-quantizer."""
 
 from edgebuild.backends.litert.cut import cut
-from edgebuild.backends.litert.export import adopt, export
+from edgebuild.backends.litert.export import adopt, export, tensor_names
 from edgebuild.backends.litert.facts import facts
 from edgebuild.backends.litert.graph import float_operators, is_quantized, observe, operators
 from edgebuild.backends.litert.quantize import quantize, weight_grid
@@ -23,5 +23,6 @@ __all__ = [
     "observe",
     "operators",
     "quantize",
+    "tensor_names",
     "weight_grid",
 ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgebuild.backends.base import Exported, quiet
+from edgebuild.backends.base import Exported, Files, quiet
 from edgebuild.backends.litert.flatbuffer import rename_tensors
+from edgebuild.backends.litert.graph import first
 from edgebuild.backends.litert.layout import without_turns
 from edgebuild.core.errors import BuildError
-from edgebuild.core.signature import Dequantize, Quantize, Signature, TensorSpec, Transpose
+from edgebuild.core.signature import Dequantize, Quantize, Role, Signature, TensorSpec, Transpose
 
 if TYPE_CHECKING:
     from edgebuild.models.graph import TorchModel
@@ -50,7 +51,7 @@ def adopt(kind: str, data: bytes, signature: Signature) -> Exported:  # noqa: AR
 
 
 def _turns(spec: TensorSpec) -> bool:
-    return spec.layout == "NCHW"
+    return spec.layout == "NCHW" and spec.role is Role.DATA
 
 
 def _channels_last(signature: Signature) -> Signature:
@@ -99,14 +100,30 @@ def boundary_steps(signature: Signature, data: bytes) -> Signature:
     )
 
 
+def tensor_names(files: Files, signature: Signature) -> tuple[dict[str, str], dict[str, str]]:
+    """What the tensors behind the signature's inputs and outputs are called."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    with quiet("export to litert"):
+        took, gave = _ports(Interpreter(model_content=first(files)), signature)
+    inputs, outputs = ({name: str(detail["name"]) for name, detail in side.items()} for side in (took, gave))
+    return inputs, outputs
+
+
 def _ports(interpreter: Any, signature: Signature) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Details of the inputs and outputs by name; a foreign file may have no signature, then by order."""
+    """Details of the inputs and outputs by name; a file may have no signature, or other names: then by order."""
+    names = [spec.name for spec in signature.inputs], [spec.name for spec in signature.outputs]
     if signature.name in interpreter.get_signature_list():
         runner = interpreter.get_signature_runner(signature.name)
-        return runner.get_input_details(), runner.get_output_details()
-    inputs = {detail["name"]: detail for detail in interpreter.get_input_details()}
-    names = [spec.name for spec in signature.outputs]
-    return inputs, dict(zip(names, interpreter.get_output_details(), strict=True))
+        took, gave = runner.get_input_details(), runner.get_output_details()
+        if len(took) < len(names[0]) or set(took) == set(names[0]):
+            return took, gave if set(gave) == set(names[1]) else _by_order(names[1], interpreter.get_output_details())
+    given = interpreter.get_input_details(), interpreter.get_output_details()
+    return _by_order(names[0], given[0]), _by_order(names[1], given[1])
+
+
+def _by_order(names: list[str], details: list[dict[str, Any]]) -> dict[str, Any]:
+    return dict(zip(names, details, strict=True))
 
 
 def _quantize(detail: dict[str, Any]) -> Quantize:
@@ -115,4 +132,5 @@ def _quantize(detail: dict[str, Any]) -> Quantize:
 
 
 def _as(spec: TensorSpec, detail: dict[str, Any]) -> TensorSpec:
-    return spec.model_copy(update={"dtype": detail["dtype"].__name__})
+    zero_point = int(detail["quantization"][1]) if spec.fed_by is not None else 0
+    return spec.model_copy(update={"dtype": detail["dtype"].__name__, "zero_point": zero_point})

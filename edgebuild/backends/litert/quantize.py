@@ -6,12 +6,14 @@ import re
 from collections.abc import Collection, Mapping
 
 from edgebuild.backends.base import Exported, quiet
-from edgebuild.backends.litert.export import FILE, boundary_steps
+from edgebuild.backends.litert.export import FILE, boundary_steps, tensor_names
 from edgebuild.backends.litert.flatbuffer import in_one_piece
 from edgebuild.backends.litert.graph import first
+from edgebuild.backends.litert.outputs import outputs_alone
 from edgebuild.core.array import np
 from edgebuild.core.errors import BuildError
 from edgebuild.core.plan import Range, WeightGrid
+from edgebuild.core.signature import Dequantize, Quantize, Signature
 from edgebuild.core.target import Int8Scheme
 
 
@@ -19,12 +21,48 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
     """Write static int8: symmetric s8 weights, s8 or s16 activations; integers or floats at the boundary by the scheme.
 
     Raises:
-        BuildError: for 7-bit weights or u16 activations, which ai-edge-quantizer does not write.
+        BuildError: for 7-bit weights or u16 activations, which ai-edge-quantizer does not write; or a state's integers
+            mean one thing where it comes out, and another where it goes in.
     """
+    _refuse_what_it_has_not(scheme)
+    made = _written(model, ranges, keep_float, scheme)
+    fixed = ranges_of_feeds(made.signature)
+    if not fixed:
+        return made
+    names, _ = tensor_names(model.files, model.signature)
+    again = {**ranges, **{names[state]: limits for state, limits in fixed.items()}}
+    made = _written(model, again, keep_float, scheme)
+    if unlike := ranges_of_feeds(made.signature):
+        raise BuildError(
+            "quantize for litert", f"the state {next(iter(unlike))} has another scale than the output that feeds it",
+            expected="one scale for both: the integers are passed on as they are",
+            fix="keep float inputs and outputs (int8.io), or feed the state from an operator that has no fixed scale",
+        )  # fmt: skip
+    return made
+
+
+def ranges_of_feeds(signature: Signature) -> dict[str, Range]:
+    """The states of integers that mean something else than the outputs that feed them, with what those can hold.
+
+    Some operators, as TANH, have a scale of their own whatever range is asked of them.
+    """
+    found = {}
+    for fed in signature.fed:
+        into = next((step for step in signature.pre.get(fed.state.name, ()) if isinstance(step, Quantize)), None)
+        out = next((step for step in signature.post.get(fed.by.name, ()) if isinstance(step, Dequantize)), None)
+        if into is None or out is None or (into.scale, into.zero_point) == (out.scale, out.zero_point):
+            continue
+        limits = np.iinfo(into.dtype)
+        least = -limits.max if into.dtype == "int16" else limits.min
+        low, high = ((value - out.zero_point) * out.scale for value in (least, limits.max))
+        found[fed.state.name] = Range(low=low, high=high)
+    return found
+
+
+def _written(model: Exported, ranges: Mapping[str, Range], keep_float: Collection[str], scheme: Int8Scheme) -> Exported:
     from ai_edge_quantizer import qtyping, quantizer
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
 
-    _refuse_what_it_has_not(scheme)
     operations, tensor = qtyping.TFLOperationName, qtyping.TensorQuantizationConfig
     granularity = qtyping.QuantGranularity
     per_channel = scheme.weight_granularity == "per_channel"
@@ -45,7 +83,9 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
         explicit_dequantize=False,
     )
     with quiet("quantize for litert"):
-        writer = quantizer.Quantizer(bytearray(first(model.files)))
+        alone, copies = outputs_alone(first(model.files))
+        ranges = {**ranges, **{name: ranges[original] for name, original in copies.items() if original in ranges}}
+        writer = quantizer.Quantizer(bytearray(alone))
         writer.update_quantization_recipe(".*", operations.ALL_SUPPORTED, config)
         if scheme.io == "float":
             for boundary in (operations.INPUT, operations.OUTPUT):

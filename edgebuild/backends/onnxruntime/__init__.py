@@ -3,7 +3,7 @@
 from edgebuild.backends.onnxruntime.cut import cut
 from edgebuild.backends.onnxruntime.export import adopt, export
 from edgebuild.backends.onnxruntime.facts import facts
-from edgebuild.backends.onnxruntime.graph import float_operators, is_quantized, observe, operators
+from edgebuild.backends.onnxruntime.graph import float_operators, is_quantized, observe, operators, tensor_names
 from edgebuild.backends.onnxruntime.quantize import quantize, weight_grid
 
 DISTRIBUTIONS = ("torch", "onnx", "onnxscript", "onnxruntime", "onnx-ir")
@@ -23,5 +23,6 @@ __all__ = [
     "observe",
     "operators",
     "quantize",
+    "tensor_names",
     "weight_grid",
 ]

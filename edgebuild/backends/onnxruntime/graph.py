@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from edgebuild.backends.base import Files
 from edgebuild.core.array import Tensors, np
 from edgebuild.core.origin import RuntimeOp
+from edgebuild.core.signature import Signature
 
 _MOVES = ("Constant", "Identity", "Cast", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Shape")
 QDQ = ("QuantizeLinear", "DequantizeLinear")
@@ -115,6 +116,18 @@ def observe(files: Files, samples: Iterable[Tensors]) -> Iterator[dict[str, np.n
     for sample in samples:
         values = session.run(names, dict(sample))
         yield dict(sample) | {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
+
+
+def tensor_names(files: Files, signature: Signature) -> tuple[dict[str, str], dict[str, str]]:
+    """Inputs keep their names; outputs are told by their place."""
+    import onnx
+
+    outputs = [output.name for output in onnx.load_from_string(first(files)).graph.output]
+    return _own_names(signature), {spec.name: name for spec, name in zip(signature.outputs, outputs, strict=True)}
+
+
+def _own_names(signature: Signature) -> dict[str, str]:
+    return {spec.name: spec.name for spec in signature.inputs}
 
 
 def first(files: Files) -> bytes:

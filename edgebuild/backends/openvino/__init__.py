@@ -4,7 +4,7 @@ import sys
 
 from edgebuild.backends.openvino.cut import cut
 from edgebuild.backends.openvino.export import adopt, export
-from edgebuild.backends.openvino.graph import facts, float_operators, is_quantized, observe, operators
+from edgebuild.backends.openvino.graph import facts, float_operators, is_quantized, observe, operators, tensor_names
 from edgebuild.backends.openvino.quantize import quantize, weight_grid
 
 # Unasked, both report every conversion to a server, from processes that they fork. Both do without this package.
@@ -27,5 +27,6 @@ __all__ = [
     "observe",
     "operators",
     "quantize",
+    "tensor_names",
     "weight_grid",
 ]

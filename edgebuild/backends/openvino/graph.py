@@ -10,6 +10,7 @@ from edgebuild.backends.openvino.export import from_files
 from edgebuild.core.array import Tensors, np
 from edgebuild.core.operator import Operator
 from edgebuild.core.origin import RuntimeOp
+from edgebuild.core.signature import Signature
 
 EXACT = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
 """CPUs with bf16 would otherwise compute in it, and parity checks would see that."""
@@ -88,6 +89,13 @@ def observe(files: Files, samples: Iterable[Tensors]) -> Iterator[dict[str, np.n
         request.infer(dict(sample))
         values = (np.array(request.get_output_tensor(index).data) for index in range(len(labels)))
         yield dict(sample) | dict(zip(labels, values, strict=True))
+
+
+def tensor_names(files: Files, signature: Signature) -> tuple[dict[str, str], dict[str, str]]:
+    """Inputs have the names that the export gave them; an output is what it is computed by."""
+    results = [tensor_name(port.get_node().input_value(0)) for port in from_files(files).outputs]
+    outputs = {spec.name: name for spec, name in zip(signature.outputs, results, strict=True)}
+    return {spec.name: spec.name for spec in signature.inputs}, outputs
 
 
 def computing(model: Any) -> list[Any]:
