@@ -31,7 +31,7 @@ INFER = Stage("infer", ("runner", "bench", "devices", "models/preprocess.py"), (
 SCORE = Stage("score", ("models/score.py", "models/metrics.py", "models/samples.py"), ("numpy",))
 
 _RUNTIME_PACKAGES = {"litert": ("ai-edge-litert",)}
-_NATIVE = {"onnx": "onnxruntime", "tflite": "litert"}
+NATIVE = {"onnx": "onnxruntime", "tflite": "litert"}
 
 
 @dataclass
@@ -99,17 +99,17 @@ class Scorer:
 
     def _asked(self, key: Digest, converted: Converted, samples: DataSet) -> tuple[Path, Converted, Placed]:
         """Where a run's outputs go, what runs, and on what."""
-        with _as_build_error(converted.runtime):
+        with as_build_error(converted.runtime):
             return Path(self._folder.name) / f"{key}.npz", converted, self._place(samples, converted.signature)
 
     def _run(self, place: Path, converted: Converted, inputs: Placed, options: RuntimeOptions) -> Path:
-        with _as_build_error(converted.runtime):
+        with as_build_error(converted.runtime):
             self.bench.infer_into(place, converted.runtime, converted.files, inputs, options)
         return place
 
     def _outputs_in(self, place: Path, converted: Converted) -> list[np.ndarray]:
         names = [spec.name for spec in converted.signature.outputs]
-        with _as_build_error(converted.runtime):
+        with as_build_error(converted.runtime):
             outputs = self.bench.outputs_in(place, names)
         return after(outputs, converted.signature)
 
@@ -132,7 +132,7 @@ class Scorer:
             return reference_outputs(self.road, self.source, samples)
         from edgebuild.pipeline.float_stages import export
 
-        native = export(self.road, self.source, _NATIVE[self.source.kind], "reference")
+        native = export(self.road, self.source, NATIVE[self.source.kind], "reference")
         return self.outputs(native, samples, RuntimeOptions())
 
     def quality(self, own: Entry, twin: Entry | None, samples: DataSet) -> Quality:
@@ -145,7 +145,7 @@ class Scorer:
             "samples": samples.digest,
             "metric": data.metric,
             "score": data.score,
-            "scorer": _scorer_state(self.road),
+            "scorer": scorer_state(self.road),
             "pre": self.source.signature.model_dump(mode="json")["pre"],
             "confidence": confidence,
             "seed": self.road.project.build.seed,
@@ -204,7 +204,7 @@ class Scorer:
 
 
 @contextmanager
-def _as_build_error(runtime: str) -> Iterator[None]:
+def as_build_error(runtime: str) -> Iterator[None]:
     try:
         yield
     except (DeviceError, ModelRejected, NotMeasured) as error:
@@ -247,7 +247,7 @@ def after(outputs: list[np.ndarray], signature: Signature) -> list[np.ndarray]:
     ]
 
 
-def _scorer_state(road: Road) -> Json:
+def scorer_state(road: Road) -> Json:
     """What a scorer callable depends on; a built-in one is code of ours."""
     from edgebuild.models.entry import entry_state, is_entry
 
