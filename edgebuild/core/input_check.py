@@ -26,7 +26,7 @@ class InputCheck(Frozen):
     """
 
     on_suspicion: Literal["warn", "fail", "off"] = "warn"
-    samples: Annotated[int, Field(ge=1)] = 300
+    samples: Annotated[int, Field(ge=1)] = 256
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.99
     min_gain: Annotated[float, Field(ge=0)] = 2.0
 

@@ -9,8 +9,9 @@ from itertools import permutations
 from edgebuild.core.array import Array, np
 from edgebuild.core.input_check import Kind
 from edgebuild.core.project import InputSpec
-from edgebuild.core.signature import Normalize, ReverseChannels
+from edgebuild.core.signature import Cast, Normalize, ReverseChannels, Step
 from edgebuild.inputcheck.catalogue import SIGNED, UNSIGNED, Known, full_scale
+from edgebuild.inputcheck.remade import Change, remade
 from edgebuild.inputcheck.steps import (
     Parts,
     Steps,
@@ -24,6 +25,8 @@ from edgebuild.models.preprocess import apply_steps
 
 _MOST_ORDERS = 5
 _SHIFTS = (-1, 1)
+_SAME_SCALE = 1.25
+"""Factor up to which a fitted scale is the declared one, and what is wrong is the offset."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,15 @@ class Alternative:
         kind: what is wrong with the declared one if this is right.
         words: what is different, as "… would" continues.
         steps: its ``pre`` steps.
+        change: where the samples themselves are to be made otherwise, how.
+        fix: what to do then.
     """
 
     kind: Kind
     words: str
     steps: Steps
+    change: Change | None = None
+    fix: str = ""
 
 
 def alternatives(spec: InputSpec, raw: Array) -> Iterator[Alternative]:
@@ -47,6 +54,8 @@ def alternatives(spec: InputSpec, raw: Array) -> Iterator[Alternative]:
     Args:
         raw: some samples before the ``pre`` steps, (N, …).
     """
+    for other in remade(raw):
+        yield Alternative(other.kind, other.words, spec.pre, other.change, other.fix)
     if np.dtype(spec.dtype).kind in "iu" and not spec.pre:
         yield from _ids(spec)
         return
@@ -58,8 +67,6 @@ def alternatives(spec: InputSpec, raw: Array) -> Iterator[Alternative]:
 
 def _ids(spec: InputSpec) -> Iterator[Alternative]:
     """Token ids of a vocabulary with one entry more or less in front."""
-    from edgebuild.core.signature import Cast
-
     for shift in _SHIFTS:
         steps = (Normalize(mean=(float(-shift),)), Cast(dtype=spec.dtype))
         yield Alternative("vocabulary", f"token ids {abs(shift)} {'higher' if shift > 0 else 'lower'}", steps)
@@ -82,9 +89,14 @@ def _channels(spec: InputSpec, parts: Parts) -> Iterator[Alternative]:
         yield Alternative("channel order", "mean and deviation in reverse order", flipped.steps)
 
 
-def _statistics_reversed(step: object) -> Normalize:
-    assert isinstance(step, Normalize) or step is not None
-    return step.model_copy(update={"mean": step.mean[::-1], "std": step.std[::-1]}) if isinstance(step, Normalize) else step  # type: ignore[return-value]
+def _statistics_reversed(step: Step) -> Step:
+    if not isinstance(step, Normalize):
+        return step
+    return _reversed(step)
+
+
+def _reversed(step: Normalize) -> Normalize:
+    return step.model_copy(update={"mean": step.mean[::-1], "std": step.std[::-1]})
 
 
 def _numbers(spec: InputSpec, parts: Parts, raw: Array) -> Iterator[Alternative]:
@@ -95,22 +107,25 @@ def _numbers(spec: InputSpec, parts: Parts, raw: Array) -> Iterator[Alternative]
     final = channel_axis(spec)
     axis = axis_before(final, parts.after) if final is not None else None
     channels = values.shape[axis] if axis is not None else 0
+    flipped = any(isinstance(step, ReverseChannels) for step in parts.before)
     low, high = float(values.min()), float(values.max())
     yield Alternative("scale", "values as they are", parts.with_numbers().steps)
     for scale in dict.fromkeys((full_scale(low, high), *((255.0,) if 1 < high <= 255 and low >= 0 else ()))):
         for known in SIGNED if low < 0 else UNSIGNED:
             if known.fits(channels):
-                step = _as_step(known, scale, axis)
+                step = _as_step(known, scale, axis, flipped=flipped)
                 words = known.name if known.kind == "mean and deviation" else f"values scaled to {known.name}"
                 yield Alternative(known.kind, words, parts.with_numbers(step).steps)
     yield _own_statistics(parts, values, axis)
 
 
-def _as_step(known: Known, scale: float, axis: int | None) -> Normalize:
+def _as_step(known: Known, scale: float, axis: int | None, *, flipped: bool) -> Normalize:
+    """A known normalization for values of some full scale; statistics in the order of the channels."""
     place = axis if axis is not None else 1
     if known.mean == (0.0,) and known.std == (1.0,):
         return Normalize(std=(scale / known.gain,), channel_axis=place)
-    return Normalize(scale=known.gain / scale, mean=known.mean, std=known.std, channel_axis=place)
+    step = Normalize(scale=_round(known.gain / scale), mean=known.mean, std=known.std, channel_axis=place)
+    return _reversed(step) if flipped else step
 
 
 def _otherwise(parts: Parts) -> Iterator[tuple[Kind, str, Steps]]:
@@ -172,13 +187,12 @@ def scaled(spec: InputSpec, factor: float, offset: float) -> Alternative:
     """The declared input times a factor plus an offset, as the model's own statistics want it."""
     parts = taken_apart(spec.pre)
     step = Normalize(std=(_round(float(f"{1 / factor:.4g}")),), mean=(float(f"{-offset / factor:.4g}"),))
-    numbers = (step,)
-    if len(parts.numbers) == 1 and isinstance(parts.numbers[0], Normalize):
-        numbers = (_merged(parts.numbers[0], step),)
-    elif parts.numbers:
-        numbers = (*parts.numbers, step)  # type: ignore[assignment]
+    numbers: Steps = (*(one for one in parts.numbers if not isinstance(one, Cast)), step)
+    if len(numbers) == 2 and isinstance(numbers[0], Normalize):
+        numbers = (_merged(numbers[0], step),)
+    kind: Kind = "scale" if not 1 / _SAME_SCALE < factor < _SAME_SCALE else "mean and deviation"
     words = "the scale and offset that the model's first batch normalization remembers"
-    return Alternative("scale", words, parts.with_numbers(*numbers).steps)
+    return Alternative(kind, words, parts.with_numbers(*numbers).steps)
 
 
 def _merged(first: Normalize, then: Normalize) -> Normalize:
@@ -192,6 +206,3 @@ def _paired(step: Normalize) -> list[tuple[float, float]]:
     count = max(len(step.mean), len(step.std))
     means, stds = (values * (count if len(values) == 1 else 1) for values in (step.mean, step.std))
     return list(zip(means, stds, strict=True))
-
-
-__all__ = ["Alternative", "ReverseChannels", "alternatives", "scaled"]

@@ -14,6 +14,7 @@ from edgebuild.inputcheck.alternatives import Alternative, alternatives, scaled
 from edgebuild.inputcheck.fitted import fitted
 from edgebuild.inputcheck.norm import FirstNorm
 from edgebuild.inputcheck.running import Run
+from edgebuild.inputcheck.steps import written
 from edgebuild.models.samples import Samples, prepare_inputs
 from edgebuild.models.score import Scorer, Scores, score
 
@@ -73,11 +74,11 @@ class Case:
 
     def prepared(self, samples: Samples, trial: Trial | None = None) -> dict[str, Array]:
         """What the model takes under the project's declaration, or another one."""
-        return prepare_inputs(samples, self._specs(trial))
+        return prepare_inputs(_remade(samples, trial), self._specs(trial))
 
     def redeclared(self, trial: Trial) -> Case:
         """The case with another declaration as the project's."""
-        return replace(self, specs=self._specs(trial))
+        return replace(self, specs=self._specs(trial), samples=_remade(self.samples, trial))
 
     def _specs(self, trial: Trial | None) -> dict[str, InputSpec]:
         if trial is None:
@@ -136,6 +137,19 @@ class Case:
         size = len(samples) * sum(_WORD * int(np.prod(spec.shape)) for spec in self.specs.values())
         step = max(1, _TOGETHER // size)
         return (trials[start : start + step] for start in range(0, len(trials), step))
+
+
+def mending(trial: Trial) -> str:
+    """The line that declares it; nothing where it is the samples that have to change."""
+    return "" if trial.alternative.change else written(trial.input, trial.alternative.steps)
+
+
+def _remade(samples: Samples, trial: Trial | None) -> Samples:
+    """Samples as a trial would have them made."""
+    change = trial.alternative.change if trial else None
+    if trial is None or change is None:
+        return samples
+    return replace(samples, inputs={**samples.inputs, trial.input: change(samples.inputs[trial.input])})
 
 
 def evenly(samples: Samples, count: int) -> Samples:

@@ -41,13 +41,14 @@ def saturated(name: str, raw: Array) -> Iterator[Suspicion]:
     """Integers of which most are the largest that their dtype holds."""
     if raw.dtype.kind not in "iu" or raw.ndim < 3:
         return
-    limit = np.iinfo(raw.dtype).max
+    limit = np.iinfo(raw.dtype.name).max
     share = float((raw == limit).mean())
     if share > SATURATED:
         yield Suspicion(
             input=name, kinds=("saturated",), certainty="suspected",
             found=f"the samples are saturated: most values are {limit}, the largest that {raw.dtype} holds",
-            evidence=f"{100 * share:.0f} % of the values", fix="look at the gain or exposure with which they were taken",
+            evidence=f"{100 * share:.0f} % of the values",
+            fix="look at the gain or exposure with which they were taken",
         )  # fmt: skip
 
 
@@ -77,11 +78,11 @@ def out_of_scale(name: str, spec: InputSpec, prepared: Array) -> Iterator[Suspic
 def _by_statistics(spec: InputSpec) -> bool:
     """Whether a normalization by a mean and a deviation is declared, not only by a range."""
     found = [step for step in taken_apart(spec.pre).numbers if isinstance(step, Normalize)]
-    return any(any(step.mean) and step.std != (1.0,) and step.mean != step.std for step in found)
+    return any(any(step.mean) and step.std not in ((1.0,), step.mean) for step in found)
 
 
 def _clipped(name: str, prepared: Array) -> Iterator[Suspicion]:
-    limits = np.iinfo(prepared.dtype)
+    limits = np.iinfo(prepared.dtype.name)
     shares = [float((prepared == end).mean()) for end in (limits.min, limits.max)]
     if max(shares) > CLIPPED:
         yield Suspicion(

@@ -21,7 +21,9 @@ def fitted(norm: FirstNorm, inputs: Mapping[str, Array], name: str) -> tuple[flo
         None where that part is not linear.
     """
     values = inputs[name]
-    zeros, ones = (norm.before({**inputs, name: np.full_like(values[:1], fill)} | _firsts(inputs, name)) for fill in (0, 1))
+    zeros, ones = (
+        norm.before({**inputs, name: np.full_like(values[:1], fill)} | _firsts(inputs, name)) for fill in (0, 1)
+    )
     base, unit = zeros[0], ones[0] - zeros[0]
     signal = [part - base for part in norm.before(inputs)]
     doubled = norm.before({**_firsts(inputs, name), name: 2 * values[:1]})[0] - base

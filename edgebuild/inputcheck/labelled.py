@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 
 from edgebuild.core.array import np
 from edgebuild.core.input_check import Suspicion
-from edgebuild.inputcheck.case import SHOWN, Case, Trial, evenly
+from edgebuild.inputcheck.case import SHOWN, Case, Trial, evenly, mending
 from edgebuild.inputcheck.paired import p_better, value
-from edgebuild.inputcheck.steps import written
 from edgebuild.models.score import Scores
 
-_KEPT = 8
+_KEPT = 5
 _AS_GOOD = 0.2
 """p from which on two declarations count as equally good; the likelier one is named."""
 _RELABELLED = 10.0
@@ -62,11 +61,13 @@ def named(case: Case) -> Finding:
     own, tried, better = _best(case)
     if better is None:
         return Finding(own, tried)
-    kinds, words, last = [better.trial.alternative.kind], [better.trial.alternative.words], better
+    last, first = better, better.trial.alternative
+    kinds, words, fixes = [first.kind], [first.words], [first.fix]
     _, more, further = _best(case.redeclared(better.trial))
     if further is not None and further.trial.input == better.trial.input:
         kinds.append(further.trial.alternative.kind)
         words.append(further.trial.alternative.words)
+        fixes.append(further.trial.alternative.fix)
         last = further
     declared, found = value(own), value(last.scores)
     suspicion = Suspicion(
@@ -74,7 +75,7 @@ def named(case: Case) -> Finding:
         found=f"the model does better with {', and '.join(words)}",
         evidence=f"{case.metric} {declared:.1f} % as declared, {found:.1f} % otherwise, on {len(own.labels)} "
         f"labelled samples ({_counts(own, last.scores)}p = {better.p:.1g} for any of {tried} declarations tried)",
-        declaration=written(last.trial.input, last.trial.alternative.steps),
+        declaration=mending(last.trial), fix=" and ".join(filter(None, fixes)),
     )  # fmt: skip
     return Finding(own, tried + more, suspicion, found)
 
@@ -116,10 +117,9 @@ def _screened(case: Case, trials: Sequence[Trial]) -> list[Trial]:
     if len(case.samples) <= 2 * SHOWN or case.samples.groups is not None or case.metric != "top1":
         return list(trials)
     few = evenly(case.samples, SHOWN)
-    values = [value(scores) for scores in case.scores(few, list(trials))]
-    least = sorted(values, reverse=True)[: _KEPT + 1][-1] if values else 0.0
-    kept = [trial for trial, found in zip(trials, values, strict=True) if found > least or found == max(values)]
-    return kept[: 2 * _KEPT] or list(trials[:_KEPT])
+    declared, *values = [value(scores) for scores in case.scores(few, [None, *trials])]
+    ranked = sorted((i for i, found in enumerate(values) if found >= declared), key=lambda i: -values[i])
+    return [trials[i] for i in sorted(ranked[:_KEPT])]
 
 
 def relabelled(case: Case, finding: Finding) -> Suspicion | None:

@@ -62,7 +62,7 @@ class FirstNorm:
 
 def first_norm(model: TorchModel) -> FirstNorm | None:
     """The first batch normalization that the model's inputs reach; None where there is none, as when it is folded."""
-    module = model.module
+    module = graph_module(model)
     node = next((node for node in module.graph.nodes if _is_norm(node)), None)
     if node is None:
         return None
@@ -71,6 +71,15 @@ def first_norm(model: TorchModel) -> FirstNorm | None:
         return None
     names = tuple(spec.name for spec in model.signature.inputs)
     return FirstNorm(names, _up_to(module, node.args[0]), mean, variance)
+
+
+def graph_module(model: TorchModel) -> GraphModule:
+    """The program's module as the graph that it is."""
+    from torch.fx import GraphModule
+
+    module = model.module
+    assert isinstance(module, GraphModule)
+    return module
 
 
 def moments(parts: Sequence[Floats]) -> tuple[Floats, Floats]:

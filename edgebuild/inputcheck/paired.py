@@ -33,7 +33,8 @@ def p_better(own: Scores, other: Scores, seed: int = 0) -> float:
 
 def binomial_tail(hits: int, trials: int) -> float:
     """P(X ≥ hits) for X of ``trials`` fair coins."""
-    return sum(comb(trials, k) for k in range(hits, trials + 1)) / 2**trials
+    tail: int = sum(comb(trials, k) for k in range(hits, trials + 1))
+    return tail / (1 << trials)
 
 
 def _swapped(own: Scores, other: Scores, seed: int) -> float:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from edgebuild.core.input_check import Suspicion
-from edgebuild.inputcheck.case import Case, Trial
-from edgebuild.inputcheck.steps import written
+from edgebuild.inputcheck.case import Case, Trial, mending
 
 FITS = 0.15
 """Nats a channel up to which samples look like what the model was trained on."""
@@ -44,5 +43,5 @@ def _suspicion(trial: Trial, evidence: str) -> Suspicion:
     return Suspicion(
         input=trial.input, kinds=(trial.alternative.kind,), certainty="suspected",
         found=f"the samples look more like what the model was trained on with {trial.alternative.words}",
-        evidence=evidence, declaration=written(trial.input, trial.alternative.steps),
+        evidence=evidence, declaration=mending(trial), fix=trial.alternative.fix,
     )  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from edgebuild.core.array import Array
+from edgebuild.core.array import Array, np
 from edgebuild.core.input_check import Suspicion
+from edgebuild.inputcheck.norm import graph_module
 
 if TYPE_CHECKING:
     from torch.fx import Node
@@ -21,9 +22,9 @@ def out_of_vocabulary(inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> 
         sizes: by input, the rows of the table that it looks up.
     """
     for name, size in sizes.items():
-        ids = inputs[name]
+        ids = inputs[name].astype(np.int64)
         low, high = int(ids.min()), int(ids.max())
-        if 0 <= low and high < size:
+        if low >= 0 and high < size:
             continue
         bad = float(((ids < 0) | (ids >= size)).mean())
         yield Suspicion(
@@ -36,7 +37,7 @@ def out_of_vocabulary(inputs: Mapping[str, Array], sizes: Mapping[str, int]) -> 
 
 def torch_vocabulary(model: TorchModel) -> dict[str, int]:
     """By input, the rows of the embedding that it is an index into."""
-    placeholders = [node for node in model.module.graph.nodes if node.op == "placeholder"]
+    placeholders = [node for node in graph_module(model).graph.nodes if node.op == "placeholder"]
     found = {}
     for node, spec in zip(placeholders, model.signature.inputs, strict=False):
         rows = [size for user in node.users if (size := _rows(user, node)) is not None]

@@ -12,7 +12,7 @@ from edgebuild.core.digest import Json
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.input_check import InputReport, Suspicion
 from edgebuild.core.target import RuntimeOptions
-from edgebuild.pipeline.scoring import NATIVE, INFER, after, as_build_error, scorer_state
+from edgebuild.pipeline.scoring import INFER, NATIVE, after, as_build_error, scorer_state
 from edgebuild.pipeline.sources import Sets, Source
 from edgebuild.pipeline.stage import Road, Stage
 
@@ -66,7 +66,7 @@ def refusal(suspicions: Sequence[Suspicion]) -> ConfigError:
     return ConfigError(
         f"[model.inputs.{first.input}]",
         "; ".join(f"{one.certainty}: {one.found} ({one.evidence})" for one in suspicions),
-        expected="samples that fit the model, since the profile says on_suspicion = \"fail\"",
+        expected='samples that fit the model, since the profile says on_suspicion = "fail"',
         fix=first.declaration or first.fix,
     )
 
