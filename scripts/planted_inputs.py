@@ -1,7 +1,7 @@
 """Mistakes in how samples reach a model, as data: what is done to a right project, and what should be said of it.
 
-Two halves. "reported" are kinds that others ran into and wrote down: each names the public report it follows, and was
-put here before the check was written. "own" are those that the check's author thought of.
+Two halves. Ten follow public reports of what others ran into, each named in ``source``; they were picked, and turned
+into edits, by the check's author. The other ten are the author's own. Both were written before the check was first run.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgebuild.core.project import InputSpec
-from edgebuild.core.signature import Cast, Normalize, ReverseChannels, Step, Transpose
+from edgebuild.core.signature import Cast, Normalize, Step, Transpose
 from edgebuild.inputcheck.steps import channel_axis, moved, reversed_at, taken_apart
 from edgebuild.models.samples import Samples
 
@@ -211,28 +211,39 @@ def _reshaped(spec: InputSpec, samples: Samples) -> Planted | None:
     return spec, replace(samples, inputs={name: np.ascontiguousarray(read)})
 
 
-_GITHUB = "https://github.com"
+def _reported(name: str, kinds: tuple[str, ...], edit: Edit, source: str) -> Mistake:
+    return Mistake(name, kinds, edit, f"https://{source}")
+
+
+NUMBERS = ("scale", "mean and deviation")
+"""Both kinds are about the same step, and one is often as good a name as the other."""
+_SKEW = "learn/ml-cv-systems/image-preprocessing/common-preprocessing-failure-modes-in-production"
+_SATELLITE = "github.com/ayushdabra/dubai-satellite-imagery-segmentation/issues/3"
 MISTAKES = (
-    Mistake("not divided by 255", ("scale", "mean and deviation"), _numbers(_unscaled), f"{_GITHUB}/chainer/chainercv/issues/358"),
-    Mistake("divided by 255 twice", ("scale", "mean and deviation"), _numbers(_scaled_twice), f"{_GITHUB}/Priyanshu-byte-coder/devtrack/issues/927"),
-    Mistake("mean and deviation forgotten", ("mean and deviation", "scale"), _numbers(_no_statistics), f"{_GITHUB}/apache/mxnet/issues/12063"),
-    Mistake("divided by 255, trained without", ("scale",), _divided_by_255, f"{_GITHUB}/NJU-Jet/SR_Mobile_Quantization/issues/14"),
-    Mistake("0..1 for -1..1 or the other way", ("scale", "mean and deviation"), _numbers(_other_range), f"{_GITHUB}/alibaba/TinyNeuralNetwork/issues/264"),
-    Mistake("BGR for RGB", ("channel order",), _other_channels, f"{_GITHUB}/Kotlin/kotlindl/pull/401"),
-    Mistake("width and height exchanged", ("layout",), _axes_exchanged, f"{_GITHUB}/apache/mxnet/issues/12063"),
-    Mistake("classes numbered otherwise", ("labels",), _labels_by_one, f"{_GITHUB}/Hadisalman/smoothing-adversarial/issues/3"),
-    Mistake("each sample by its own maximum", ("scale", "mean and deviation"), _own_maximum, "https://www.systemoverflow.com/learn/ml-cv-systems/image-preprocessing/common-preprocessing-failure-modes-in-production"),
-    Mistake("no steps for the numbers at all", ("scale", "mean and deviation"), _numbers_forgotten, f"{_GITHUB}/ayushdabra/dubai-satellite-imagery-segmentation/issues/3"),
-    Mistake("mean not taken off", ("mean and deviation",), _numbers(_no_mean)),
-    Mistake("not divided by the deviation", ("mean and deviation", "scale"), _numbers(_no_deviation)),
-    Mistake("statistics in reverse order", ("channel order", "mean and deviation"), _numbers(_statistics_reversed)),
-    Mistake("statistics in other units", ("mean and deviation", "scale"), _numbers(_statistics_in_bytes)),
-    Mistake("normalized twice", ("scale", "mean and deviation"), _normalized_twice),
-    Mistake("mean added", ("mean and deviation",), _numbers(_mean_added)),
+    _reported("not divided by 255", NUMBERS, _numbers(_unscaled), "github.com/chainer/chainercv/issues/358"),
+    _reported("divided twice", NUMBERS, _numbers(_scaled_twice), "github.com/Priyanshu-byte-coder/devtrack/issues/927"),
+    _reported("statistics forgotten", NUMBERS, _numbers(_no_statistics), "github.com/apache/mxnet/issues/12063"),
+    _reported(
+        "divided by 255, trained without", NUMBERS, _divided_by_255,
+        "github.com/NJU-Jet/SR_Mobile_Quantization/issues/14",
+    ),
+    _reported("another range", NUMBERS, _numbers(_other_range), "github.com/alibaba/TinyNeuralNetwork/issues/264"),
+    _reported("BGR for RGB", ("channel order",), _other_channels, "github.com/Kotlin/kotlindl/pull/401"),
+    _reported("width and height exchanged", ("layout",), _axes_exchanged, "github.com/apache/mxnet/issues/12063"),
+    _reported(
+        "classes numbered otherwise", ("labels",), _labels_by_one,
+        "github.com/Hadisalman/smoothing-adversarial/issues/3",
+    ),
+    _reported("each sample by its own maximum", NUMBERS, _own_maximum, f"www.systemoverflow.com/{_SKEW}"),
+    _reported("no numbers at all", NUMBERS, _numbers_forgotten, _SATELLITE),
+    Mistake("mean not taken off", NUMBERS, _numbers(_no_mean)),
+    Mistake("not divided by the deviation", NUMBERS, _numbers(_no_deviation)),
+    Mistake("statistics in reverse order", ("channel order", *NUMBERS), _numbers(_statistics_reversed)),
+    Mistake("statistics in other units", NUMBERS, _numbers(_statistics_in_bytes)),
+    Mistake("normalized twice", NUMBERS, _normalized_twice),
+    Mistake("mean added", NUMBERS, _numbers(_mean_added)),
     Mistake("upside down", ("layout",), _upside_down),
     Mistake("reshaped, not transposed", ("layout",), _reshaped),
     Mistake("a dead channel", ("constant channel",), _dead_channel),
     Mistake("overexposed", ("saturated",), _overexposed),
 )  # fmt: skip
-
-__all__ = ["MISTAKES", "Mistake", "ReverseChannels"]

@@ -20,7 +20,7 @@ from edgebuild.models.score import Scorer, Scores, score
 
 LEAST_LABELLED = 50
 """Labelled units without which nothing is named."""
-SHOWN = 48
+SHOWN = 40
 """Samples on which norms are compared and declarations are told apart."""
 _TOGETHER = 1 << 26
 _WORD = 8

@@ -1,8 +1,8 @@
 """Normalizations that models are trained with: what a declaration may have to be.
 
 Each maps ``u``, a value as a share of full scale (0 to 1, or -1 to 1 where samples are signed), to
-``(u * gain - mean) / std``. Statistics: torchvision's of ImageNet; CIFAR-10's and Fashion-MNIST's are their training sets' own; MNIST's are
-the ones in PyTorch's example; CLIP's are OpenAI's; Caffe's are VGG's channel means.
+``(u * gain - mean) / std``. Statistics: ImageNet's are torchvision's; CIFAR-10's and Fashion-MNIST's are their training
+sets' own; MNIST's are the ones in PyTorch's example; CLIP's are OpenAI's; Caffe's are VGG's channel means.
 """
 
 from __future__ import annotations

@@ -21,12 +21,11 @@ def fitted(norm: FirstNorm, inputs: Mapping[str, Array], name: str) -> tuple[flo
         None where that part is not linear.
     """
     values = inputs[name]
-    zeros, ones = (
-        norm.before({**inputs, name: np.full_like(values[:1], fill)} | _firsts(inputs, name)) for fill in (0, 1)
-    )
-    base, unit = zeros[0], ones[0] - zeros[0]
+    others = _firsts(inputs, name)
+    base, full = (norm.before({**others, name: np.full_like(values[:1], fill)})[0] for fill in (0, 1))
+    unit = full - base
     signal = [part - base for part in norm.before(inputs)]
-    doubled = norm.before({**_firsts(inputs, name), name: 2 * values[:1]})[0] - base
+    doubled = norm.before({**others, name: 2 * values[:1]})[0] - base
     if np.abs(doubled - 2 * signal[0][:1]).max() > _LINEAR * max(1e-9, float(np.abs(doubled).max())):
         return None
     return _best(norm, base, unit, signal)

@@ -1,4 +1,4 @@
-"""With labels: each declaration is scored on the same samples, and one is named if a paired test says that it is better."""
+"""With labels: declarations are scored on the same samples; one is named if a paired test says that it is better."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edgebuild.core.array import np
-from edgebuild.core.input_check import Suspicion
+from edgebuild.core.input_check import Kind, Suspicion
 from edgebuild.inputcheck.case import SHOWN, Case, Trial, evenly, mending
 from edgebuild.inputcheck.paired import p_better, value
 from edgebuild.models.score import Scores
 
 _KEPT = 5
+_NUMBERS: tuple[Kind, ...] = ("scale", "mean and deviation")
 _AS_GOOD = 0.2
 """p from which on two declarations count as equally good; the likelier one is named."""
 _RELABELLED = 10.0
@@ -63,7 +64,7 @@ def named(case: Case) -> Finding:
         return Finding(own, tried)
     last, first = better, better.trial.alternative
     kinds, words, fixes = [first.kind], [first.words], [first.fix]
-    _, more, further = _best(case.redeclared(better.trial))
+    _, more, further = _best(case.redeclared(better.trial), without=_same_step(first.kind))
     if further is not None and further.trial.input == better.trial.input:
         kinds.append(further.trial.alternative.kind)
         words.append(further.trial.alternative.words)
@@ -87,9 +88,14 @@ def _counts(own: Scores, other: Scores) -> str:
     return f"{won} won, {lost} lost; "
 
 
-def _best(case: Case) -> tuple[Scores, int, _Better | None]:
+def _same_step(kind: Kind) -> tuple[Kind, ...]:
+    """The kinds that are about what one is about: a second slip is in another step."""
+    return _NUMBERS if kind in _NUMBERS else (kind,)
+
+
+def _best(case: Case, without: tuple[Kind, ...] = ()) -> tuple[Scores, int, _Better | None]:
     """The declared scores, how many others were tried, and the best of them if it is better for sure."""
-    trials = case.trials()
+    trials = [trial for trial in case.trials() if trial.alternative.kind not in without]
     kept = _screened(case, trials)
     own, *others = case.scores(case.samples, [None, *kept])
     sure = 1 - case.rules.confidence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -114,11 +113,9 @@ def _up_to(module: GraphModule, node: object) -> GraphModule:
     """The part of a module that computes one node, as a module that takes all of its inputs."""
     import torch
 
-    graph = copy.deepcopy(module.graph)
-    copied = next(one for one in graph.nodes if one.name == getattr(node, "name", ""))
-    output = next(one for one in graph.nodes if one.op == "output")
-    output.args = (copied,)
-    graph.set_codegen(torch.fx.graph.CodeGen())
+    graph, copies = torch.fx.Graph(), dict[torch.fx.Node, torch.fx.Node]()
+    graph.graph_copy(module.graph, copies)
+    graph.output(next(copies[one] for one in copies if one is node))
     graph.eliminate_dead_code()
     graph.lint()
     return torch.fx.GraphModule(module, graph)

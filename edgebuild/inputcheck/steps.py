@@ -1,4 +1,4 @@
-"""Declared steps taken apart around their numbers, put together again otherwise, and written as a project file has them."""
+"""Declared steps taken apart around their numbers, put together otherwise, and written as a project file has them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _moves(step: Step) -> bool:
 
 
 def channel_axis(spec: InputSpec) -> int | None:
-    """The axis of the model's input that counts channels: by the layout, else the one of 1, 3 or 4 where it is alone."""
+    """The axis of the model's input that counts channels: by the layout, else the only one of 1, 3 or 4."""
     if "C" in spec.layout:
         return spec.layout.index("C")
     found = [axis for axis in range(1, len(spec.shape)) if spec.shape[axis] in (1, 3, 4)]

@@ -55,6 +55,8 @@ def checked_inputs(road: Road, source: Source, sets: Sets) -> InputReport | None
 
     entry = road.step(CHECK, "calibration and selection", inputs, make)
     report = InputReport.model_validate_json(entry.read("inputs.json"))
+    for suspicion in report.suspicions:
+        road.progress(CHECK.name, f"{suspicion.certainty}: {suspicion.found}")
     if rules.on_suspicion == "fail" and report.suspicions:
         raise refusal(report.suspicions)
     return report

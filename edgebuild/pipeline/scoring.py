@@ -205,6 +205,7 @@ class Scorer:
 
 @contextmanager
 def as_build_error(runtime: str) -> Iterator[None]:
+    """What a device or its runtime refuses is a failure of the build here."""
     try:
         yield
     except (DeviceError, ModelRejected, NotMeasured) as error:
