@@ -26,7 +26,7 @@ def check_project(project_path: Path, profile: str = "", progress: Progress = si
     road.cache.digests.save()
     if report is None:
         raise ConfigError(
-            "check", "there is nothing to look at", 
+            "check", "there is nothing to look at",
             expected="calibration or selection samples of a model without state",
             fix="add [data.calibration] to the project file",
         )  # fmt: skip
