@@ -73,19 +73,18 @@ def _ids(spec: InputSpec) -> Iterator[Alternative]:
 
 
 def _channels(spec: InputSpec, parts: Parts) -> Iterator[Alternative]:
-    """Channels reversed with their statistics, without them, and the statistics alone."""
+    """Channels reversed without their statistics, with them, and the statistics alone."""
     axis = channel_axis(spec)
     if axis is None or spec.shape[axis] != 3:
         return
     flipped = parts.with_numbers(*(_statistics_reversed(step) for step in parts.numbers))
     here = axis_before(axis, parts.after)
     swapped = reversed_at(parts.before, here)
-    if flipped != parts:
-        words = "channels in reverse order (RGB for BGR or the other way), statistics with them"
-        yield Alternative("channel order", words, replace(flipped, before=swapped).steps)
     words = "channels in reverse order (RGB for BGR or the other way)"
     yield Alternative("channel order", words, replace(parts, before=swapped).steps)
     if flipped != parts:
+        words = "channels in reverse order (RGB for BGR or the other way), statistics with them"
+        yield Alternative("channel order", words, replace(flipped, before=swapped).steps)
         yield Alternative("channel order", "mean and deviation in reverse order", flipped.steps)
 
 
