@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from edgebuild.core.base import Frozen
 from edgebuild.core.compression import Compression
 from edgebuild.core.digest import Digest
+from edgebuild.core.input_check import Suspicion
 from edgebuild.core.origin import OriginMap
 from edgebuild.core.signature import Shape, Signature
 
@@ -250,7 +251,10 @@ class Golden(Frozen):
 
 
 class Manifest(Frozen):
-    """``manifest.json``: everything a bundle says of itself. Its digest is the bundle's identity."""
+    """``manifest.json``: everything a bundle says of itself. Its digest is the bundle's identity.
+
+    ``suspicions``: why its samples might not have fitted the model, as far as the build could see.
+    """
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
     name: str
@@ -266,6 +270,7 @@ class Manifest(Frozen):
     compression: Compression | None = None
     budgets: dict[str, float] = Field(default={})
     rejected: tuple[Rejected, ...] = ()
+    suspicions: tuple[Suspicion, ...] = ()
     files: tuple[ModelFile, ...]
 
     model_config = Frozen.model_config | {"populate_by_name": True}

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from edgebuild.core.base import Frozen
 from edgebuild.core.compression import Pruning
 from edgebuild.core.fit import Fit
+from edgebuild.core.input_check import InputCheck
 from edgebuild.core.recovery import Recovery
 from edgebuild.core.target import Name
 
@@ -136,6 +137,7 @@ class Profile(Frozen):
     pruning: Pruning | None = None
     recovery: Recovery | None = None
     fit: Fit | None = None
+    input_check: InputCheck = InputCheck()
     quantization: Quantization = Quantization()
     measuring: Measuring = Measuring()
     conditions: Conditions = Conditions()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgebuild.core.input_check import InputReport
 from edgebuild.core.lock import Lock
 from edgebuild.core.target import Target
 from edgebuild.pipeline.compress_stage import Compressed, compressed
 from edgebuild.pipeline.float_stages import folded
 from edgebuild.pipeline.golden import golden_inputs
+from edgebuild.pipeline.input_stage import checked_inputs
 from edgebuild.pipeline.pricing import Pricing
 from edgebuild.pipeline.scoring import Scorer
 from edgebuild.pipeline.sources import DataSet, Sets, Source, load_sets, load_source
@@ -19,7 +21,11 @@ from edgebuild.pipeline.unrolled import single_steps
 
 @dataclass
 class Material:
-    """The loaded model and data, and the lock, which grows as speeds are measured."""
+    """The loaded model and data, and the lock, which grows as speeds are measured.
+
+    Attributes:
+        inputs: whether the samples fit the model; None where that was not looked at.
+    """
 
     road: Road
     source: Source
@@ -28,6 +34,7 @@ class Material:
     golden: DataSet
     scorer: Scorer
     lock: Lock
+    inputs: InputReport | None = None
 
     def single_steps(self, samples: DataSet) -> DataSet:
         """Samples of which each is one call: of a model with state the steps, with the states that it came to."""
@@ -42,11 +49,12 @@ class Material:
 
 
 def gather(road: Road, lock: Lock, targets: Sequence[Target], pricing: Pricing | None = None) -> Material:
-    """Load what every target needs, and compress the model if the profile wants it."""
+    """Load what every target needs, see whether it fits together, and compress the model if the profile wants it."""
     loaded = load_source(road)
     sets = load_sets(road, loaded)
+    inputs = checked_inputs(road, loaded, sets)
     source = compressed(road, loaded, sets, targets, lock, pricing)
     if isinstance(source, Compressed):
         lock = lock.with_latencies(source.latencies)
     golden = golden_inputs(road, source, sets)
-    return Material(road, source, folded(road, source), sets, golden, Scorer(road, source), lock)
+    return Material(road, source, folded(road, source), sets, golden, Scorer(road, source), lock, inputs)

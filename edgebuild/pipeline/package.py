@@ -26,6 +26,7 @@ from edgebuild.core.artifact import (
 )
 from edgebuild.core.compression import Compression
 from edgebuild.core.digest import Digest, Json, digest_bytes, digest_json
+from edgebuild.core.input_check import Suspicion
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.pipeline.compress_stage import Compressed
@@ -91,6 +92,7 @@ def package(
         "lineage": digest_json(lineage),
         "compression": digest_json(record) if (record := _compression(shared)) else None,
         "budgets": dict(_budgets(shared, target)),
+        "suspicions": [digest_json(one) for one in _suspicions(shared)],
     }
 
     def make(folder: Path) -> None:
@@ -147,12 +149,17 @@ def _manifest(
         compression=_compression(shared),
         budgets=_budgets(shared, target),
         rejected=tuple(rejected),
+        suspicions=_suspicions(shared),
         files=tuple(_listed(name, data) for name, data in sorted(contents.files.items())),
     )
 
 
 def _compression(shared: Material) -> Compression | None:
     return shared.source.record if isinstance(shared.source, Compressed) else None
+
+
+def _suspicions(shared: Material) -> tuple[Suspicion, ...]:
+    return shared.inputs.suspicions if shared.inputs else ()
 
 
 def _budgets(shared: Material, target: Target) -> dict[str, float]:

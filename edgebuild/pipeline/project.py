@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgebuild.core.errors import EdgebuildError
 from edgebuild.core.extras import not_installed
+from edgebuild.core.input_check import InputReport
 from edgebuild.core.profile import Profile
 from edgebuild.core.project import Project
 from edgebuild.core.target import Target
@@ -34,13 +35,14 @@ class Built:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a build made, by which profile, and every step it took."""
+    """What a build made, by which profile, every step it took, and whether the samples fit the model."""
 
     project: Project
     profile: Profile
     root: Path
     built: tuple[Built, ...]
     steps: tuple[Step, ...]
+    inputs: InputReport | None = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> Buil
     finally:
         shared.scorer.close()
         road.cache.digests.save()
-    return BuildReport(plan.project, plan.profile, plan.root, tuple(built), tuple(road.steps))
+    return BuildReport(plan.project, plan.profile, plan.root, tuple(built), tuple(road.steps), shared.inputs)
 
 
 def _say_what_is_too_few(shared: Material, targets: Sequence[Target]) -> None:

@@ -37,7 +37,7 @@ INFER = Stage(
 SCORE = Stage("score", ("models/score.py", "models/metrics.py", "models/samples.py", "models/sequences.py"), ("numpy",))
 
 _RUNTIME_PACKAGES = {"litert": ("ai-edge-litert",)}
-_NATIVE = {"onnx": "onnxruntime", "tflite": "litert"}
+NATIVE = {"onnx": "onnxruntime", "tflite": "litert"}
 
 
 @dataclass
@@ -105,7 +105,7 @@ class Scorer:
 
     def _asked(self, key: Digest, converted: Converted, samples: DataSet) -> tuple[Path, Converted, Given]:
         """Where a run's outputs go, what runs, and on what."""
-        with _as_build_error(converted.runtime):
+        with as_build_error(converted.runtime):
             return Path(self._folder.name) / f"{key}.npz", converted, self._given(samples, converted.signature)
 
     def _given(self, samples: DataSet, signature: Signature) -> Given:
@@ -115,13 +115,13 @@ class Scorer:
         return in_steps(signature, self._place(samples, signature), steps_of(samples.samples, input_specs(signature)))
 
     def _run(self, place: Path, converted: Converted, inputs: Given, options: RuntimeOptions) -> Path:
-        with _as_build_error(converted.runtime):
+        with as_build_error(converted.runtime):
             self.bench.infer_into(place, converted.runtime, converted.files, inputs, options)
         return place
 
     def _outputs_in(self, place: Path, converted: Converted) -> list[np.ndarray]:
         names = [spec.name for spec in converted.signature.outputs]
-        with _as_build_error(converted.runtime):
+        with as_build_error(converted.runtime):
             outputs = self.bench.outputs_in(place, names)
         return after(outputs, converted.signature)
 
@@ -144,7 +144,7 @@ class Scorer:
             return reference_outputs(self.road, self.source, samples)
         from edgebuild.pipeline.float_stages import export
 
-        native = export(self.road, self.source, _NATIVE[self.source.kind], "reference")
+        native = export(self.road, self.source, NATIVE[self.source.kind], "reference")
         return self.outputs(native, samples, RuntimeOptions())
 
     def quality(self, own: Entry, twin: Entry | None, samples: DataSet) -> Quality:
@@ -157,7 +157,7 @@ class Scorer:
             "samples": samples.digest,
             "metric": data.metric,
             "score": data.score,
-            "scorer": _scorer_state(self.road),
+            "scorer": scorer_state(self.road),
             "pre": self.source.signature.model_dump(mode="json")["pre"],
             "answers": list(self.source.signature.answers),
             "confidence": confidence,
@@ -221,7 +221,8 @@ class Scorer:
 
 
 @contextmanager
-def _as_build_error(runtime: str) -> Iterator[None]:
+def as_build_error(runtime: str) -> Iterator[None]:
+    """What a device or its runtime refuses is a failure of the build here."""
     try:
         yield
     except (DeviceError, ModelRejected, NotMeasured) as error:
@@ -266,7 +267,7 @@ def after(outputs: list[np.ndarray], signature: Signature) -> list[np.ndarray]:
     ]
 
 
-def _scorer_state(road: Road) -> Json:
+def scorer_state(road: Road) -> Json:
     """What a scorer callable depends on; a built-in one is code of ours."""
     from edgebuild.models.entry import entry_state, is_entry
 

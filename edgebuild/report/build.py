@@ -34,6 +34,7 @@ def build_result(report: BuildReport) -> dict[str, Json]:
     return {
         "project": report.project.name,
         "targets": [_built(built) for built in report.built],
+        "input_check": report.inputs.model_dump(mode="json") if report.inputs else None,
         "steps": [
             {"stage": step.stage, "subject": step.subject, "key": step.key, "cached": step.cached}
             for step in report.steps
@@ -53,6 +54,11 @@ def _built(built: Built) -> Json:
         "rejected": [rejected.model_dump(mode="json") for rejected in manifest.rejected],
         "compression": manifest.compression.model_dump(mode="json") if manifest.compression else None,
     }
+
+
+def suspicions_of(report: BuildReport) -> list[str]:
+    """Why the samples might not fit the model, for people."""
+    return [suspicion.message for suspicion in report.inputs.suspicions] if report.inputs else []
 
 
 def build_table(report: BuildReport) -> Table:

@@ -40,7 +40,9 @@ def _message(each: Released) -> str:
 def release_result(report: ReleaseReport) -> dict[str, Json]:
     """The ``result`` of ``edgebuild release --json``."""
     targets: list[Json] = [_released(each) for each in report.released]
-    return {"project": report.build.project.name, "targets": targets, "creeps": [*creep_texts(report)]}
+    return {"project": report.build.project.name, "targets": targets, "creeps": [*creep_texts(report)],
+        "input_check": report.build.inputs.model_dump(mode="json") if report.build.inputs else None,
+    }  # fmt: skip
 
 
 def _released(each: Released) -> Json:

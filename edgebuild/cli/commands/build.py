@@ -52,8 +52,10 @@ def command(
 
 
 def _built(report: BuildReport, *, json: bool) -> int:
-    from edgebuild.report.build import build_outcomes, build_result, build_table
+    from edgebuild.report.build import build_outcomes, build_result, build_table, suspicions_of
 
+    for told in suspicions_of(report):
+        note(told)
     for built in report.built:
         if built.error is not None:
             note(f"{built.target.name}: {built.error.message}")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgebuild.cli.ci import page_is_possible, tell_ci, tell_people
-from edgebuild.cli.console import Json, emit, note_missed, progress
+from edgebuild.cli.console import Json, emit, note, note_missed, progress
 from edgebuild.cli.keys import signing_key
 
 
@@ -32,6 +32,7 @@ def command(
 ) -> int:
     """Build, verify, measure and gate every target of a project: the one line for CI."""
     from edgebuild.release import release_project
+    from edgebuild.report.build import suspicions_of
     from edgebuild.report.release import (
         release_cases,
         release_outcomes,
@@ -44,6 +45,8 @@ def command(
     page_is_possible(html)
     with progress() as say:
         report = release_project(project, target or (), profile, out, device, budget or (), say, signing)
+    for told in suspicions_of(report.build):
+        note(told)
     note_missed(report.missed)
     tell_ci(release_cases(report), junit, github=github)
     tell_people(lambda: release_reported(report), html)

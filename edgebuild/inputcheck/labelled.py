@@ -1,0 +1,153 @@
+"""With labels: declarations are scored on the same samples; one is named if a paired test says that it is better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from edgebuild.core.array import np
+from edgebuild.core.input_check import Kind, Suspicion
+from edgebuild.inputcheck.case import SHOWN, Case, Trial, evenly, mending
+from edgebuild.inputcheck.paired import p_better, value
+from edgebuild.models.score import Scores
+
+_KEPT = 5
+_NUMBERS: tuple[Kind, ...] = ("scale", "mean and deviation")
+_AS_GOOD = 0.2
+"""p from which on two declarations count as equally good; the likelier one is named."""
+_RELABELLED = 10.0
+"""Percentage points that other class numbers must win."""
+_CHANCE = 2.0
+"""Times the share of the most frequent class up to which a model is guessing."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What scoring came to.
+
+    Attributes:
+        own: the declared inputs' scores.
+        tried: declarations scored beside it.
+        best: what the named declaration scores, in percent.
+    """
+
+    own: Scores
+    tried: int
+    suspicion: Suspicion | None = None
+    best: float = 0.0
+
+    @property
+    def value(self) -> float:
+        """Of the declared inputs, in percent."""
+        return value(self.own)
+
+    @property
+    def guessing(self) -> bool:
+        """Whether the model does hardly better than without looking."""
+        if self.own.classes is None:
+            return self.value < 60
+        most = 100 * float(np.bincount(self.own.labels).max()) / len(self.own.labels)
+        return self.value < min(_CHANCE * most, most + 10)
+
+
+@dataclass(frozen=True)
+class _Better:
+    trial: Trial
+    scores: Scores
+    p: float
+
+
+def named(case: Case) -> Finding:
+    """Score other declarations; a second slip is looked for behind the first one found."""
+    own, tried, better = _best(case)
+    if better is None:
+        return Finding(own, tried)
+    last, first = better, better.trial.alternative
+    kinds, words, fixes = [first.kind], [first.words], [first.fix]
+    _, more, further = _best(case.redeclared(better.trial), without=_same_step(first.kind))
+    if further is not None and further.trial.input == better.trial.input:
+        kinds.append(further.trial.alternative.kind)
+        words.append(further.trial.alternative.words)
+        fixes.append(further.trial.alternative.fix)
+        last = further
+    declared, found = value(own), value(last.scores)
+    suspicion = Suspicion(
+        input=last.trial.input, kinds=tuple(dict.fromkeys(kinds)), certainty="named",
+        found=f"the model does better with {', and '.join(words)}",
+        evidence=f"{case.metric} {declared:.1f} % as declared, {found:.1f} % otherwise, on {len(own.labels)} "
+        f"labelled samples ({_counts(own, last.scores)}p = {better.p:.1g} for any of {tried} declarations tried)",
+        declaration=mending(last.trial), fix=" and ".join(filter(None, fixes)),
+    )  # fmt: skip
+    return Finding(own, tried + more, suspicion, found)
+
+
+def _counts(own: Scores, other: Scores) -> str:
+    if own.classes is None:
+        return ""
+    won, lost = int((other.correct & ~own.correct).sum()), int((own.correct & ~other.correct).sum())
+    return f"{won} won, {lost} lost; "
+
+
+def _same_step(kind: Kind) -> tuple[Kind, ...]:
+    """The kinds that are about what one is about: a second slip is in another step."""
+    return _NUMBERS if kind in _NUMBERS else (kind,)
+
+
+def _best(case: Case, without: tuple[Kind, ...] = ()) -> tuple[Scores, int, _Better | None]:
+    """The declared scores, how many others were tried, and the best of them if it is better for sure."""
+    trials = [trial for trial in case.trials() if trial.alternative.kind not in without]
+    kept = _screened(case, trials)
+    own, *others = case.scores(case.samples, [None, *kept])
+    sure = 1 - case.rules.confidence
+    better = [
+        _Better(trial, scores, p)
+        for trial, scores in zip(kept, others, strict=True)
+        if value(scores) - value(own) >= case.rules.min_gain
+        and (p := min(1.0, len(trials) * p_better(own, scores))) <= sure
+    ]
+    if not better:
+        return own, len(trials), None
+    best = max(better, key=lambda one: value(one.scores))
+    return own, len(trials), next(one for one in better if _as_good(one, best))
+
+
+def _as_good(one: _Better, best: _Better) -> bool:
+    return one is best or p_better(one.scores, best.scores) > _AS_GOOD
+
+
+def _screened(case: Case, trials: Sequence[Trial]) -> list[Trial]:
+    """The declarations that do best on some of the samples, in the order they came: the others can't be named then.
+
+    The test that follows is corrected for all of them, so that leaving some out costs no certainty.
+    """
+    if len(case.samples) <= 2 * SHOWN or case.samples.groups is not None or case.metric != "top1":
+        return list(trials)
+    few = evenly(case.samples, SHOWN)
+    declared, *values = [value(scores) for scores in case.scores(few, [None, *trials])]
+    ranked = sorted((i for i, found in enumerate(values) if found >= declared), key=lambda i: -values[i])
+    return [trials[i] for i in sorted(ranked[:_KEPT])]
+
+
+def relabelled(case: Case, finding: Finding) -> Suspicion | None:
+    """Classes that the labels count otherwise than the model does."""
+    own, classes = finding.own, finding.own.classes
+    if classes is None:
+        return None
+    binary = int(max(own.labels.max(), classes.max())) <= 1
+    others = (("exchanged", 1 - own.labels),) if binary else tuple(
+        (f"{abs(by)} {'higher' if by > 0 else 'lower'}", own.labels + by) for by in (1, -1)
+    )  # fmt: skip
+    for words, labels in others:
+        other = replace(own, labels=labels)
+        won, lost = other.correct & ~own.correct, own.correct & ~other.correct
+        p = p_better(own, other) * len(others)
+        gain = value(other) - max(value(own), finding.best)
+        if p <= 1 - case.rules.confidence and gain >= max(_RELABELLED, case.rules.min_gain):
+            return Suspicion(
+                input="labels", kinds=("labels",), certainty="named",
+                found=f"the model numbers the classes otherwise: labels {words} are right more often",
+                evidence=f"top1 {value(own):.1f} % as given, {value(other):.1f} % with labels {words}, on "
+                f"{len(labels)} samples ({int(won.sum())} won, {int(lost.sum())} lost; p = {p:.1g})",
+                fix="check the numbering of the classes where the labels are made: a background class counts too",
+            )  # fmt: skip
+    return None

@@ -1,0 +1,134 @@
+"""Whether the project's samples fit its model: looked at before a build takes its time, and kept like any result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgebuild.core.array import Array
+from edgebuild.core.digest import Json
+from edgebuild.core.errors import ConfigError
+from edgebuild.core.input_check import InputReport, Suspicion
+from edgebuild.core.target import RuntimeOptions
+from edgebuild.pipeline.scoring import INFER, NATIVE, after, as_build_error, scorer_state
+from edgebuild.pipeline.sources import Sets, Source
+from edgebuild.pipeline.stage import Road, Stage
+
+if TYPE_CHECKING:
+    from edgebuild.inputcheck.case import Case
+    from edgebuild.inputcheck.running import Run
+    from edgebuild.models.samples import Samples
+
+_CODE = ("inputcheck", "core/input_check.py", "pipeline/input_stage.py", "models", "core/signature.py")
+CHECK = Stage("check inputs", (*_CODE, *INFER.code), ("torch", "numpy", "onnx", "onnxruntime", "ai-edge-litert"), True)
+
+
+def checked_inputs(road: Road, source: Source, sets: Sets) -> InputReport | None:
+    """What the check says; None where the profile does not want it or there is no sample.
+
+    The evaluation set is never looked at.
+
+    Raises:
+        ConfigError: something is suspected, and the profile says "fail".
+    """
+    rules = road.profile.input_check
+    present = [one for one in (sets.selection, sets.calibration) if one is not None]
+    if rules.on_suspicion == "off" or not present or any(spec.role == "state" for spec in source.signature.inputs):
+        return None
+    inputs: dict[str, Json] = {
+        "model": source.digest,
+        "samples": [one.digest for one in present],
+        "rules": rules.model_dump(mode="json", exclude={"on_suspicion"}),
+        "metric": road.project.data.metric,
+        "score": road.project.data.score,
+        "scorer": scorer_state(road),
+    }
+
+    def make(folder: Path) -> None:
+        from edgebuild.inputcheck.check import check
+
+        with opened_case(road, source, pooled([one.samples for one in present])) as case:
+            report = check(case)
+        (folder / "inputs.json").write_text(report.model_dump_json(indent=1), encoding="utf-8")
+
+    entry = road.step(CHECK, "calibration and selection", inputs, make)
+    report = InputReport.model_validate_json(entry.read("inputs.json"))
+    for suspicion in report.suspicions:
+        road.progress(CHECK.name, f"{suspicion.certainty}: {suspicion.found}")
+    if rules.on_suspicion == "fail" and report.suspicions:
+        raise refusal(report.suspicions)
+    return report
+
+
+def refusal(suspicions: Sequence[Suspicion]) -> ConfigError:
+    """The error that ends a build whose profile does not go on with a suspicion."""
+    first = suspicions[0]
+    return ConfigError(
+        f"[model.inputs.{first.input}]",
+        "; ".join(f"{one.certainty}: {one.found} ({one.evidence})" for one in suspicions),
+        expected='samples that fit the model, since the profile says on_suspicion = "fail"',
+        fix=first.declaration or first.fix,
+    )
+
+
+def pooled(sets: Sequence[Samples]) -> Samples:
+    """Sets as one; where only some have labels, those."""
+    from edgebuild.core.array import np
+    from edgebuild.models.samples import Samples
+
+    labelled = [one for one in sets if one.labels is not None]
+    chosen = labelled or list(sets)
+    if any((one.groups is None) != (chosen[0].groups is None) for one in chosen):
+        chosen = chosen[:1]
+    columns = {name: np.concatenate([one.inputs[name] for one in chosen]) for name in chosen[0].inputs}
+    labels = [one.labels for one in chosen if one.labels is not None]
+    groups = [one.groups for one in chosen if one.groups is not None]
+    return Samples(columns, np.concatenate(labels) if labels else None, np.concatenate(groups) if groups else None)
+
+
+@contextmanager
+def opened_case(road: Road, source: Source, samples: Samples) -> Iterator[Case]:
+    """A model with samples, as the check takes it; what runs a foreign model is closed in the end."""
+    from edgebuild.inputcheck.case import Case, evenly
+    from edgebuild.models.samples import input_specs
+    from edgebuild.models.scorers import load_scorer
+
+    data, rules = road.project.data, road.profile.input_check
+    scorer = load_scorer(data.score, road.root, road.cache)
+    few, specs = evenly(samples, rules.samples), input_specs(source.signature)
+    if source.kind == "torch":
+        from edgebuild.inputcheck.norm import first_norm
+        from edgebuild.inputcheck.running import torch_run
+        from edgebuild.inputcheck.vocabulary import torch_vocabulary
+
+        model = source.torch_model
+        yield Case(
+            specs, few, torch_run(model), data.metric, rules, first_norm(model), torch_vocabulary(model), scorer
+        )  # fmt: skip
+        return
+    from edgebuild.inputcheck.vocabulary import onnx_vocabulary
+
+    words = onnx_vocabulary(source.data) if source.kind == "onnx" else {}
+    with _foreign(road, source) as run:
+        yield Case(specs, few, run, data.metric, rules, None, words, scorer)
+
+
+@contextmanager
+def _foreign(road: Road, source: Source) -> Iterator[Run]:
+    """A foreign file in its native runtime, on this machine's bench."""
+    from edgebuild.bench.bench import Bench
+    from edgebuild.devices.transports.local import open_local
+    from edgebuild.pipeline.float_stages import export
+
+    native = export(road, source, NATIVE[source.kind], "reference")
+    names = [spec.name for spec in native.signature.outputs]
+    with Bench(open_local()) as bench:
+
+        def run(inputs: Mapping[str, Array]) -> Sequence[Array]:
+            with as_build_error(native.runtime):
+                outputs = bench.infer(native.runtime, native.files, dict(inputs), RuntimeOptions(), names)
+            return after(outputs, native.signature)
+
+        yield run

@@ -1,0 +1,249 @@
+"""The input check: a planted mistake is named with the line that mends it, and a right project is left alone."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgebuild.core.input_check import InputReport
+from edgebuild.core.project import InputSpec
+from edgebuild.core.signature import Cast, Normalize, ReverseChannels, Step, Transpose
+from edgebuild.inputcheck.case import Case
+from edgebuild.inputcheck.check import check
+from edgebuild.inputcheck.paired import binomial_tail, p_better
+from edgebuild.inputcheck.remade import remade
+from edgebuild.inputcheck.steps import moved, reversed_at, taken_apart, written
+from edgebuild.models.samples import Samples
+from edgebuild.models.score import Scores
+
+CLASSES = 6
+NONE = 130.0
+"""Distance from which on an image is of no class: other classes' lie at about 300, noise at about 100."""
+TO_FIRST = Transpose(order=(0, 3, 1, 2))
+TO_UNIT = Normalize(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), scale=1 / 255)
+IN_BYTES = Normalize(scale=1 / 255, mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
+RIGHT: tuple[Step, ...] = (TO_FIRST, TO_UNIT)
+
+
+def spec(*pre: Step) -> InputSpec:
+    return InputSpec(shape=(1, 3, 6, 6), layout="NCHW", pre=pre)
+
+
+def templates() -> np.ndarray:
+    """One image of bytes a class, channels last, whose halves and channels differ."""
+    return np.random.default_rng(1).integers(0, 256, (CLASSES, 6, 6, 3)).astype(np.uint8)
+
+
+def samples(count: int = 90, labels: bool = True) -> Samples:
+    random = np.random.default_rng(2)
+    classes = random.integers(0, CLASSES, count)
+    noisy = templates()[classes] + random.normal(0, 60, (count, 6, 6, 3))
+    return Samples({"image": noisy.clip(0, 255).astype(np.uint8)}, classes if labels else None)
+
+
+def nearest(inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """The model: minus the distance to each class's template, and one class more for what is near none of them."""
+    from edgebuild.models.preprocess import apply_steps
+
+    known = apply_steps(templates(), RIGHT).reshape(CLASSES, -1)
+    rows = inputs["image"].reshape(len(inputs["image"]), -1)
+    near = -np.square(rows[:, None] - known[None]).sum(axis=2)
+    return [np.concatenate([near, np.full((len(rows), 1), -NONE)], axis=1)]
+
+
+def case(*pre: Step, given: Samples | None = None) -> Case:
+    return Case({"image": spec(*pre)}, given or samples(), nearest, "top1")
+
+
+def mended(report: InputReport) -> tuple[Step, ...]:
+    """The steps of the one declaration that is proposed."""
+    (found,) = report.suspicions
+    assert found.declaration.startswith("[model.inputs.image] pre = ")
+    steps = tomllib.loads(found.declaration.partition("] ")[2])["pre"]
+    return InputSpec.model_validate({"shape": [1, 3, 6, 6], "pre": steps}).pre
+
+
+def test_a_right_project_is_left_alone() -> None:
+    report = check(case(*RIGHT))
+    assert report.suspicions == ()
+    assert report.labelled == 90
+    assert report.tried > 10
+    assert report.score is not None
+    assert report.score > 90
+
+
+@pytest.mark.parametrize(
+    ("pre", "kind"),
+    [
+        ((TO_FIRST, TO_UNIT.model_copy(update={"scale": 1.0})), "scale"),
+        ((TO_FIRST, IN_BYTES), "mean and deviation"),
+        ((TO_FIRST, ReverseChannels(axis=1), TO_UNIT), "channel order"),
+        ((Transpose(order=(0, 3, 2, 1)), TO_UNIT), "layout"),
+    ],
+)
+def test_a_planted_mistake_is_named_with_the_line_that_mends_it(pre: tuple[Step, ...], kind: str) -> None:
+    report = check(case(*pre))
+    (found,) = report.suspicions
+    assert (found.certainty, found.kinds) == ("named", (kind,))
+    assert "labelled samples" in found.evidence
+    given = case(*mended(report))
+    right = case(*RIGHT)
+    np.testing.assert_allclose(
+        given.prepared(given.samples)["image"], right.prepared(right.samples)["image"], rtol=1e-3, atol=1e-3
+    )
+
+
+def test_two_slips_in_different_steps_are_named_together() -> None:
+    report = check(case(TO_FIRST, ReverseChannels(axis=1), Normalize(scale=1 / 255)))
+    (found,) = report.suspicions
+    assert "channel order" in found.kinds
+    assert report.score is not None
+    assert check(case(*mended(report))).score > report.score + 20  # type: ignore[operator]
+
+
+def test_without_enough_labels_nothing_is_named() -> None:
+    wrong = (TO_FIRST, TO_UNIT.model_copy(update={"scale": 1.0}))
+    for given in (samples(labels=False), samples(count=49)):
+        report = check(case(*wrong, given=given))
+        assert report.labelled == 0
+        assert {one.certainty for one in report.suspicions} == {"suspected"}
+        assert check(case(*RIGHT, given=given)).suspicions == ()
+
+
+def test_labels_that_count_from_one_are_told() -> None:
+    given = samples()
+    assert given.labels is not None
+    report = check(case(*RIGHT, given=replace(given, labels=np.maximum(given.labels - 1, 0))))
+    (found,) = report.suspicions
+    assert (found.input, found.kinds, found.declaration) == ("labels", ("labels",), "")
+    assert "1 higher" in found.found
+
+
+def test_samples_that_were_reshaped_are_told_though_no_step_mends_them() -> None:
+    given = samples()
+    images = given.inputs["image"]
+    read = np.ascontiguousarray(images.reshape(len(images), 3, 6, 6).transpose(0, 2, 3, 1))
+    (found,) = check(case(*RIGHT, given=replace(given, inputs={"image": read}))).suspicions
+    assert (found.kinds, found.declaration) == (("layout",), "")
+    assert "reshape" in found.fix
+
+
+def test_a_dead_channel_is_certain() -> None:
+    given = samples()
+    dead = given.inputs["image"].copy()
+    dead[..., 1] = 0
+    found = check(case(*RIGHT, given=replace(given, inputs={"image": dead}))).suspicions
+    assert ("constant channel",) in [one.kinds for one in found if one.certainty == "certain"]
+
+
+def _norm_model() -> Callable[..., object]:
+    import torch
+
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, bias=False), torch.nn.BatchNorm2d(8), torch.nn.ReLU())
+    right = case(*RIGHT)
+    inputs = torch.from_numpy(right.prepared(right.samples)["image"])
+    module.train()
+    module[1].momentum = 1.0
+    module(inputs)
+    return module.eval()
+
+
+def _remembering(*pre: Step) -> Case:
+    from edgebuild.inputcheck.norm import first_norm
+    from edgebuild.inputcheck.running import torch_run
+    from edgebuild.models.graph import export_module
+
+    model = export_module(_norm_model(), {"image": spec(*pre)})  # type: ignore[arg-type]
+    return Case({"image": spec(*pre)}, samples(labels=False), torch_run(model), "none", norm=first_norm(model))
+
+
+def test_without_labels_the_models_own_statistics_are_a_suspicion_only() -> None:
+    assert check(_remembering(*RIGHT)).suspicions == ()
+    (found,) = check(_remembering(TO_FIRST, TO_UNIT.model_copy(update={"scale": 1.0}))).suspicions
+    assert found.certainty == "suspected"
+    assert found.kinds[0] in ("scale", "mean and deviation")
+    assert "batch normalization" in found.evidence
+
+
+def test_a_scale_that_is_in_no_catalogue_is_fitted() -> None:
+    odd = Normalize(scale=1 / 255, mean=(1.7, 1.7, 1.7), std=(0.01,))
+    found = _remembering(TO_FIRST, Normalize(scale=37.0, mean=(5.0,)))
+    (suspicion,) = check(found).suspicions
+    assert suspicion.certainty == "suspected"
+    assert "declared" not in suspicion.declaration
+    assert found.norm is not None
+    near = _remembering(*mended(check(_remembering(TO_FIRST, odd))))
+    assert near.norm is not None
+    assert near.norm.distance(near.prepared(near.few)) < 0.2
+
+
+def test_many_samples_at_once_are_what_one_by_one_gives() -> None:
+    from edgebuild.inputcheck.running import torch_run
+    from edgebuild.models.graph import export_module
+
+    model = export_module(_norm_model(), {"image": spec(*RIGHT)})  # type: ignore[arg-type]
+    inputs = case(*RIGHT).prepared(samples(count=5))
+    np.testing.assert_allclose(torch_run(model)(inputs)[0], model.run(inputs)[0], atol=1e-5)
+
+
+def test_token_ids_outside_the_vocabulary_are_certain_and_nothing_is_run() -> None:
+    import torch
+
+    from edgebuild.inputcheck.vocabulary import torch_vocabulary
+    from edgebuild.models.graph import export_module
+
+    module = torch.nn.Sequential(torch.nn.Embedding(10, 4), torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    ids = {"ids": InputSpec(shape=(1, 3), dtype="int64")}
+    sizes = torch_vocabulary(export_module(module, ids))
+    assert sizes == {"ids": 10}
+
+    def never(_: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        raise AssertionError("ids without a row must not reach the model")
+
+    given = Samples({"ids": np.array([[1, 2, 3], [4, 5, 10]])}, np.array([0, 1]))
+    (found,) = check(Case(ids, given, never, "top1", vocabulary=sizes)).suspicions
+    assert (found.certainty, found.kinds) == ("certain", ("vocabulary",))
+    assert "0 to 9" in found.found
+
+
+def test_padding_and_rate_are_made_otherwise() -> None:
+    ids = np.array([[5, 6, 0, 0], [7, 8, 9, 4], [3, 0, 0, 0]])
+    (front,) = [one for one in remade(ids) if one.kind == "padding"]
+    assert front.change(ids).tolist() == [[0, 0, 5, 6], [7, 8, 9, 4], [0, 0, 0, 3]]
+    wave = np.sin(np.arange(2000) / 10)[None].repeat(2, axis=0)
+    twice, half = [one.change(wave) for one in remade(wave) if one.kind == "sample rate"]
+    assert half.shape == twice.shape == wave.shape
+    np.testing.assert_allclose(half[0, :900], wave[0, :1800:2], atol=1e-9)
+    np.testing.assert_allclose(twice[0, ::2][:900], wave[0, :900], atol=1e-9)
+
+
+def test_steps_are_written_as_they_are_read() -> None:
+    steps = (TO_FIRST, ReverseChannels(axis=1), TO_UNIT, Cast(dtype="float32"))
+    read = tomllib.loads(written("image", steps).partition("] ")[2])["pre"]
+    again = InputSpec.model_validate({"shape": [1, 3, 6, 6], "pre": read}).pre
+    assert again[2] == TO_UNIT.model_copy(update={"scale": pytest.approx(1 / 255)})
+    assert (again[0], again[1], again[3]) == (steps[0], steps[1], steps[3])
+
+
+def test_edits_undo_themselves() -> None:
+    assert reversed_at(reversed_at(RIGHT, 1), 1) == RIGHT
+    assert moved(moved((TO_FIRST,), (0, 1, 3, 2)), (0, 1, 3, 2)) == (TO_FIRST,)
+    assert taken_apart(RIGHT).steps == RIGHT
+    assert taken_apart((TO_FIRST,)).numbers == ()
+
+
+def test_the_paired_tests() -> None:
+    assert binomial_tail(10, 10) == 1 / 1024
+    labels = np.zeros(20, np.int64)
+    own = Scores(labels, classes=np.r_[np.ones(12, np.int64), np.zeros(8, np.int64)])
+    assert p_better(own, Scores(labels, classes=labels)) == 1 / 2**12
+    assert p_better(own, own) == 1
+    ranked = np.arange(60) % 2
+    blind, seeing = np.random.default_rng(0).random(60), ranked + 0.1
+    assert p_better(Scores(ranked, values=blind), Scores(ranked, values=seeing)) < 0.001
+    assert p_better(Scores(ranked, values=seeing), Scores(ranked, values=blind)) > 0.9
