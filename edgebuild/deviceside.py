@@ -16,12 +16,16 @@ from edgebuild.core.measurement import Basis
 from edgebuild.core.metric import Budget, parse_budget
 from edgebuild.core.profile import Profile
 from edgebuild.core.target import Target
+from edgebuild.core.units import Unit
 from edgebuild.core.verdict import Line, Verdict
 from edgebuild.creeping import creeps
 from edgebuild.devices.opening import open_device
+from edgebuild.golden import golden_vectors
 from edgebuild.indexing import remember
 from edgebuild.judge.creep import Creep
+from edgebuild.models.postprocess import post_of
 from edgebuild.models.preprocess import apply_steps
+from edgebuild.models.samples import input_specs, stand_in
 from edgebuild.opening import is_virtual, open_for
 from edgebuild.sampling import model_files
 from edgebuild.store.arrays import save_arrays
@@ -166,7 +170,7 @@ def measure(
         )  # fmt: skip
     finally:
         opened.close()
-    return [_row(bundle, line) for line in verdict.lines]
+    return [_row(bundle, line) for line in verdict.lines] + _post_rows(bundle, precision)
 
 
 def _row(bundle: Bundle, line: Line) -> dict[str, object]:
@@ -176,29 +180,54 @@ def _row(bundle: Bundle, line: Line) -> dict[str, object]:
     }  # fmt: skip
 
 
+def _post_rows(bundle: Bundle, precision: str | None) -> list[dict[str, object]]:
+    """What the ``post`` steps take for one sample, here and apart from the model, on the golden answers."""
+    part, variant = choose(bundle, None, precision)
+    post = post_of(part.signature)
+    if not post.steps:
+        return []
+    vectors = golden_vectors(bundle)
+    seconds = post.seconds([vectors[f"expected/{variant.precision}/{name}"] for name in post.names])
+    return [{
+        "bundle": bundle.path.name, "metric": "post", "estimate": (seconds or 0.0) * 1e9, "low": None, "high": None,
+        "unit": Unit.NANOSECOND.value, "runs": 1, "reason": "on this machine, one sample at a time",
+    }]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What ``run_samples`` gave: the outputs' shapes by name, and what ``post`` took for one sample, if declared."""
+
+    shapes: dict[str, list[int]]
+    post_seconds: float | None = None
+
+
 def run_samples(
     bundle: Bundle, source: Path, dest: Path | None, device: str | None, precision: str | None, root: Path
-) -> dict[str, list[int]]:
-    """Run samples through ``pre``, the model and ``post``; the outputs' shapes by name."""
+) -> Ran:
+    """Run samples through ``pre``, the model and ``post``; a missing input that may be is replaced as declared."""
     part, variant = choose(bundle, None, precision)
     target, signature = find_target(bundle.manifest.target, root), variant.signature or part.signature
     given = _samples(source)
-    missing = [spec.name for spec in signature.inputs if spec.name not in given]
+    missing = [spec.name for spec in signature.inputs if spec.name not in given and spec.absent is None]
     if missing:
         raise ConfigError(
             str(source), f"has no {', '.join(missing)}", expected=", ".join(s.name for s in signature.inputs)
         )
+    specs, count = input_specs(signature), len(next(iter(given.values()))) if given else 0
     inputs = {
-        spec.name: apply_steps(given[spec.name], signature.pre.get(spec.name, ())).astype(spec.dtype)
-        for spec in signature.inputs
+        name: apply_steps(given[name], spec.pre).astype(spec.dtype) if name in given else stand_in(spec, count)
+        for name, spec in specs.items()
     }
     names = tuple(spec.name for spec in signature.outputs)
     with Bench(open_device(target, device), bundle.manifest.lineage.tools) as bench:
         found = bench.infer(part.runtime, model_files(bundle, variant), inputs, target.options_for(variant), names)
-    outputs = {n: apply_steps(v, signature.post.get(n, ())) for n, v in zip(names, found, strict=True)}
+    meant = [apply_steps(v, signature.post.get(n, ())) for n, v in zip(names, found, strict=True)]
+    post = post_of(signature)
+    outputs = post(meant)
     if dest is not None:
         save_arrays(dest, outputs)
-    return {name: list(value.shape) for name, value in outputs.items()}
+    return Ran({name: list(value.shape) for name, value in outputs.items()}, post.seconds(meant))
 
 
 def _samples(source: Path) -> dict[str, Array]:

@@ -8,20 +8,24 @@ from pydantic import Field, model_validator
 
 from edgebuild.core.base import Frozen
 from edgebuild.core.metric import Budget, parse_budget
-from edgebuild.core.signature import DType, Role, Shape, Step, check_layout
+from edgebuild.core.postprocess import PostStep
+from edgebuild.core.quality_metric import QUALITY_METRICS, LabelRule, MetricName
+from edgebuild.core.signature import Absent, DType, Role, Shape, Step, check_layout
 from edgebuild.core.target import Name
-
-MetricName = Literal["top1", "auc", "none"]
 
 
 class InputSpec(Frozen):
-    """One named input under ``[model.inputs.NAME]``; ``shape`` has the batch dimension, which is 1."""
+    """One named input under ``[model.inputs.NAME]``; ``shape`` has the batch dimension, which is 1.
+
+    ``absent``: the input may be missing, and what then stands in for it after the ``pre`` steps: "zeros", or a number.
+    """
 
     shape: Shape
     dtype: DType = "float32"
     layout: str = ""
     role: Role = Role.DATA
     pre: tuple[Step, ...] = ()
+    absent: Absent | None = None
 
     @model_validator(mode="after")
     def _layout_fits(self) -> InputSpec:
@@ -35,6 +39,7 @@ class ModelSource(Frozen):
     Attributes:
         source: ``file.py:callable``, or a path to a ``.pt2``, ``.onnx`` or ``.tflite`` file.
         outputs: names for the outputs, in order; default ``output``, or ``output_0``, ``output_1``, …
+        post: steps from what the model gives to what its user wants; scored and run by the same code.
         pure: whether the callable's result depends only on its files and arguments. If not, it is always run.
         inputs_files: further files the callable reads that Python's audit hook does not show.
     """
@@ -42,6 +47,7 @@ class ModelSource(Frozen):
     source: str = Field(min_length=1)
     inputs: dict[str, InputSpec] = Field(default={})
     outputs: tuple[str, ...] = ()
+    post: tuple[PostStep, ...] = ()
     pure: bool = True
     input_files: tuple[str, ...] = ()
 
@@ -68,7 +74,8 @@ class Data(Frozen):
         selection: chooses settings; split from calibration where it is not given.
         evaluation: read once per reported bundle.
         selection_fraction: the share of the calibration set that becomes the selection set.
-        metric: "top1" for classifiers, "auc" for scores against 0/1 labels, "none" without labels.
+        metric: what is scored, such as "top1" for classifiers, and "none" without labels: ``core/quality_metric.py``.
+        classes: how many there are: labels outside them are refused.
         score: ``file.py:callable`` turning (inputs, outputs) into one score a sample, for "auc".
     """
 
@@ -78,7 +85,13 @@ class Data(Frozen):
     training: DataSource | None = None
     selection_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
     metric: MetricName = "top1"
+    classes: Annotated[int, Field(gt=0)] | None = None
     score: str = ""
+
+    @property
+    def label_rule(self) -> LabelRule:
+        """What the labels must be."""
+        return LabelRule(kind=QUALITY_METRICS[self.metric].labels, classes=self.classes)
 
 
 class Build(Frozen):

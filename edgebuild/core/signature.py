@@ -8,8 +8,11 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from edgebuild.core.base import Frozen
+from edgebuild.core.postprocess import PostStep
 
 Shape = tuple[Annotated[int, Field(gt=0)], ...]
+Absent = Literal["zeros"] | float
+"""What stands in for a missing input."""
 DType = Literal["float32", "float16", "int8", "uint8", "int16", "int32", "int64", "bool"]
 
 
@@ -112,6 +115,7 @@ class TensorSpec(Frozen):
         shape: with the batch dimension first; every dimension fixed.
         buckets: further shapes that the same input may have, each compiled on its own.
         layout: one letter a dimension, such as "NCHW"; empty where it has no name.
+        absent: of an input that may be missing, what then stands in for it.
         initial, fed_by: for a state input, its first value and the output that feeds the next call.
     """
 
@@ -123,6 +127,7 @@ class TensorSpec(Frozen):
     role: Role = Role.DATA
     initial: Literal["zeros"] | None = None
     fed_by: str | None = None
+    absent: Absent | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> TensorSpec:
@@ -133,13 +138,19 @@ class TensorSpec(Frozen):
 
 
 class Signature(Frozen):
-    """A named calling convention: inputs, outputs, and the steps around the model by tensor name."""
+    """A named calling convention: inputs, outputs, and the steps around the model.
+
+    Attributes:
+        pre, post: by tensor name, what the model's own numbers mean: golden vectors are compared after ``post``.
+        answer: the project's ``post`` steps over all outputs, from there to what is scored and given to the user.
+    """
 
     name: str = "serving_default"
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     pre: dict[str, tuple[Step, ...]] = Field(default={})
     post: dict[str, tuple[Step, ...]] = Field(default={})
+    answer: tuple[PostStep, ...] = ()
 
     @model_validator(mode="after")
     def _names(self) -> Signature:

@@ -164,5 +164,5 @@ def _input(name: str, node: torch.fx.Node, spec: InputSpec | None) -> TensorSpec
         )
     initial = "zeros" if spec.role is Role.STATE else None
     return TensorSpec.model_validate(
-        found.model_dump() | {"layout": spec.layout, "role": spec.role, "initial": initial}
+        found.model_dump() | {"layout": spec.layout, "role": spec.role, "initial": initial, "absent": spec.absent}
     )

@@ -9,6 +9,7 @@ from edgebuild.core.array import Array, Integers, np
 from edgebuild.core.digest import Digest, digest_json
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import DataSource, InputSpec
+from edgebuild.core.quality_metric import CLASS_NUMBERS, LabelRule
 from edgebuild.models.entry import entry_state, is_entry
 from edgebuild.models.paths import given
 from edgebuild.models.sample_checks import check_counts, check_names, check_samples
@@ -28,7 +29,12 @@ __all__ = [
 
 
 def load_samples(
-    source: DataSource, specs: Mapping[str, InputSpec], root: Path, cache: Cache, name: str = "data"
+    source: DataSource,
+    specs: Mapping[str, InputSpec],
+    root: Path,
+    cache: Cache,
+    name: str = "data",
+    rule: LabelRule = CLASS_NUMBERS,
 ) -> Samples:
     """Read and check one data set.
 
@@ -38,6 +44,7 @@ def load_samples(
         root: the project's folder; relative paths start there.
         cache: remembers what a callable reads.
         name: the set's name in messages, such as "calibration".
+        rule: what its labels must be.
 
     Raises:
         ConfigError: the source or a sample is not what it must be.
@@ -45,7 +52,7 @@ def load_samples(
     """
     subject = f"[data.{name}]"
     samples = _samples(read_source(source, specs, root, cache, subject), specs, subject, source.limit)
-    check_samples(samples, specs, subject)
+    check_samples(samples, specs, subject, rule)
     return samples
 
 
@@ -130,14 +137,14 @@ def _split_keys(samples: Samples) -> Integers:
 
 def _samples(arrays: dict[str, Array], specs: Mapping[str, InputSpec], subject: str, limit: int | None) -> Samples:
     check_names(arrays, specs, subject)
-    inputs = {name: arrays[name] for name in specs}
-    full = Samples(inputs, _integers(arrays.get("labels")), _integers(arrays.get("groups")))
+    inputs = {name: arrays[name] for name in specs if name in arrays}
+    full = Samples(inputs, _integers(arrays.get("labels")), _integers(arrays.get("groups")))  # type: ignore[arg-type]
     check_counts(full, subject)
     return full if limit is None else full.take(range(min(limit, len(full))))
 
 
-def _integers(array: Array | None) -> Integers | None:
-    """Integers as int64; anything else as it is, for the check that refuses it."""
-    if array is None or array.dtype.kind not in "iub":
-        return array  # type: ignore[return-value]
+def _integers(array: Array | None) -> Array | None:
+    """A column of integers as int64; anything else as it is, such as maps, or what a check refuses."""
+    if array is None or array.dtype.kind not in "iub" or array.ndim > 2:
+        return array
     return array.astype(np.int64)

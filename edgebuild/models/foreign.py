@@ -111,6 +111,7 @@ def tensor_spec(name: str, dtype: str, shape: Sequence[int], spec: InputSpec | N
     values: dict[str, object] = {"name": name, "dtype": dtype, "shape": tuple(int(dim) for dim in shape)}
     if spec is not None:
         values |= {"layout": spec.layout, "role": spec.role, "initial": "zeros" if spec.role is Role.STATE else None}
+        values["absent"] = spec.absent
     return TensorSpec.model_validate(values)
 
 

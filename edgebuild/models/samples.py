@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,16 +27,20 @@ class Samples:
 
     Attributes:
         inputs: one array of shape (N, …) per model input.
-        labels: (N,), or None.
+        labels: (N, …) as the metric takes them, or None.
         groups: (N,): windows of the same clip have the same number and are scored as one; or None.
     """
 
     inputs: dict[str, Array]
-    labels: Integers | None = None
+    labels: Array | None = None
     groups: Integers | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
+
+    def without(self, *names: str) -> Samples:
+        """The same samples without some inputs, for a model that declares what stands in for them."""
+        return dataclasses.replace(self, inputs={n: array for n, array in self.inputs.items() if n not in names})
 
     def take(self, indices: Sequence[int] | Integers) -> Samples:
         """The samples at some indices, in that order."""
@@ -98,7 +103,17 @@ def prepare_inputs(samples: Samples, model: Signature | Mapping[str, InputSpec])
         ConfigError: a step does not fit, or values do not fit the dtype.
     """
     specs = input_specs(model) if isinstance(model, Signature) else model
-    return {name: prepare_input(name, samples.inputs[name], spec) for name, spec in specs.items()}
+    return {
+        name: prepare_input(name, samples.inputs[name], spec)
+        if name in samples.inputs
+        else stand_in(spec, len(samples))
+        for name, spec in specs.items()
+    }
+
+
+def stand_in(spec: InputSpec, count: int) -> Array:
+    """What so many samples' missing input is replaced by, (count, *shape[1:])."""
+    return np.full((count, *spec.shape[1:]), 0 if spec.absent in (None, "zeros") else spec.absent, spec.dtype)
 
 
 def prepare_input(name: str, array: Array, spec: InputSpec) -> Array:
@@ -115,8 +130,11 @@ def prepare_input(name: str, array: Array, spec: InputSpec) -> Array:
     return cast(prepared, spec.dtype, subject)
 
 
-def prepare_chunks(name: str, array: Array, spec: InputSpec) -> Iterator[Array]:
-    """One input's array, prepared a few samples at a time, to save memory."""
+def prepare_chunks(name: str, array: Array | None, spec: InputSpec, count: int = 0) -> Iterator[Array]:
+    """One input's array, prepared a few samples at a time, to save memory; if it is missing, what stands in for it."""
+    if array is None:
+        yield stand_in(spec, count)
+        return
     for start in range(0, len(array), _CHUNK):
         yield prepare_input(name, array[start : start + _CHUNK], spec)
 
@@ -129,8 +147,9 @@ def save_prepared(samples: Samples, specs: Mapping[str, InputSpec], place: Path)
     """
     with zipfile.ZipFile(place, "w", zipfile.ZIP_STORED) as archive:
         for name, spec in specs.items():
+            chunks = prepare_chunks(name, samples.inputs.get(name), spec, len(samples))
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                for number, chunk in enumerate(prepare_chunks(name, samples.inputs[name], spec)):
+                for number, chunk in enumerate(chunks):
                     if number == 0:
                         header = np.lib.format.header_data_from_array_1_0(chunk)
                         header["shape"] = (len(samples), *chunk.shape[1:])
@@ -147,6 +166,7 @@ def input_specs(signature: Signature) -> dict[str, InputSpec]:
             layout=spec.layout,
             role=spec.role,
             pre=signature.pre.get(spec.name, ()),
+            absent=spec.absent,
         )
         for spec in signature.inputs
     }

@@ -28,7 +28,15 @@ if TYPE_CHECKING:
     from edgebuild.bench.bench import Bench, Placed
 
 INFER = Stage("infer", ("runner", "bench", "devices", "models/preprocess.py"), ("numpy",), on_cpu=True)
-SCORE = Stage("score", ("models/score.py", "models/metrics.py", "models/samples.py"), ("numpy",))
+SCORE = Stage(
+    "score",
+    (
+        *("models/score.py", "models/metrics.py", "models/samples.py", "models/scorers.py", "models/measures"),
+        *("models/bootstrap.py", "models/postprocess.py", "models/nms.py", "models/boxes.py"),
+        *("core/quality_metric.py", "core/postprocess.py"),
+    ),
+    ("numpy",),
+)
 
 _RUNTIME_PACKAGES = {"litert": ("ai-edge-litert",)}
 _NATIVE = {"onnx": "onnxruntime", "tflite": "litert"}
@@ -144,6 +152,9 @@ class Scorer:
             "twin": twin.content if twin else None,
             "samples": samples.digest,
             "metric": data.metric,
+            "classes": data.classes,
+            "post": [step.model_dump(mode="json") for step in self.road.project.model.post],
+            "outputs": [spec.name for spec in self.source.signature.outputs],
             "score": data.score,
             "scorer": _scorer_state(self.road),
             "pre": self.source.signature.model_dump(mode="json")["pre"],
@@ -159,6 +170,7 @@ class Scorer:
         return Quality.model_validate_json(entry.read("quality.json"))
 
     def _quality(self, own: Entry, twin: Entry | None, samples: DataSet, confidence: float) -> Quality:
+        from edgebuild.models.postprocess import post_of
         from edgebuild.models.samples import prepare_inputs
         from edgebuild.models.score import load_scorer, quality
 
@@ -173,6 +185,8 @@ class Scorer:
             scorer=scorer,
             drop_confidence=confidence,
             seed=self.road.project.build.seed,
+            post=post_of(self.source.signature, self.road.project.model.post),
+            classes=data.classes,
         )
 
     def speed(

@@ -164,12 +164,14 @@ def _load_set(road: Road, source: Source, name: SetName, settings: DataSource | 
     from edgebuild.models.samples import input_specs
 
     given = settings
-    specs = input_specs(source.signature)
+    specs, rule = input_specs(source.signature), road.project.data.label_rule
 
     def make(folder: Path) -> None:
-        load_samples(given, specs, road.root, road.cache, name).save(folder)
+        load_samples(given, specs, road.root, road.cache, name, rule).save(folder)
 
-    declared: dict[str, Json] = {"inputs": _dump(specs), "limit": settings.limit}
+    declared: dict[str, Json] = {
+        "inputs": _dump(specs), "limit": settings.limit, "labels": rule.model_dump(mode="json")
+    }  # fmt: skip
     state = source_state(settings, road.root, road.cache, name)
     again: Callable[[], Digest | None] = lambda: source_state(given, road.root, road.cache, name)  # noqa: E731
     return DataSet(name, _by_state(road, DATA, name, declared, state, make, again))
