@@ -70,10 +70,12 @@ def quality(  # noqa: PLR0913 - of what, on what, against what, by what
     if not rules.measure or (rules.against_float and float_outputs is None):
         return Quality.model_validate(known)
     after = (lambda given: given) if post is None or rules.raw else post.arrays
-    own, twin = after(outputs), None if float_outputs is None else after(float_outputs)
+    own = after(outputs)
+    twin = own if float_outputs is outputs else None if float_outputs is None else after(float_outputs)
     more = {"twin": twin, "inputs": inputs or {}, "scorer": scorer, "classes": classes}
     found = measured(metric, samples, own, **more)
-    other = None if twin is None else measured(metric, samples, twin, **more)
+    same = twin is not None and all(a is b for a, b in zip(own, twin, strict=True))
+    other = found if same else None if twin is None else measured(metric, samples, twin, **more)
     return Quality.model_validate(known | _scored(found, other, drop_confidence, seed))
 
 

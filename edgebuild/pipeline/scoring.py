@@ -176,11 +176,13 @@ class Scorer:
 
         data = self.road.project.data
         scorer = load_scorer(data.score, self.road.root, self.road.cache)
+        outputs = load_outputs(own)
+        same = twin is not None and twin.content == own.content
         return quality(
             data.metric,
             samples.samples,
-            load_outputs(own),
-            load_outputs(twin) if twin else None,
+            outputs,
+            outputs if same else load_outputs(twin) if twin else None,
             inputs=prepare_inputs(samples.samples, self.source.signature) if scorer else None,
             scorer=scorer,
             drop_confidence=confidence,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from edgebuild.core.errors import BuildError, ConfigError
+from edgebuild.models.measures.base import Counted
 from edgebuild.models.metrics import auc, sqnr_db, wilson
 from edgebuild.models.samples import Samples
-from edgebuild.models.measures.base import Counted
 from edgebuild.models.score import check_labels, load_scorer, measured, quality
 from edgebuild.store.cache import Cache
 

@@ -54,10 +54,10 @@ class _OfClass:
         every = np.cumsum(counted)
         precision = true / np.maximum(every, np.finfo(float).eps)
         falling = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-        padded = np.concatenate([falling, np.zeros((len(falling), 1))], axis=1)
-        recalls = np.linspace(0, 1, _RECALLS)
-        read = [row[np.searchsorted(found / wanted, recalls)].mean() for row, found in zip(padded, true, strict=True)]
-        return float(np.mean(read))
+        # Each box is read at the recalls that are reached with it and not before.
+        reached = np.searchsorted(np.linspace(0, 1, _RECALLS), true / wanted, side="right")
+        read = np.diff(reached, axis=1, prepend=0)
+        return float((falling * read).sum() / (_RECALLS * len(read)))
 
 
 def _pooled(case: Case, thresholds: tuple[float, ...]) -> Pooled:
