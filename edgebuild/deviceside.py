@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgebuild.baseline import LAST_RELEASE, last_release, releases_before
-from edgebuild.bench.bench import Bench
-from edgebuild.bench.given import in_steps
-from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError, DeviceError
 from edgebuild.core.measurement import Basis
 from edgebuild.core.metric import Budget, parse_budget
 from edgebuild.core.profile import Profile
-from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
+from edgebuild.core.units import Unit
 from edgebuild.core.verdict import Line, Verdict
 from edgebuild.creeping import creeps
 from edgebuild.devices.opening import open_device
+from edgebuild.golden import golden_vectors
 from edgebuild.indexing import remember
 from edgebuild.judge.creep import Creep
-from edgebuild.models.notes import Notes
-from edgebuild.models.preprocess import apply_steps
-from edgebuild.models.raw_files import is_raw, read_raw
-from edgebuild.models.samples import Samples, in_rows, input_specs
-from edgebuild.models.sequences import in_time
-from edgebuild.models.texts import with_tokens
+from edgebuild.models.postprocess import post_of
 from edgebuild.opening import is_virtual, open_for
-from edgebuild.sampling import model_files
-from edgebuild.store.arrays import save_arrays
 from edgebuild.store.bundle import Bundle, open_bundle
 from edgebuild.store.catalog import find_profile, find_target, profile_names, target_names
-from edgebuild.store.files import missing, read_bytes
 from edgebuild.trial import choose, run_trial
 
 _MEASURED = ("latency_p50", "latency_p90", "cold_start", "first_inference", "peak_memory", "process_memory")
@@ -185,7 +173,7 @@ def measure(
         )  # fmt: skip
     finally:
         opened.close()
-    return [_row(bundle, line) for line in verdict.lines]
+    return [_row(bundle, line) for line in verdict.lines] + _post_rows(bundle, precision)
 
 
 def _row(bundle: Bundle, line: Line) -> dict[str, object]:
@@ -195,77 +183,15 @@ def _row(bundle: Bundle, line: Line) -> dict[str, object]:
     }  # fmt: skip
 
 
-def run_samples(
-    bundle: Bundle, source: Path, dest: Path | None, device: str | None, precision: str | None, root: Path,
-    say: Callable[[str], None] = lambda _: None,
-) -> dict[str, Array]:  # fmt: skip
-    """Run samples through ``pre``, the model and ``post``; the outputs by name.
-
-    Args:
-        source: an ``.npz`` file of samples by input, or a file that the first steps read.
-        say: is told what happened to samples while they were read.
-    """
+def _post_rows(bundle: Bundle, precision: str | None) -> list[dict[str, object]]:
+    """What the ``post`` steps take for one sample, here and apart from the model, on the golden answers."""
     part, variant = choose(bundle, None, precision)
-    target, signature = find_target(bundle.manifest.target, root), variant.signature or part.signature
-    given, notes = _raw(source, bundle, signature)
-    for note in notes:
-        say(f"{source.name}: {note}")
-    wanted = [spec.name for spec in signature.inputs if spec.fed_by is None]
-    missing = [name for name in wanted if name not in given]
-    if missing:
-        raise ConfigError(str(source), f"has no {', '.join(missing)}", expected=", ".join(wanted))
-    rows, steps = _in_rows({name: given[name] for name in wanted}, signature, source)
-    dtypes = {spec.name: spec.dtype for spec in signature.inputs}
-    inputs = in_steps(
-        signature,
-        {name: apply_steps(v, signature.pre.get(name, ())).astype(dtypes[name]) for name, v in rows.items()},
-        steps,
-    )
-    names = tuple(spec.name for spec in signature.outputs)
-    with Bench(open_device(target, device), bundle.manifest.lineage.tools) as bench:
-        found = bench.infer(part.runtime, model_files(bundle, variant), inputs, target.options_for(variant), names)
-    outputs = {n: apply_steps(v, signature.post.get(n, ())) for n, v in zip(names, found, strict=True)}
-    outputs = {n: in_time(v, steps) for n, v in outputs.items()} if steps else outputs
-    if dest is not None:
-        save_arrays(dest, outputs)
-    return outputs
-
-
-def _raw(source: Path, bundle: Bundle, signature: Signature) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """A file's samples by input, before the steps on arrays, and what happened to them; tokenizers are the bundle's."""
-    specs, notes = input_specs(signature), Notes()
-    if not is_raw(source):
-        return with_tokens(_samples(source), specs, bundle.read, notes, source.name), notes.lines()
-    if not source.exists():
-        raise ConfigError(str(source), missing(source))
-    raw = read_raw(source, specs, bundle.read)
-    return raw.arrays, raw.notes
-
-
-def _in_rows(given: dict[str, Array], signature: Signature, source: Path) -> tuple[dict[str, Array], int | None]:
-    """Sequences of a model with state as rows, and of how many steps each is; other samples as they are."""
-    if not signature.fed:
-        return given, None
-    ranks = {spec.name: len(spec.shape) for spec in signature.inputs if not signature.pre.get(spec.name)}
-    steps = {
-        name: array.shape[1] if array.ndim > 1 and array.ndim == 1 + ranks.get(name, array.ndim - 1) else 0
-        for name, array in given.items()
-    }
-    if len(set(steps.values())) != 1 or 0 in steps.values():
-        listed = ", ".join(f"{name}: {list(array.shape)}" for name, array in given.items())
-        raise ConfigError(
-            str(source), f"holds {listed}", expected="sequences [N, T, …] of a model with state, of equally many steps"
-        )
-    samples = Samples(given)
-    return in_rows(samples, input_specs(signature)), next(iter(steps.values()))
-
-
-def _samples(source: Path) -> dict[str, Array]:
-    data = io.BytesIO(read_bytes(source))
-    try:
-        with np.load(data, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise ConfigError(
-            str(source), f"can't be read: {error}", expected="an .npz file of arrays by input name"
-        ) from error
+    post = post_of(part.signature)
+    if not post.steps:
+        return []
+    vectors = golden_vectors(bundle)
+    seconds = post.seconds([vectors[f"expected/{variant.precision}/{name}"] for name in post.names])
+    return [{
+        "bundle": bundle.path.name, "metric": "post", "estimate": (seconds or 0.0) * 1e9, "low": None, "high": None,
+        "unit": Unit.NANOSECOND.value, "runs": 1, "reason": "on this machine, one sample at a time",
+    }]  # fmt: skip

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgebuild import __version__
+from edgebuild.ablation import Ablated, Gain, ablations, gain
 from edgebuild.bench.bench import Bench, now
 from edgebuild.bench.given import in_steps
 from edgebuild.core.array import Array
@@ -14,31 +15,98 @@ from edgebuild.core.artifact import Part, Precision, Quality, Variant
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.evidence import VariantQuality, record_of
 from edgebuild.core.project import Project
+from edgebuild.core.quality_metric import QUALITY_METRICS
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.devices.opening import open_device
 from edgebuild.models.data import load_samples
+from edgebuild.models.postprocess import PostProcess, post_of
 from edgebuild.models.preprocess import apply_steps
 from edgebuild.models.samples import Samples, input_specs, prepare_inputs, steps_of
 from edgebuild.models.score import quality
-from edgebuild.models.scorers import load_scorer
+from edgebuild.models.scorers import Scorer, load_scorer
 from edgebuild.models.sequences import judged, scored_inputs
 from edgebuild.sampling import model_files
 from edgebuild.store.arrays import save_arrays
 from edgebuild.store.bundle import Bundle
-from edgebuild.store.cache import Cache, default_cache
+from edgebuild.store.cache import default_cache
 from edgebuild.store.catalog import find_profile, find_target
 from edgebuild.store.evidence import append
 from edgebuild.store.toml import load_project
 
+Outputs = Mapping[Precision, list[Array]]
+
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One variant's score, and whether it was made on the data set that the bundle was reported on."""
+    """One variant's score, and whether it was made on the data set that the bundle was reported on.
+
+    Attributes:
+        post_seconds: what the ``post`` steps take for one sample on this machine, apart from the model; None: no steps.
+        ablated: the score with inputs missing, where the model declares what stands in for them.
+    """
 
     variant: Variant
     quality: Quality
     same_data: bool
+    post_seconds: float | None = None
+    ablated: tuple[Ablated, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """How outputs are scored."""
+
+    project: Project
+    scorer: Scorer | None
+    confidence: float
+    signature: Signature
+
+    @property
+    def post(self) -> PostProcess:
+        return post_of(self.signature)
+
+    def quality(self, samples: Samples, outputs: list[Array], twin: list[Array] | None) -> Quality:
+        data = self.project.data
+
+        def of(values: list[Array]) -> list[Array]:
+            return judged(values, self.signature, samples, data.metric, whole=bool(self.scorer))
+
+        own = of(outputs)
+        return quality(
+            data.metric,
+            samples,
+            own,
+            own if twin is outputs else of(twin) if twin is not None else None,
+            inputs=scored_inputs(samples, self.signature) if self.scorer else None,
+            scorer=self.scorer,
+            drop_confidence=self.confidence,
+            seed=self.project.build.seed,
+            post=self.post,
+            classes=data.classes,
+        )
+
+
+@dataclass(frozen=True)
+class _Running:
+    """Where a bundle's variants are run."""
+
+    bundle: Bundle
+    part: Part
+    target: Target
+    bench: Bench = field(repr=False)
+
+    def outputs(self, samples: Samples) -> Outputs:
+        """What every variant answers, before the project's ``post`` steps."""
+        return {variant.precision: self._outputs(variant, samples) for variant in self.part.variants}
+
+    def _outputs(self, variant: Variant, samples: Samples) -> list[Array]:
+        signature = variant.signature or self.part.signature
+        names = [spec.name for spec in signature.outputs]
+        inputs = in_steps(signature, prepare_inputs(samples, signature), steps_of(samples, input_specs(signature)))
+        files, options = model_files(self.bundle, variant), self.target.options_for(variant)
+        found = self.bench.infer(self.part.runtime, files, inputs, options, names)
+        return [apply_steps(v, signature.post.get(n, ()), f"post {n}") for n, v in zip(names, found, strict=True)]
 
 
 def evaluate(
@@ -47,6 +115,8 @@ def evaluate(
     device: str | None = None,
     keep: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
+    *,
+    ablate: bool = True,
 ) -> list[Evaluated]:
     """Score every variant of a bundle on the project's evaluation set.
 
@@ -57,6 +127,7 @@ def evaluate(
     Args:
         say: is told what happened to samples while they were read.
         keep: an .npz file for what every variant answered: (N, …) arrays by PRECISION/OUTPUT, after ``post``.
+        ablate: score it without each input that may be missing, too.
 
     Raises:
         ConfigError: the project has no evaluation set. DeviceError: the device is not at hand.
@@ -66,62 +137,45 @@ def evaluate(
         raise ConfigError("[data.evaluation]", "missing", fix="add [data.evaluation] to the project file")
     target = find_target(bundle.manifest.target, root)
     cache, part = default_cache(), bundle.manifest.parts[0]
-    specs = input_specs(part.signature)
-    samples = load_samples(project.data.evaluation, specs, root, cache, "evaluation", bundle.read)
+    specs, rule = input_specs(part.signature), project.data.label_rule
+    samples = load_samples(project.data.evaluation, specs, root, cache, "evaluation", rule, bundle.read)
     for told in samples.notes:
         say(f"evaluation: {told}")
+    profile, scorer = find_profile(bundle.manifest.profile, root), load_scorer(project.data.score, root, cache)
+    rules = _Rules(project, scorer, profile.judging.accuracy_confidence, part.signature)
     opened = open_device(target, device)
     with Bench(opened, bundle.manifest.lineage.tools) as bench:
-        outputs = {v.precision: _outputs(bundle, part, v, samples, bench, target) for v in part.variants}
+        running = _Running(bundle, part, target, bench)
+        outputs = running.outputs(samples)
+        missing = ablations(part.signature, samples) if ablate else ()
+        without = {names: running.outputs(samples.without(*names)) for names in missing}
     if keep is not None:
-        names = [spec.name for spec in part.signature.outputs]
-        save_arrays(keep, {f"{p}/{n}": v for p, values in outputs.items() for n, v in zip(names, values, strict=True)})
-    rules, whole = find_profile(bundle.manifest.profile, root), bool(project.data.score)
-    scored = {
-        p: judged(values, part.signature, samples, project.data.metric, whole=whole) for p, values in outputs.items()
-    }
-    found = [
-        _score(project, root, cache, variant, samples, scored, rules.judging.accuracy_confidence, part.signature)
-        for variant in part.variants
-    ]
+        answers = {p: rules.post.answers(values) for p, values in outputs.items()}
+        save_arrays(keep, {f"{p}/{n}": value for p, named in answers.items() for n, value in named.items()})
+    found = [_evaluated(rules, variant, samples, outputs, without) for variant in part.variants]
     for each in found:
         if each.same_data and "float32" in outputs and bundle.manifest.compression is None:
             _record(bundle, part, each, opened.identity)
     return found
 
 
-def _outputs(
-    bundle: Bundle, part: Part, variant: Variant, samples: Samples, bench: Bench, target: Target
-) -> list[Array]:
-    signature = variant.signature or part.signature
-    names = [spec.name for spec in signature.outputs]
-    given = in_steps(signature, prepare_inputs(samples, signature), steps_of(samples, input_specs(signature)))
-    found = bench.infer(part.runtime, model_files(bundle, variant), given, target.options_for(variant), names)
-    return [apply_steps(v, signature.post.get(n, ()), f"post {n}") for n, v in zip(names, found, strict=True)]
-
-
-def _score(
-    project: Project,
-    root: Path,
-    cache: Cache,
-    variant: Variant,
-    samples: Samples,
-    outputs: Mapping[Precision, list[Array]],
-    confidence: float,
-    signature: Signature,
+def _evaluated(
+    rules: _Rules, variant: Variant, samples: Samples, outputs: Outputs, without: Mapping[tuple[str, ...], Outputs]
 ) -> Evaluated:
-    scorer = load_scorer(project.data.score, root, cache)
-    found = quality(
-        project.data.metric,
-        samples,
-        outputs[variant.precision],
-        outputs.get("float32"),
-        inputs=scored_inputs(samples, signature) if scorer else None,
-        scorer=scorer,
-        drop_confidence=confidence,
-        seed=project.build.seed,
-    )
-    return Evaluated(variant, found, variant.quality is not None and variant.quality.dataset == found.dataset)
+    own = outputs[variant.precision]
+    found = rules.quality(samples, own, outputs.get("float32"))
+    ablated = []
+    for names, others in without.items():
+        left = samples.without(*names)
+        scored = rules.quality(left, others[variant.precision], others.get("float32"))
+        ablated.append(Ablated(names, scored, _gain(rules, samples, own, others[variant.precision])))
+    same = variant.quality is not None and variant.quality.dataset == found.dataset
+    return Evaluated(variant, found, same, rules.post.seconds(rules.post.chosen(own)), tuple(ablated))
+
+
+def _gain(rules: _Rules, samples: Samples, own: list[Array], fewer: list[Array]) -> Gain | None:
+    """What a variant wins with all its inputs, where the metric counts samples."""
+    return gain(rules.quality(samples, own, fewer)) if QUALITY_METRICS[rules.project.data.metric].paired else None
 
 
 def _record(bundle: Bundle, part: Part, each: Evaluated, device: str) -> None:

@@ -12,9 +12,10 @@ from edgebuild.compress.losses import Objective
 from edgebuild.core.array import Array, Integers, np
 from edgebuild.core.recovery import EpochScore
 from edgebuild.core.signature import Signature
+from edgebuild.models.measures.base import Counted
 from edgebuild.models.metrics import sqnr_db
 from edgebuild.models.samples import Samples
-from edgebuild.models.score import score
+from edgebuild.models.score import measured
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +54,9 @@ class Selection:
         if samples.labels is None:
             assert self._targets is not None
             samples = Samples(samples.inputs, _classes(self._targets[0].numpy()))
-        return 100 * float(score("top1", samples, own).correct.mean())
+        scored = measured("top1", samples, own)
+        assert isinstance(scored, Counted)
+        return 100 * float(scored.right.mean())
 
     def _outputs(self, module: GraphModule, signature: Signature) -> list[Tensor]:
         import torch

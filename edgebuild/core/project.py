@@ -8,11 +8,11 @@ from pydantic import Field, model_validator
 
 from edgebuild.core.base import Frozen
 from edgebuild.core.metric import Budget, parse_budget
+from edgebuild.core.postprocess import PostStep
+from edgebuild.core.quality_metric import QUALITY_METRICS, LabelRule, MetricName
 from edgebuild.core.reading import Tokenize, check_reading
-from edgebuild.core.signature import DType, Role, Shape, Step, check_layout
+from edgebuild.core.signature import Absent, DType, Role, Shape, Step, check_layout
 from edgebuild.core.target import Name
-
-MetricName = Literal["top1", "auc", "none"]
 
 
 class InputSpec(Frozen):
@@ -21,6 +21,7 @@ class InputSpec(Frozen):
     Attributes:
         role, fed_by: an input of role "state" is zero in a sequence's first step, and in each further one what the
             output ``fed_by`` was in the step before. Samples hold no such input, and all others with a time axis.
+        absent: the input may be missing, and what then stands in for it after the ``pre`` steps: "zeros", or a number.
     """
 
     shape: Shape
@@ -29,6 +30,7 @@ class InputSpec(Frozen):
     role: Role = Role.DATA
     fed_by: str | None = None
     pre: tuple[Step, ...] = ()
+    absent: Absent | None = None
 
     @model_validator(mode="after")
     def _layout_fits(self) -> InputSpec:
@@ -57,6 +59,7 @@ class ModelSource(Frozen):
         signature: which one of a ``.tflite`` file that has several.
         step_seconds: how long what one call is given lasts, such as the audio of one frame: ``real_time_factor`` is the
             time of a call over it.
+        post: steps from what the model gives to what its user wants; scored and run by the same code.
         pure: whether the callable's result depends only on its files and arguments. If not, it is always run.
         inputs_files: further files the callable reads that Python's audit hook does not show.
     """
@@ -66,6 +69,7 @@ class ModelSource(Frozen):
     outputs: tuple[str, ...] = ()
     signature: str = ""
     step_seconds: Annotated[float, Field(gt=0)] | None = None
+    post: tuple[PostStep, ...] = ()
     pure: bool = True
     input_files: tuple[str, ...] = ()
 
@@ -136,7 +140,8 @@ class Data(Frozen):
         selection: chooses settings; split from calibration where it is not given.
         evaluation: read once per reported bundle.
         selection_fraction: the share of the calibration set that becomes the selection set.
-        metric: "top1" for classifiers, "auc" for scores against 0/1 labels, "none" without labels.
+        metric: what is scored, such as "top1" for classifiers, and "none" without labels: ``core/quality_metric.py``.
+        classes: how many there are: labels outside them are refused.
         score: ``file.py:callable`` turning (inputs, outputs) into one score a sample, for "auc".
     """
 
@@ -146,7 +151,13 @@ class Data(Frozen):
     training: DataSource | None = None
     selection_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.5
     metric: MetricName = "top1"
+    classes: Annotated[int, Field(gt=0)] | None = None
     score: str = ""
+
+    @property
+    def label_rule(self) -> LabelRule:
+        """What the labels must be."""
+        return LabelRule(kind=QUALITY_METRICS[self.metric].labels, classes=self.classes)
 
 
 class Build(Frozen):

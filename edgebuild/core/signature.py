@@ -8,6 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from edgebuild.core.base import Frozen
+from edgebuild.core.postprocess import PostStep
 from edgebuild.core.reading import ReadAudio, ReadColumns, ReadImage, Resize, Tokenize
 from edgebuild.core.sound import Log, Mel, Mfcc, Spectrogram
 
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 Shape = tuple[Annotated[int, Field(gt=0)], ...]
+Absent = Literal["zeros"] | float
+"""What stands in for a missing input."""
 DType = Literal["float32", "float16", "int8", "uint8", "int16", "int32", "int64", "bool"]
 
 
@@ -152,6 +155,7 @@ class TensorSpec(Frozen):
         shape: with the batch dimension first; every dimension fixed.
         buckets: further shapes that the same input may have, each compiled on its own.
         layout: one letter a dimension, such as "NCHW"; empty where it has no name.
+        absent: of an input that may be missing, what then stands in for it.
         initial, fed_by: for a state input, its first value and the output that feeds the next call.
         zero_point: for a state of integers, the integer that means zero.
     """
@@ -165,6 +169,7 @@ class TensorSpec(Frozen):
     initial: Literal["zeros"] | None = None
     fed_by: str | None = None
     zero_point: int = 0
+    absent: Absent | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> TensorSpec:
@@ -185,9 +190,11 @@ class Fed(NamedTuple):
 
 
 class Signature(Frozen):
-    """A named calling convention: inputs, outputs, and the steps around the model by tensor name.
+    """A named calling convention: inputs, outputs, and the steps around the model.
 
     Attributes:
+        pre, post: by tensor name, what the model's own numbers mean: golden vectors are compared after ``post``.
+        answer: the project's ``post`` steps over all outputs, from there to what is scored and given to the user.
         step_seconds: how long what one call is given lasts, such as the audio of one frame; None: not stated.
     """
 
@@ -196,6 +203,7 @@ class Signature(Frozen):
     outputs: tuple[TensorSpec, ...]
     pre: dict[str, tuple[Step, ...]] = Field(default={})
     post: dict[str, tuple[Step, ...]] = Field(default={})
+    answer: tuple[PostStep, ...] = ()
     step_seconds: Annotated[float, Field(gt=0)] | None = None
 
     @property

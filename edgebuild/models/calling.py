@@ -166,4 +166,4 @@ def _input(name: str, node: torch.fx.Node, spec: InputSpec | None) -> TensorSpec
         )
     initial = "zeros" if spec.role is Role.STATE else None
     declared = {"layout": spec.layout, "role": spec.role, "initial": initial, "fed_by": spec.fed_by}
-    return TensorSpec.model_validate(found.model_dump() | declared)
+    return TensorSpec.model_validate(found.model_dump() | declared | {"absent": spec.absent})

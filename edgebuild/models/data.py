@@ -9,6 +9,7 @@ from edgebuild.core.array import Array, Integers, np
 from edgebuild.core.digest import Digest, digest_json
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import DataSource, InputSpec
+from edgebuild.core.quality_metric import CLASS_NUMBERS, LabelRule
 from edgebuild.models.entry import entry_state, is_entry
 from edgebuild.models.gather import Raw
 from edgebuild.models.paths import given
@@ -37,6 +38,7 @@ def load_samples(
     root: Path,
     cache: Cache,
     name: str = "data",
+    rule: LabelRule = CLASS_NUMBERS,
     read_file: ReadFile | None = None,
 ) -> Samples:
     """Read and check one data set.
@@ -47,6 +49,7 @@ def load_samples(
         root: the project's folder; relative paths start there.
         cache: remembers what a callable reads.
         name: the set's name in messages, such as "calibration".
+        rule: what its labels must be.
         read_file: gives the files that steps name; default those of the project's folder.
 
     Raises:
@@ -60,7 +63,7 @@ def load_samples(
 
     raw = read_source(source, specs, root, cache, subject, read_file or own_file)
     samples = _samples(raw, specs, subject, source.limit)
-    check_samples(samples, specs, subject)
+    check_samples(samples, specs, subject, rule)
     return samples
 
 
@@ -157,14 +160,15 @@ def _split_keys(samples: Samples) -> Integers:
 def _samples(raw: Raw, specs: Mapping[str, InputSpec], subject: str, limit: int | None) -> Samples:
     arrays = raw.arrays
     check_names(arrays, specs, subject)
-    inputs = {name: arrays[name] for name, spec in specs.items() if not spec.is_state}
-    full = Samples(inputs, _integers(arrays.get("labels")), _integers(arrays.get("groups")), raw.notes)
+    inputs = {name: arrays[name] for name, spec in specs.items() if name in arrays and not spec.is_state}
+    labels, groups = _integers(arrays.get("labels")), _integers(arrays.get("groups"))
+    full = Samples(inputs, labels, groups, raw.notes)  # type: ignore[arg-type]
     check_counts(full, subject)
     return full if limit is None or limit >= len(full) else full.take(range(limit))
 
 
-def _integers(array: Array | None) -> Integers | None:
-    """Integers as int64; anything else as it is, for the check that refuses it."""
-    if array is None or array.dtype.kind not in "iub":
-        return array  # type: ignore[return-value]
+def _integers(array: Array | None) -> Array | None:
+    """A column of integers as int64; anything else as it is, such as maps, or what a check refuses."""
+    if array is None or array.dtype.kind not in "iub" or array.ndim > 2:
+        return array
     return array.astype(np.int64)

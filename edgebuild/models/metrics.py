@@ -19,32 +19,18 @@ def wilson(hits: int, count: int, confidence: float = 0.95) -> tuple[float, floa
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def auc(scores: Floats, labels: Integers) -> float:
+def auc(scores: Floats, labels: Integers, weights: Floats | None = None) -> float:
     """The area under the ROC curve, 0 to 1: how often a positive scores above a negative, ties counting half.
 
-    Mann and Whitney's U over n₁·n₀, from average ranks (Hanley and McNeil 1982).
+    Mann and Whitney's U over n₁·n₀ (Hanley and McNeil 1982); ``weights``: how often each score counts.
     """
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    average_rank = np.cumsum(counts) - (counts - 1) / 2
-    positive = labels == 1
-    ones = int(positive.sum())
-    zeros = len(labels) - ones
-    rank_sum = float(average_rank[inverse.reshape(-1)][positive].sum())
-    return (rank_sum - ones * (ones + 1) / 2) / (ones * zeros)
-
-
-def resampled_aucs(columns: tuple[Floats, ...], labels: Integers, resamples: int, seed: int) -> Floats:
-    """AUCs of score columns over bootstrap resamples, the same resample for each column: (resamples, columns).
-
-    Units are drawn with replacement within each class, so that both classes are always there.
-    """
-    random = np.random.default_rng(seed)
-    groups = [np.flatnonzero(labels == value) for value in (0, 1)]
-    rows = []
-    for _ in range(resamples):
-        drawn = np.concatenate([random.choice(group, len(group)) for group in groups])
-        rows.append([auc(column[drawn], labels[drawn]) for column in columns])
-    return np.asarray(rows, np.float64)
+    levels, level = np.unique(scores, return_inverse=True)
+    counts = np.ones(len(scores)) if weights is None else weights
+    ones, zeros = (
+        np.bincount(level.reshape(-1), counts * (labels == value), len(levels)).astype(np.float64) for value in (1, 0)
+    )
+    below = np.cumsum(zeros) - zeros / 2
+    return float(ones @ below / (ones.sum() * zeros.sum()))
 
 
 def sqnr_db(reference: tuple[Array, ...], outputs: tuple[Array, ...]) -> float:

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import InputSpec
+from edgebuild.core.quality_metric import CLASS_NUMBERS, LabelRule
 from edgebuild.core.signature import Shape
+from edgebuild.models.label_checks import check_labels
 from edgebuild.models.samples import Samples, in_rows, prepare_chunks
 
 RESERVED = ("labels", "groups")
@@ -23,9 +25,9 @@ def check_names(arrays: Mapping[str, object], specs: Mapping[str, InputSpec], su
     _refuse_states(arrays, specs, subject)
     specs = {name: spec for name, spec in specs.items() if not spec.is_state}
     given = [name for name in arrays if name not in RESERVED]
-    missing = [name for name in specs if name not in arrays]
+    missing = [name for name, spec in specs.items() if name not in arrays and spec.absent is None]
     unknown = [name for name in given if name not in specs]
-    if not missing and not unknown:
+    if given and not missing and not unknown:
         return
     found = f"has {', '.join(given) or 'no arrays'}"
     found += f"; missing: {', '.join(missing)}" if missing else f"; not an input of the model: {', '.join(unknown)}"
@@ -40,13 +42,19 @@ def check_names(arrays: Mapping[str, object], specs: Mapping[str, InputSpec], su
     )
 
 
-def check_samples(samples: Samples, specs: Mapping[str, InputSpec], subject: str) -> None:
+def check_samples(
+    samples: Samples, specs: Mapping[str, InputSpec], subject: str, rule: LabelRule = CLASS_NUMBERS
+) -> None:
     """Refuse samples that are empty, misshapen, not finite, constant, or whose labels do not match.
+
+    Args:
+        rule: what the labels must be.
 
     Raises:
         ConfigError: naming the input, the first bad sample and what to do.
     """
     check_counts(samples, subject)
+    check_labels(samples.labels, rule, subject, _image_size(specs))
     _check_time(samples, specs, subject)
     rows = in_rows(samples, specs)
     constant = [_check_input(name, array, specs[name], subject) for name, array in rows.items()]
@@ -74,7 +82,14 @@ def check_counts(samples: Samples, subject: str) -> None:
         listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
         raise ConfigError(subject, f"the inputs have different numbers of samples ({listed})", expected="equal numbers")
     for name in RESERVED:
-        _check_numbers(name, getattr(samples, name), len(samples), subject)
+        _check_count(name, getattr(samples, name), len(samples), subject)
+    if (groups := samples.groups) is not None and (groups.ndim != 1 or groups.dtype.kind not in "iub"):
+        raise ConfigError(
+            subject,
+            f"groups are {groups.dtype} of shape {list(groups.shape)}",
+            expected=f"integers of shape [{len(samples)}]",
+            fix="give one number a sample",
+        )
 
 
 def _refuse_states(arrays: Mapping[str, object], specs: Mapping[str, InputSpec], subject: str) -> None:
@@ -109,25 +124,20 @@ def _check_time(samples: Samples, specs: Mapping[str, InputSpec], subject: str) 
         raise ConfigError(subject, f"the inputs have different numbers of steps ({listed})", expected="equal numbers")
 
 
-def _check_numbers(name: str, values: Array | None, count: int, subject: str) -> None:
-    if values is None:
-        return
-    if values.ndim != 1 or values.dtype.kind not in "iub":
+def _check_count(name: str, values: Array | None, count: int, subject: str) -> None:
+    if values is not None and (found := len(values) if values.ndim else 0) != count:
         raise ConfigError(
             subject,
-            f"{name} are {values.dtype} of shape {list(values.shape)}",
-            expected=f"integers of shape [{count}]",
-            fix="give class numbers, not one-hot rows or text" if name == "labels" else "give one number a sample",
-        )
-    if len(values) != count:
-        raise ConfigError(
-            subject,
-            f"{len(values)} {name} for {count} samples",
+            f"{found} {name} for {count} samples",
             expected=f"{count} {name}",
             fix="check that both come from the same list",
         )
-    if name == "labels" and int(values.min()) < 0:
-        raise ConfigError(subject, f"a label is {int(values.min())}", expected="class numbers from 0")
+
+
+def _image_size(specs: Mapping[str, InputSpec]) -> tuple[int, int] | None:
+    """Height and width of the first input whose layout names them."""
+    pictured = [spec for spec in specs.values() if {"H", "W"} <= set(spec.layout)]
+    return tuple(pictured[0].shape[pictured[0].layout.index(axis)] for axis in "HW") if pictured else None  # type: ignore[return-value]
 
 
 def _check_input(name: str, array: Array, spec: InputSpec, subject: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import zipfile
@@ -29,18 +30,22 @@ class Samples:
     Attributes:
         inputs: one array of shape (N, …) per model input. Of a model with state, samples are sequences: (N, T, …) per
             input that is none. Where the states are there too, they are single steps of sequences, (N, …) each.
-        labels: (N,), or None.
+        labels: (N, …) as the metric takes them, or None.
         groups: (N,): windows of the same clip have the same number and are scored as one; or None.
         notes: what happened while they were read, such as samples left out; a sentence each.
     """
 
     inputs: dict[str, Array]
-    labels: Integers | None = None
+    labels: Array | None = None
     groups: Integers | None = None
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
+
+    def without(self, *names: str) -> Samples:
+        """The same samples without some inputs, for a model that declares what stands in for them."""
+        return dataclasses.replace(self, inputs={n: array for n, array in self.inputs.items() if n not in names})
 
     def take(self, indices: Sequence[int] | Integers) -> Samples:
         """The samples at some indices, in that order."""
@@ -105,22 +110,33 @@ def prepare_inputs(samples: Samples, model: Signature | Mapping[str, InputSpec])
         ConfigError: a step does not fit, or values do not fit the dtype.
     """
     specs = input_specs(model) if isinstance(model, Signature) else model
-    return {name: prepare_input(name, array, specs[name]) for name, array in in_rows(samples, specs).items()}
+    rows = in_rows(samples, specs)
+    count = len(next(iter(rows.values())))
+    return {
+        name: prepare_input(name, rows[name], spec) if name in rows else stand_in(spec, count)
+        for name, spec in specs.items()
+        if name in rows or not spec.is_state
+    }
+
+
+def stand_in(spec: InputSpec, count: int) -> Array:
+    """What so many samples' missing input is replaced by, (count, *shape[1:])."""
+    return np.full((count, *spec.shape[1:]), 0 if spec.absent in (None, "zeros") else spec.absent, spec.dtype)
 
 
 def steps_of(samples: Samples, specs: Mapping[str, InputSpec]) -> int | None:
     """How many steps the sequences of a model with state have; None for samples that are single calls."""
     if all(name in samples.inputs for name, spec in specs.items() if spec.is_state):
         return None
-    first = next(name for name, spec in specs.items() if not spec.is_state)
+    first = next(name for name, spec in specs.items() if not spec.is_state and name in samples.inputs)
     return int(samples.inputs[first].shape[1])
 
 
 def in_rows(samples: Samples, specs: Mapping[str, InputSpec]) -> dict[str, Array]:
-    """What a model is called with by input, a call a row: of sequences step after step, without the states."""
+    """What there is for each input, a call a row: of sequences step after step, without the states."""
+    given = {name: samples.inputs[name] for name in specs if name in samples.inputs}
     if steps_of(samples, specs) is None:
-        return {name: samples.inputs[name] for name in specs}
-    given = {name: samples.inputs[name] for name, spec in specs.items() if not spec.is_state}
+        return given
     return {name: array.reshape(-1, *array.shape[2:]) for name, array in given.items()}
 
 
@@ -138,8 +154,11 @@ def prepare_input(name: str, array: Array, spec: InputSpec) -> Array:
     return cast(prepared, spec.dtype, subject)
 
 
-def prepare_chunks(name: str, array: Array, spec: InputSpec) -> Iterator[Array]:
-    """One input's array, prepared a few samples at a time, to save memory."""
+def prepare_chunks(name: str, array: Array | None, spec: InputSpec, count: int = 0) -> Iterator[Array]:
+    """One input's array, prepared a few samples at a time, to save memory; if it is missing, what stands in for it."""
+    if array is None:
+        yield stand_in(spec, count)
+        return
     for start in range(0, len(array), _CHUNK):
         yield prepare_input(name, array[start : start + _CHUNK], spec)
 
@@ -151,12 +170,15 @@ def save_prepared(samples: Samples, specs: Mapping[str, InputSpec], place: Path)
         ConfigError: as ``prepare_inputs``.
     """
     with zipfile.ZipFile(place, "w", zipfile.ZIP_STORED) as archive:
-        for name, rows in in_rows(samples, specs).items():
+        rows = in_rows(samples, specs)
+        count = len(next(iter(rows.values())))
+        for name in (name for name, spec in specs.items() if name in rows or not spec.is_state):
+            chunks = prepare_chunks(name, rows.get(name), specs[name], count)
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                for number, chunk in enumerate(prepare_chunks(name, rows, specs[name])):
+                for number, chunk in enumerate(chunks):
                     if number == 0:
                         header = np.lib.format.header_data_from_array_1_0(chunk)
-                        header["shape"] = (len(rows), *chunk.shape[1:])
+                        header["shape"] = (count, *chunk.shape[1:])
                         np.lib.format.write_array_header_1_0(member, header)
                     member.write(chunk.data)
 
@@ -171,6 +193,7 @@ def input_specs(signature: Signature) -> dict[str, InputSpec]:
             role=spec.role if spec.fed_by else Role.DATA,
             fed_by=spec.fed_by,
             pre=signature.pre.get(spec.name, ()),
+            absent=spec.absent,
         )
         for spec in signature.inputs
     }

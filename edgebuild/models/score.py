@@ -3,74 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from edgebuild.core.array import Array, Booleans, Floats, Indices, Integers, np
+from edgebuild.core.array import Array, np
 from edgebuild.core.artifact import Quality
 from edgebuild.core.errors import ConfigError
-from edgebuild.core.project import MetricName
-from edgebuild.models.metrics import auc, resampled_aucs, sqnr_db, wilson
+from edgebuild.core.quality_metric import QUALITY_METRICS, LabelKind, MetricName
+from edgebuild.models.bootstrap import against, interval
+from edgebuild.models.measures import find_measure
+from edgebuild.models.measures.base import Case, Counted, Pooled
+from edgebuild.models.measures.classes import outside
+from edgebuild.models.metrics import sqnr_db, wilson
+from edgebuild.models.postprocess import PostProcess
 from edgebuild.models.samples import Samples
-from edgebuild.models.scorers import Scorer, load_scorer, own_score, reconstruction_mse
+from edgebuild.models.scorers import Scorer, load_scorer, reconstruction_mse
 
-RESAMPLES = 2000
-
-__all__ = ["Scorer", "Scores", "check_labels", "load_scorer", "quality", "reconstruction_mse", "score"]
+__all__ = ["Scorer", "check_labels", "load_scorer", "measured", "quality", "reconstruction_mse"]
 
 
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """One entry per unit: a sample, or a group of samples that are scored as one.
-
-    Attributes:
-        labels: (units,).
-        classes: the class with the highest output, for top1.
-        values: one score, for auc.
-    """
-
-    labels: Integers
-    classes: Integers | None = None
-    values: Floats | None = None
-
-    @property
-    def correct(self) -> Booleans:
-        """Which units have the right class."""
-        assert self.classes is not None
-        right: Booleans = self.classes == self.labels
-        return right
-
-
-def score(
-    metric: MetricName,
-    samples: Samples,
-    outputs: Sequence[Array],
-    inputs: Mapping[str, Array] | None = None,
-    scorer: Scorer | None = None,
-) -> Scores:
-    """Score each unit. Outputs and scores of a group are averaged.
+def measured(metric: MetricName, samples: Samples, outputs: Sequence[Array], **more: object) -> Counted | Pooled:
+    """What a metric says of a model's outputs, each (N, …), in the order of the signature and after ``post``.
 
     Args:
-        metric: "top1" or "auc".
-        samples: with labels.
-        outputs: in the order of the signature, each (N, …); the first one is scored.
-        inputs: what the model took, for the scorer.
-        scorer: for auc; default the output itself, or second minus first class.
+        samples: with labels, where the metric takes some.
+        more: further fields of ``Case``.
 
     Raises:
         ConfigError: labels are missing or do not match the metric or the outputs.
     """
-    labels = _labels(metric, samples)
-    first, units = _units(samples)
-    if metric == "top1":
-        rows = _class_rows(outputs[0])
-        if int(labels.max()) >= rows.shape[1]:
-            raise _mismatch(int(labels.max()), rows.shape[1])
-        return Scores(labels[first], classes=_average(rows, units).argmax(axis=1))
-    values = (scorer or own_score)(inputs or {}, outputs)
-    return Scores(labels[first], values=_average(np.asarray(values, np.float64).reshape(len(samples), 1), units)[:, 0])
+    check_labels(metric, samples)
+    labels = samples.labels if QUALITY_METRICS[metric].labels is not LabelKind.NONE else None
+    case = Case(metric, labels, outputs, groups=samples.groups, **more)  # type: ignore[arg-type]
+    return find_measure(metric)(case)
 
 
-def quality(
+def quality(  # noqa: PLR0913 - of what, on what, against what, by what
     metric: MetricName,
     samples: Samples,
     outputs: Sequence[Array],
@@ -80,24 +46,37 @@ def quality(
     scorer: Scorer | None = None,
     drop_confidence: float = 0.95,
     seed: int = 0,
+    post: PostProcess | None = None,
+    classes: int | None = None,
 ) -> Quality:
     """The quality of a model's outputs, against the float twin's where they are given.
 
-    top1 has Wilson's 95 % interval and the pairs lost and won; auc has a bootstrap over units (2,000 seeded, paired
-    resamples within each class): its 95 % interval, and the upper bound of the drop at ``drop_confidence``.
-    Values are in percentage points.
+    A metric of right and wrong units has Wilson's 95 % interval and the pairs lost and won. Any other has a paired
+    bootstrap over units (2,000 seeded resamples): its 95 % interval, and the upper bound of the drop at
+    ``drop_confidence``. Values are in percentage points.
+
+    Args:
+        outputs: of the model, before ``post``.
+        inputs: what the model took, for the scorer.
+        scorer: for auc; default the output itself, or second minus first class.
+        classes: how many there are, where the outputs don't say it.
 
     Raises:
         ConfigError: labels are missing or do not match.
     """
-    noise = None if float_outputs is None else sqnr_db(tuple(float_outputs), tuple(outputs))
-    if metric == "none":
-        return Quality(metric=metric, dataset=samples.digest, samples=len(samples), sqnr_db=noise)
-    own = score(metric, samples, outputs, inputs, scorer)
-    twin = None if float_outputs is None else score(metric, samples, float_outputs, inputs, scorer)
-    fields = _top1(own, twin) if metric == "top1" else _auc(own, twin, drop_confidence, seed)
-    known = {"metric": metric, "dataset": samples.digest, "samples": len(own.labels), "sqnr_db": noise}
-    return Quality.model_validate(known | fields)
+    known = {"metric": metric, "dataset": samples.digest, "samples": len(samples)}
+    known["sqnr_db"] = None if float_outputs is None else sqnr_db(tuple(float_outputs), tuple(outputs))
+    rules = QUALITY_METRICS[metric]
+    if not rules.measure or (rules.against_float and float_outputs is None):
+        return Quality.model_validate(known)
+    after = (lambda given: given) if post is None or rules.raw else post.arrays
+    own = after(outputs)
+    twin = own if float_outputs is outputs else None if float_outputs is None else after(float_outputs)
+    more = {"twin": twin, "inputs": inputs or {}, "scorer": scorer, "classes": classes}
+    found = measured(metric, samples, own, **more)
+    same = twin is not None and all(a is b for a, b in zip(own, twin, strict=True))
+    other = found if same else None if twin is None else measured(metric, samples, twin, **more)
+    return Quality.model_validate(known | _scored(found, other, drop_confidence, seed))
 
 
 def check_labels(metric: MetricName, samples: Samples, classes: int | None = None) -> None:
@@ -111,100 +90,44 @@ def check_labels(metric: MetricName, samples: Samples, classes: int | None = Non
     Raises:
         ConfigError: naming what is missing or does not match.
     """
-    if metric == "none":
+    kind = QUALITY_METRICS[metric].labels
+    if kind is LabelKind.NONE:
         return
-    labels = _labels(metric, samples)
-    if metric == "top1" and classes is not None and int(labels.max()) >= classes:
-        raise _mismatch(int(labels.max()), classes)
-
-
-def _labels(metric: MetricName, samples: Samples) -> Integers:
     if samples.labels is None:
         raise ConfigError(
             "[data]",
             f'the samples have no labels; metric = "{metric}" needs them',
+            expected=kind.told,
             fix='give labels, or metric = "none"',
         )
-    if metric == "auc":
-        found = sorted(set(samples.labels.tolist()))
-        if found != [0, 1]:
-            raise ConfigError("[data] labels", f"auc has labels {found[:5]}", expected="both 0 (normal) and 1")
-    return samples.labels
+    if kind is LabelKind.CLASSES and classes is not None and int(samples.labels.max()) >= classes:
+        raise outside(int(samples.labels.max()), classes)
 
 
-def _mismatch(label: int, classes: int) -> ConfigError:
-    return ConfigError(
-        "[data] labels",
-        f"label {label} does not match the model, which has {classes} classes",
-        expected=f"0 to {classes - 1}",
-        fix="check the numbering of the classes (from 0), and that the first output holds one score per class",
-    )
+def _scored(
+    own: Counted | Pooled, twin: Counted | Pooled | None, confidence: float, seed: int
+) -> dict[str, float | int]:
+    if isinstance(own, Counted):
+        assert twin is None or isinstance(twin, Counted)
+        return _counted(own, twin)
+    assert not isinstance(twin, Counted)
+    fields: dict[str, float | int] = {"value": 100 * own.value, "samples": int(own.units.max()) + 1}
+    if twin is None:
+        return fields | interval(own, seed)
+    return fields | {"float_value": 100 * twin.value} | against(own, twin, confidence, seed)
 
 
-def _units(samples: Samples) -> tuple[Indices, Indices]:
-    """For each unit its first sample, and for each sample its unit."""
-    if samples.groups is None:
-        every = np.arange(len(samples), dtype=np.intp)
-        return every, every
-    _, first, units = np.unique(samples.groups, return_index=True, return_inverse=True)
-    units = units.reshape(-1)
-    if samples.labels is not None and (samples.labels != samples.labels[first][units]).any():
-        mixed = int(samples.groups[np.argmax(samples.labels != samples.labels[first][units])])
-        raise ConfigError(
-            "[data] groups", f"group {mixed} has samples of different labels", expected="one label a group"
-        )
-    return first, units
-
-
-def _average(rows: Floats, units: Indices) -> Floats:
-    count = int(units.max()) + 1
-    if count == len(rows):
-        return rows[np.argsort(units)]
-    total = np.zeros((count, rows.shape[1]))
-    np.add.at(total, units, rows)
-    averaged: Floats = total / np.bincount(units, minlength=count)[:, None]
-    return averaged
-
-
-def _class_rows(output: Array) -> Floats:
-    rows = output.reshape(len(output), -1).astype(np.float64)
-    if rows.shape[1] != max(output.shape[1:], default=1) or rows.shape[1] < 2:
-        raise ConfigError(
-            "[data] metric",
-            f"top1 needs one score per class in the first output; its shape is {['N', *output.shape[1:]]}".replace(
-                "'", ""
-            ),
-            expected="[N, classes] with at least 2 classes",
-            fix='make the scores the first output, or choose metric = "auc" or "none"',
-        )
-    return rows
-
-
-def _top1(own: Scores, twin: Scores | None) -> dict[str, float | int]:
-    count, hits = len(own.labels), int(own.correct.sum())
+def _counted(own: Counted, twin: Counted | None) -> dict[str, float | int]:
+    count, hits = len(own.right), int(own.right.sum())
     low, high = wilson(hits, count)
-    fields: dict[str, float | int] = {"value": 100 * hits / count, "low": 100 * low, "high": 100 * high}
+    fields: dict[str, float | int] = {
+        "value": 100 * hits / count, "low": 100 * low, "high": 100 * high, "samples": count
+    }  # fmt: skip
     if twin is None:
         return fields
     return fields | {
-        "float_value": 100 * float(twin.correct.mean()),
-        "lost": int((twin.correct & ~own.correct).sum()),
-        "won": int((own.correct & ~twin.correct).sum()),
-        "agreement": 100 * float(np.mean(own.classes == twin.classes)),
-    }
-
-
-def _auc(own: Scores, twin: Scores | None, confidence: float, seed: int) -> dict[str, float]:
-    assert own.values is not None
-    columns = (own.values,) if twin is None or twin.values is None else (own.values, twin.values)
-    resampled = resampled_aucs(columns, own.labels, RESAMPLES, seed)
-    low, high = np.quantile(resampled[:, 0], (0.025, 0.975))
-    fields = {"value": 100 * auc(own.values, own.labels), "low": 100 * float(low), "high": 100 * float(high)}
-    if len(columns) == 1:
-        return fields
-    drop = np.quantile(resampled[:, 1] - resampled[:, 0], confidence)
-    return fields | {
-        "float_value": 100 * auc(columns[1], own.labels),
-        "drop_high": 100 * float(drop),
-        "drop_confidence": confidence,
+        "float_value": 100 * float(twin.right.mean()),
+        "lost": int((twin.right & ~own.right).sum()),
+        "won": int((own.right & ~twin.right).sum()),
+        "agreement": 100 * float(np.mean(own.answers == twin.answers)),
     }

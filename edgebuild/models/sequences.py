@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgebuild.core.array import Array, np
-from edgebuild.core.project import MetricName
+from edgebuild.core.quality_metric import MetricName
 from edgebuild.core.signature import Signature
 from edgebuild.models.samples import Samples, input_specs, prepare_inputs, steps_of
 

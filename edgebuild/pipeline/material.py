@@ -51,6 +51,10 @@ class Material:
 def gather(road: Road, lock: Lock, targets: Sequence[Target], pricing: Pricing | None = None) -> Material:
     """Load what every target needs, see whether it fits together, and compress the model if the profile wants it."""
     loaded = load_source(road)
+    if road.project.model.post:
+        from edgebuild.models.postprocess import check_post
+
+        check_post(loaded.signature, road.project.model.post)
     sets = load_sets(road, loaded)
     inputs = checked_inputs(road, loaded, sets)
     source = compressed(road, loaded, sets, targets, lock, pricing)

@@ -27,6 +27,7 @@ from edgebuild.core.artifact import (
 from edgebuild.core.compression import Compression
 from edgebuild.core.digest import Digest, Json, digest_bytes, digest_json
 from edgebuild.core.input_check import Suspicion
+from edgebuild.core.postprocess import PostStep
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.pipeline.compress_stage import Compressed
@@ -93,6 +94,7 @@ def package(
         "compression": digest_json(record) if (record := _compression(shared)) else None,
         "budgets": dict(_budgets(shared, target)),
         "suspicions": [digest_json(one) for one in _suspicions(shared)],
+        "post": _post(shared),
     }
 
     def make(folder: Path) -> None:
@@ -135,7 +137,8 @@ def _manifest(
     contents: _Contents,
 ) -> Manifest:  # fmt: skip
     signature = _part_signature(offers)
-    variants = tuple(_variant(offer, signature) for offer in offers)
+    post = shared.road.project.model.post
+    variants = tuple(_answering(_variant(offer, signature), post) for offer in offers)
     return Manifest(
         name=shared.road.project.name,
         known_as=shared.road.project.known_as,
@@ -143,7 +146,7 @@ def _manifest(
         target_digest=digest_json(target),
         profile=shared.road.profile.name,
         profile_digest=digest_json(shared.road.profile),
-        parts=(Part(runtime=target.runtime, signature=signature, variants=variants),),
+        parts=(Part(runtime=target.runtime, signature=_with(signature, post), variants=variants),),
         golden=contents.golden,
         lineage=lineage,
         compression=_compression(shared),
@@ -152,6 +155,20 @@ def _manifest(
         suspicions=_suspicions(shared),
         files=tuple(_listed(name, data) for name, data in sorted(contents.files.items())),
     )
+
+
+def _post(shared: Material) -> Json:
+    return [step.model_dump(mode="json") for step in shared.road.project.model.post]
+
+
+def _with(signature: Signature, post: tuple[PostStep, ...]) -> Signature:
+    return signature.model_copy(update={"answer": post})
+
+
+def _answering(variant: Variant, post: tuple[PostStep, ...]) -> Variant:
+    if variant.signature is None:
+        return variant
+    return variant.model_copy(update={"signature": _with(variant.signature, post)})
 
 
 def _compression(shared: Material) -> Compression | None:

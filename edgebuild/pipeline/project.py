@@ -11,6 +11,7 @@ from edgebuild.core.extras import not_installed
 from edgebuild.core.input_check import InputReport
 from edgebuild.core.profile import Profile
 from edgebuild.core.project import Project
+from edgebuild.core.quality_metric import QUALITY_METRICS
 from edgebuild.core.target import Target
 from edgebuild.pipeline.build import build_target
 from edgebuild.pipeline.fitted import settled
@@ -156,7 +157,7 @@ def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> Buil
 def _say_what_is_too_few(shared: Material, targets: Sequence[Target]) -> None:
     """Where the model or its data are new: an accuracy budget that the evaluation set can't pass."""
     road, evaluation = shared.road, shared.sets.evaluation
-    paired = road.project.data.metric == "top1"
+    paired = QUALITY_METRICS[road.project.data.metric].paired
     if evaluation is None or not paired or all(step.cached for step in road.steps):
         return
     from edgebuild.pipeline.enough import too_few

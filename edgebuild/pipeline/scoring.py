@@ -34,7 +34,15 @@ INFER = Stage(
     ("numpy",),
     on_cpu=True,
 )
-SCORE = Stage("score", ("models/score.py", "models/metrics.py", "models/samples.py", "models/sequences.py"), ("numpy",))
+SCORE = Stage(
+    "score",
+    (
+        *("models/score.py", "models/metrics.py", "models/samples.py", "models/scorers.py", "models/measures"),
+        *("models/bootstrap.py", "models/postprocess.py", "models/nms.py", "models/boxes.py", "models/sequences.py"),
+        *("core/quality_metric.py", "core/postprocess.py"),
+    ),
+    ("numpy",),
+)
 
 _RUNTIME_PACKAGES = {"litert": ("ai-edge-litert",)}
 NATIVE = {"onnx": "onnxruntime", "tflite": "litert"}
@@ -156,6 +164,9 @@ class Scorer:
             "twin": twin.content if twin else None,
             "samples": samples.digest,
             "metric": data.metric,
+            "classes": data.classes,
+            "post": [step.model_dump(mode="json") for step in self.road.project.model.post],
+            "outputs": [spec.name for spec in self.source.signature.outputs],
             "score": data.score,
             "scorer": scorer_state(self.road),
             "pre": self.source.signature.model_dump(mode="json")["pre"],
@@ -172,6 +183,7 @@ class Scorer:
         return Quality.model_validate_json(entry.read("quality.json"))
 
     def _quality(self, own: Entry, twin: Entry | None, samples: DataSet, confidence: float) -> Quality:
+        from edgebuild.models.postprocess import post_of
         from edgebuild.models.score import load_scorer, quality
         from edgebuild.models.sequences import judged, scored_inputs
 
@@ -181,15 +193,19 @@ class Scorer:
         def of(outputs: Entry) -> list[np.ndarray]:
             return judged(load_outputs(outputs), signature, samples.samples, data.metric, whole=bool(scorer))
 
+        own_outputs = of(own)
+        same = twin is not None and twin.content == own.content
         return quality(
             data.metric,
             samples.samples,
-            of(own),
-            of(twin) if twin else None,
+            own_outputs,
+            own_outputs if same else of(twin) if twin else None,
             inputs=scored_inputs(samples.samples, signature) if scorer else None,
             scorer=scorer,
             drop_confidence=confidence,
             seed=self.road.project.build.seed,
+            post=post_of(self.source.signature, self.road.project.model.post),
+            classes=data.classes,
         )
 
     def speed(

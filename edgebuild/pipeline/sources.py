@@ -166,14 +166,14 @@ def _load_set(road: Road, source: Source, name: SetName, settings: DataSource | 
     from edgebuild.models.samples import NOTES, input_specs
 
     given = settings
-    specs = input_specs(source.signature)
+    specs, rule = input_specs(source.signature), road.project.data.label_rule
 
     def make(folder: Path) -> None:
         read_file = project_files(road.project.model, road.root)
-        load_samples(given, specs, road.root, road.cache, name, read_file).save(folder)
+        load_samples(given, specs, road.root, road.cache, name, rule, read_file).save(folder)
 
     reading = settings.model_dump(mode="json", exclude={"source", "pure", "input_files"})
-    declared: dict[str, Json] = {"inputs": _dump(specs), "reading": reading}
+    declared: dict[str, Json] = {"inputs": _dump(specs), "reading": reading, "labels": rule.model_dump(mode="json")}
     state = source_state(settings, road.root, road.cache, name, specs)
     again: Callable[[], Digest | None] = lambda: source_state(given, road.root, road.cache, name, specs)  # noqa: E731
     data_set = DataSet(name, _by_state(road, DATA, name, declared, state, make, again))

@@ -22,8 +22,11 @@ def answers_result(outputs: Mapping[str, Array]) -> dict[str, Json]:
     }
 
 
-def answers_text(outputs: Mapping[str, Array]) -> str:
-    """A line an output, and a line a sample below it, with the number of the highest value."""
+def answers_text(outputs: Mapping[str, Array], post_seconds: float | None = None) -> str:
+    """A line an output, and a line a sample below it, with the number of the highest value.
+
+    ``post_seconds``: what the steps after the model took for one sample.
+    """
     lines = []
     for name, value in outputs.items():
         lines.append(f"{name}: {list(value.shape)}")
@@ -31,6 +34,8 @@ def answers_text(outputs: Mapping[str, Array]) -> str:
             lines += [_row(number, row) for number, row in enumerate(value[:_ROWS])]
         if _is_small(value) and len(value) > _ROWS:
             lines.append(f"  and {len(value) - _ROWS} more")
+    if post_seconds is not None:
+        lines.append(f"post: {post_seconds * 1e3:.3g} ms a sample, on this machine")
     return "\n".join(lines)
 
 

@@ -25,7 +25,7 @@ source = "{source}"
 {inputs}
 
 [data]
-metric = "none"           # "top1" for classifiers, "auc" for scores against 0/1 labels
+metric = "none"           # "top1" for classifiers; f1, auc, map, miou, word_accuracy, cosine, …: docs/metrics.md
 # Real inputs, a few hundred, to choose the int8 ranges with. "data.py:calibration" returns a mapping of arrays by
 # input name; .npz files, a folder of images or WAV files, or a .csv or .jsonl file with a row a sample will do too.
 # calibration = {{ source = "data.py:calibration" }}

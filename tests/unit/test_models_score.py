@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from edgebuild.core.errors import BuildError, ConfigError
+from edgebuild.models.measures.base import Counted
 from edgebuild.models.metrics import auc, sqnr_db, wilson
 from edgebuild.models.samples import Samples
-from edgebuild.models.score import check_labels, load_scorer, quality, score
+from edgebuild.models.score import check_labels, load_scorer, measured, quality
 from edgebuild.store.cache import Cache
 
 
@@ -61,12 +62,12 @@ def test_top1_counts_lost_and_won() -> None:
 def test_outputs_of_a_group_are_averaged() -> None:
     samples = labelled([0, 1, 0, 1], groups=[7, 3, 7, 3])
     outputs = np.array([[0.9, 0.0], [0.6, 0.4], [0.0, 0.5], [0.1, 0.9]])
-    scores = score("top1", samples, [outputs])
-    assert scores.labels.tolist() == [1, 0]
-    assert scores.classes is not None
-    assert scores.classes.tolist() == [1, 0]
+    scores = measured("top1", samples, [outputs])
+    assert isinstance(scores, Counted)
+    assert scores.answers.tolist() == [1, 0]
+    assert scores.right.tolist() == [True, True]
     with pytest.raises(ConfigError, match="group 3 has samples of different labels"):
-        score("top1", labelled([0, 1, 0, 0], groups=[7, 3, 7, 3]), [outputs])
+        measured("top1", labelled([0, 1, 0, 0], groups=[7, 3, 7, 3]), [outputs])
 
 
 def test_auc_bounds_the_paired_drop() -> None:
@@ -130,15 +131,15 @@ def test_sqnr_is_the_worst_outputs() -> None:
 
 def test_labels_that_do_not_match_are_refused() -> None:
     with pytest.raises(ConfigError, match="label 3 does not match the model, which has 3 classes"):
-        score("top1", labelled([0, 3]), [one_hot([0, 1])])
+        measured("top1", labelled([0, 3]), [one_hot([0, 1])])
     with pytest.raises(ConfigError, match="label 10 does not match"):
         check_labels("top1", labelled([0, 10]), classes=10)
     with pytest.raises(ConfigError, match=r"auc has labels \[0, 2\]"):
-        check_labels("auc", labelled([0, 2]))
+        measured("auc", labelled([0, 2]), [np.zeros((2, 1))])
     with pytest.raises(ConfigError, match=r"\[N, 4, 4\]"):
-        score("top1", labelled([0, 1]), [np.zeros((2, 4, 4))])
+        measured("top1", labelled([0, 1]), [np.zeros((2, 4, 4))])
     with pytest.raises(ConfigError, match="3 values"):
-        score("auc", labelled([0, 1]), [one_hot([0, 1])])
+        measured("auc", labelled([0, 1]), [one_hot([0, 1])])
 
 
 def test_scorers(tmp_path: Path) -> None:

@@ -26,9 +26,10 @@ def command(
     project: Annotated[Path, typer.Option(help="The project's folder, whose own targets come first.")] = Path(),
     json: Json = False,
 ) -> int:
-    from edgebuild.deviceside import run_samples
     from edgebuild.report.answers import answers_result, answers_text
+    from edgebuild.running import run_samples
     from edgebuild.store.bundle import open_bundle
 
-    found = run_samples(open_bundle(bundle), input_file, output, device, precision, project, note)
-    return emit("run", answers_result(found), lambda: answers_text(found), json=json)
+    ran = run_samples(open_bundle(bundle), input_file, output, device, precision, project, note)
+    result = {**answers_result(ran.outputs), "post_seconds": ran.post_seconds}
+    return emit("run", result, lambda: answers_text(ran.outputs, ran.post_seconds), json=json)

@@ -1,0 +1,118 @@
+"""docs/metrics.md, detection.md and multimodal.md: what they show is valid, and their commands do what they say.
+
+The models have seeded weights and few samples: what is shown is that the road is whole, not how good they are.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgebuild.cli.main import main
+from edgebuild.core.project import Project
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("metrics", "detection", "multimodal")
+PROFILE = """schema = 1
+name = "short"
+[quantization]
+correction_samples = 4
+calibration_samples = 4
+[[quantization.settings]]
+ranges = "minmax"
+[measuring]
+runs = 1
+min_samples = 5
+min_seconds = 0.0
+warmup_seconds = 0.0
+pairs = 1
+"""
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_shows_of_a_project_is_valid(page: str) -> None:
+    for block in blocks(page, "toml"):
+        shown = tomllib.loads(block)
+        model = {"source": "m.onnx", **shown.get("model", {})}
+        Project.model_validate({"name": "p", "build": {"targets": ["t"]}, **shown, "model": model})
+
+
+def copied(example: str, place: Path) -> Path:
+    """An example with seeded weights, a short profile and few samples."""
+    shutil.copytree(ROOT / "examples" / example, place, ignore=shutil.ignore_patterns("build", "*.lock", "__pycache__"))
+    (place / "profiles").mkdir()
+    (place / "profiles" / "short.toml").write_text(PROFILE, encoding="utf-8")
+    text = (place / "edgebuild.toml").read_text(encoding="utf-8")
+    for name, limit in (("calibration", 8), ("selection", 8), ("evaluation", 24)):
+        text = text.replace(f'source = "data.py:{name}"', f'source = "data.py:{name}"\nlimit = {limit}')
+    text = text.replace("[build]\n", '[build]\nprofile = "short"\n')
+    (place / "edgebuild.toml").write_text(text, encoding="utf-8")
+    _write_weights(place)
+    return place
+
+
+def _write_weights(place: Path) -> None:
+    from safetensors.torch import save_file
+
+    sys.path.insert(0, str(place))
+    try:
+        model = importlib.import_module("model")
+        save_file(model.untrained().state_dict(), place / "weights.safetensors")
+    finally:
+        sys.path.remove(str(place))
+        sys.modules.pop("model", None)
+
+
+def execute(command: str, folder: Path) -> None:
+    program, *words = shlex.split(command)
+    if program == "edgebuild":
+        assert main(words) == 0, command
+    else:
+        assert program == "python"
+        subprocess.run([sys.executable, *words], cwd=folder, check=True)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("EDGEBUILD_DATA"), reason="EDGEBUILD_DATA is not set")
+@pytest.mark.parametrize(("page", "example"), [("detection", "detector"), ("multimodal", "av_digits")])
+def test_the_commands_of_a_page_work(
+    page: str, example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(example, tmp_path / example)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "cache"))
+    for block in blocks(page, "sh"):
+        for command in block.strip().splitlines():
+            execute(command, folder)
+    said = capsys.readouterr().out
+    assert main(["eval", "out/host-onnxruntime", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["result"]["variants"]
+    assert {each["precision"] for each in told} == {"float32", "int8"}
+    if page == "detection":
+        assert "post, for one sample on this machine" in said
+        assert all(each["post_seconds"] > 0 for each in told)
+        with np.load("boxes.npz", allow_pickle=False) as answers:
+            assert answers["detections"].shape == (4, 20, 6)
+    else:
+        missing = [[one["missing"] for one in each["ablated"]] for each in told]
+        assert missing == [[["image"], ["audio"]]] * 2
+        assert all(one["gain"] is not None for each in told for one in each["ablated"])
+        with np.load("answers.npz", allow_pickle=False) as answers:
+            assert answers["output"].shape == (4, 10)
