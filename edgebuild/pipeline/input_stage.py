@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from edgebuild.models.samples import Samples
 
 _CODE = ("inputcheck", "core/input_check.py", "pipeline/input_stage.py", "models", "core/signature.py")
-CHECK = Stage("check inputs", (*_CODE, *INFER.code), ("torch", "numpy", "onnx", "onnxruntime", "ai-edge-litert"), True)
+_TOOLS = {"torch": ("torch",), "onnx": ("onnx", "onnxruntime"), "tflite": ("ai-edge-litert",)}
+
+
+def _stage(source: Source) -> Stage:
+    """A torch program runs in this process, a foreign file through the runner."""
+    code = _CODE if source.kind == "torch" else (*_CODE, *INFER.code)
+    return Stage("check inputs", code, ("numpy", *_TOOLS[source.kind]), on_cpu=True)
 
 
 def checked_inputs(road: Road, source: Source, sets: Sets) -> InputReport | None:
@@ -53,10 +59,11 @@ def checked_inputs(road: Road, source: Source, sets: Sets) -> InputReport | None
             report = check(case)
         (folder / "inputs.json").write_text(report.model_dump_json(indent=1), encoding="utf-8")
 
-    entry = road.step(CHECK, "calibration and selection", inputs, make)
+    stage = _stage(source)
+    entry = road.step(stage, "calibration and selection", inputs, make)
     report = InputReport.model_validate_json(entry.read("inputs.json"))
     for suspicion in report.suspicions:
-        road.progress(CHECK.name, f"{suspicion.certainty}: {suspicion.found}")
+        road.progress(stage.name, f"{suspicion.certainty}: {suspicion.found}")
     if rules.on_suspicion == "fail" and report.suspicions:
         raise refusal(report.suspicions)
     return report

@@ -26,16 +26,19 @@ INT8_SELECTION = ["run: selection", "score: selection"]
 INT8_EVALUATION = ["run: evaluation", "score: evaluation"]
 INT8 = [*CALIBRATION, *CANDIDATE, *INT8_SELECTION, *INT8_EVALUATION]
 GOLDEN = ["golden: synthetic"]
+INPUTS = ["check: calibration and selection"]
 BUNDLE = ["package: board"]
 GOLDEN_OUTPUTS = ["run: calibration", "reference: calibration"]
 FROM_MODEL = [
-    "export: float32", *FLOAT_SELECTION, *FLOAT_EVALUATION, *INT8, *BUNDLE, *GOLDEN_OUTPUTS,
+    "export: float32", *INPUTS, *FLOAT_SELECTION, *FLOAT_EVALUATION, *INT8, *BUNDLE, *GOLDEN_OUTPUTS,
 ]  # fmt: skip
 FROM_CALIBRATION = [
-    "split: calibration and selection", "split: calibration and evaluation", *GOLDEN, *INT8, *BUNDLE, *GOLDEN_OUTPUTS,
+    "split: calibration and selection", "split: calibration and evaluation", *INPUTS, *GOLDEN, *INT8, *BUNDLE,
+    *GOLDEN_OUTPUTS,
 ]  # fmt: skip
 FROM_SELECTION = [
-    "split: calibration and selection", "split: selection and evaluation", *FLOAT_SELECTION, *INT8_SELECTION, *BUNDLE,
+    "split: calibration and selection", "split: selection and evaluation", *INPUTS, *FLOAT_SELECTION, *INT8_SELECTION,
+    *BUNDLE,
 ]  # fmt: skip
 FROM_EVALUATION = [
     "split: calibration and evaluation", "split: selection and evaluation", *FLOAT_EVALUATION, *INT8_EVALUATION,

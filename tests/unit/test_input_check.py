@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_project import make_project
 
-from edgebuild.core.input_check import InputReport
+from edgebuild.core.errors import ConfigError
+from edgebuild.core.input_check import InputCheck, InputReport
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Cast, Normalize, ReverseChannels, Step, Transpose
 from edgebuild.inputcheck.case import Case
@@ -19,6 +23,10 @@ from edgebuild.inputcheck.remade import remade
 from edgebuild.inputcheck.steps import moved, reversed_at, taken_apart, written
 from edgebuild.models.samples import Samples
 from edgebuild.models.score import Scores
+from edgebuild.pipeline.input_stage import checked_inputs
+from edgebuild.pipeline.sources import DataSet
+from edgebuild.store.cache import Cache
+from edgebuild.store.entry import Entry
 
 CLASSES = 6
 NONE = 130.0
@@ -247,3 +255,57 @@ def test_the_paired_tests() -> None:
     blind, seeing = np.random.default_rng(0).random(60), ranked + 0.1
     assert p_better(Scores(ranked, values=blind), Scores(ranked, values=seeing)) < 0.001
     assert p_better(Scores(ranked, values=seeing), Scores(ranked, values=blind)) > 0.9
+
+
+def test_a_profile_that_says_fail_ends_the_build_and_the_evaluation_set_is_not_asked(tmp_path: Path) -> None:
+    from edgebuild.pipeline.project import plan_build
+    from edgebuild.pipeline.sources import Sets, load_sets, load_source
+    from edgebuild.pipeline.stage import Road
+
+    root = make_project(tmp_path / "project")
+    plan = plan_build(root, cache=Cache(tmp_path / "cache"))
+    road = Road(plan.project, plan.root, plan.profile, plan.cache)
+    source = load_source(road)
+    sets = load_sets(road, source)
+    dead = DataSet("calibration", _dead(road, tmp_path))
+    told = checked_inputs(road, source, Sets(dead, None, sets.evaluation))
+    again = checked_inputs(road, source, Sets(dead, None, None))
+    assert told == again
+    assert [step.cached for step in road.steps if step.stage == "check inputs"] == [False]
+    strict = plan.profile.model_copy(update={"input_check": InputCheck(on_suspicion="fail")})
+    off = plan.profile.model_copy(update={"input_check": InputCheck(on_suspicion="off")})
+    assert checked_inputs(replace(road, profile=off), source, Sets(dead, None, None)) is None
+    assert told is not None
+    assert told.suspicions
+    with pytest.raises(ConfigError, match=r"\[model.inputs.image\]"):
+        checked_inputs(replace(road, profile=strict), source, Sets(dead, None, None))
+
+
+def _dead(road: object, folder: Path) -> Entry:
+    """Samples in another scale than the tiny model's batch normalization remembers."""
+    image = np.random.default_rng(0).random((60, 1, 8, 8), np.float32) * 1e6
+    cache: Cache = road.cache  # type: ignore[attr-defined]
+    return cache.produce("0" * 64, "data", lambda place: Samples({"image": image}).save(place))
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "input_check.md"
+
+
+def test_what_the_documentation_says_is_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The commands of docs/input_check.md, on the example that it names; the rules are the default ones."""
+    from edgebuild.cli.main import main
+
+    text = DOCS.read_text(encoding="utf-8")
+    rules = tomllib.loads(text.partition("```toml\n")[2].partition("```")[0])["input_check"]
+    assert InputCheck.model_validate(rules) == InputCheck()
+    (command,) = [line.split("#")[0].split() for line in text.splitlines() if line.startswith("edgebuild ")]
+    root = make_project(tmp_path / "project")
+    code = main([*command[1:], str(root), "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert (document["command"], document["exit_code"]) == ("check", code)
+    assert code in (0, 2, 4)
+    assert document["result"]["samples"] == 80
+    quoted = text.partition("```text\n")[2].partition("```")[0].splitlines()
+    assert [line.split(":")[0] for line in quoted[1:]] == [
+        "[model.inputs.image] named", "  evidence", "  would mend it"
+    ]  # fmt: skip

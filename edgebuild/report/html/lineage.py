@@ -22,7 +22,7 @@ def lineage_section(prefix: str, told: Reported) -> Section | None:
         *([_checks(told)] if told.checks else []),
         Note("Check the bundle and judge its evidence again, anywhere, without the device's runtime for the verdict:"),
         Note(f"edgebuild verify {shlex.quote(told.bundle.path.name)} --require digests,verdict", code=True),
-        _files(manifest), _tools(manifest),
+        *_suspicions(manifest), _files(manifest), _tools(manifest),
     ]  # fmt: skip
     lead = "A bundle never changes: its digest names every byte of it. Evidence stands beside it, and is only added to."
     return Section(f"{prefix}lineage", "Lineage and how to verify it", lead, tuple(blocks))
@@ -59,6 +59,13 @@ def _checks(told: Reported) -> Table:
     columns = (Column("check"), Column("state"), Column("why", "prose"))
     rows = tuple((check.name, check.state, check.why) for check in told.checks)
     return Table("What was checked of the bundle", columns, rows)
+
+
+def _suspicions(manifest: Manifest) -> list[Block]:
+    """Why the samples might not have fitted the model, where the build saw a reason."""
+    columns = (Column("input"), Column("how sure"), Column("what", "prose"), Column("evidence", "prose"))
+    rows = tuple((one.input, one.certainty, one.found, one.evidence) for one in manifest.suspicions)
+    return [Table("What speaks against the samples", columns, rows)] if rows else []
 
 
 def _files(manifest: Manifest) -> Table:
