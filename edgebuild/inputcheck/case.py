@@ -9,14 +9,16 @@ from functools import cached_property
 from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.input_check import InputCheck
-from edgebuild.core.project import InputSpec, MetricName
+from edgebuild.core.project import InputSpec
+from edgebuild.core.quality_metric import MetricName
 from edgebuild.inputcheck.alternatives import Alternative, alternatives, scaled
 from edgebuild.inputcheck.fitted import fitted
 from edgebuild.inputcheck.norm import FirstNorm
 from edgebuild.inputcheck.running import Run
+from edgebuild.inputcheck.scores import PAIRED, Scores, score
 from edgebuild.inputcheck.steps import written
 from edgebuild.models.samples import Samples, prepare_inputs
-from edgebuild.models.score import Scorer, Scores, score
+from edgebuild.models.scorers import Scorer
 
 LEAST_LABELLED = 50
 """Labelled units without which nothing is named."""
@@ -64,7 +66,7 @@ class Case:
     def labelled(self) -> int:
         """Units that can be scored; 0 where there are too few, or no metric."""
         labels = self.samples.labels
-        if labels is None or self.metric == "none":
+        if labels is None or self.metric not in PAIRED:
             return 0
         if self.metric == "auc" and set(labels.tolist()) != {0, 1}:
             return 0
@@ -99,6 +101,8 @@ class Case:
 
     def _candidates(self) -> Iterator[Trial]:
         for name, spec in self.specs.items():
+            if name not in self.few.inputs:
+                continue
             for alternative in alternatives(spec, self.few.inputs[name]):
                 yield Trial(name, alternative)
             if self.norm is not None and spec.dtype == "float32":

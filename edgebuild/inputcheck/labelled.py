@@ -9,7 +9,7 @@ from edgebuild.core.array import np
 from edgebuild.core.input_check import Kind, Suspicion
 from edgebuild.inputcheck.case import SHOWN, Case, Trial, evenly, mending
 from edgebuild.inputcheck.paired import p_better, value
-from edgebuild.models.score import Scores
+from edgebuild.inputcheck.scores import Scores
 
 _KEPT = 5
 _NUMBERS: tuple[Kind, ...] = ("scale", "mean and deviation")

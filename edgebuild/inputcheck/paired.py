@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import comb
 
 from edgebuild.core.array import Floats, np
+from edgebuild.inputcheck.scores import Scores
 from edgebuild.models.metrics import auc
-from edgebuild.models.score import Scores
 
 SWAPS = 9_999
 

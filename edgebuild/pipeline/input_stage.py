@@ -81,16 +81,17 @@ def refusal(suspicions: Sequence[Suspicion]) -> ConfigError:
 
 
 def pooled(sets: Sequence[Samples]) -> Samples:
-    """Sets as one; where only some have labels, those."""
+    """Sets as one, with one label a sample where they have such; where only some have, those."""
     from edgebuild.core.array import np
     from edgebuild.models.samples import Samples
 
-    labelled = [one for one in sets if one.labels is not None]
+    labelled = [one for one in sets if one.labels is not None and one.labels.ndim == 1]
     chosen = labelled or list(sets)
     if any((one.groups is None) != (chosen[0].groups is None) for one in chosen):
         chosen = chosen[:1]
-    columns = {name: np.concatenate([one.inputs[name] for one in chosen]) for name in chosen[0].inputs}
-    labels = [one.labels for one in chosen if one.labels is not None]
+    names = [name for name in chosen[0].inputs if all(name in one.inputs for one in chosen)]
+    columns = {name: np.concatenate([one.inputs[name] for one in chosen]) for name in names}
+    labels = [one.labels for one in labelled[: len(chosen)] if one.labels is not None]
     groups = [one.groups for one in chosen if one.groups is not None]
     return Samples(columns, np.concatenate(labels) if labels else None, np.concatenate(groups) if groups else None)
 

@@ -20,9 +20,9 @@ from edgebuild.inputcheck.case import Case
 from edgebuild.inputcheck.check import check
 from edgebuild.inputcheck.paired import binomial_tail, p_better
 from edgebuild.inputcheck.remade import remade
+from edgebuild.inputcheck.scores import Scores
 from edgebuild.inputcheck.steps import moved, reversed_at, taken_apart, written
 from edgebuild.models.samples import Samples
-from edgebuild.models.score import Scores
 from edgebuild.pipeline.input_stage import checked_inputs
 from edgebuild.pipeline.sources import DataSet
 from edgebuild.store.cache import Cache
