@@ -22,13 +22,14 @@ class PostProcess:
     """Steps over named outputs.
 
     Attributes:
-        names, places: of the model's outputs that are answers, in order, and where they stand among all.
+        names: of the model's outputs that are answers, in order.
         steps: as declared.
+        places: where those outputs stand among all; None: they are all.
     """
 
     names: tuple[str, ...]
-    places: tuple[int, ...]
     steps: tuple[PostStep, ...] = ()
+    places: tuple[int, ...] | None = None
 
     def __call__(self, outputs: Sequence[Array]) -> dict[str, Array]:
         """The outputs by name, each (N, …), after the steps.
@@ -43,7 +44,7 @@ class PostProcess:
 
     def chosen(self, outputs: Sequence[Array]) -> list[Array]:
         """The answers among all of a model's outputs: those that do nothing but feed a state are none."""
-        return [outputs[place] for place in self.places]
+        return list(outputs) if self.places is None else [outputs[place] for place in self.places]
 
     def answers(self, outputs: Sequence[Array]) -> dict[str, Array]:
         """What the steps make of all of a model's outputs."""
@@ -70,7 +71,7 @@ def post_of(signature: Signature, steps: Sequence[PostStep] | None = None) -> Po
     """The steps of a model's signature, or others that are declared for it."""
     places = signature.answers
     names = tuple(signature.outputs[place].name for place in places)
-    return PostProcess(names, places, signature.answer if steps is None else tuple(steps))
+    return PostProcess(names, signature.answer if steps is None else tuple(steps), places)
 
 
 def check_post(signature: Signature, steps: Sequence[PostStep]) -> None:
