@@ -14,15 +14,16 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "edgebuild"
 FLOORS = {
     "core": 0, "store": 1,
-    "models": 2, "inputcheck": 2, "compress": 2, "quant": 2, "backends": 2, "compilers": 2, "placement": 2, "runner": 2, "devices": 2,
-    "bench": 2, "judge": 2,
+    "models": 2, "inputcheck": 2, "compress": 2, "quant": 2, "backends": 2, "compilers": 2, "placement": 2, "runner": 2,
+    "devices": 2, "bench": 2, "judge": 2,
     "trial": 3, "pipeline": 3, "search": 3, "report": 3,
     "cli": 4,
 }  # fmt: skip
 TOP_MODULES_FLOOR = 3  # modules straight under edgebuild/ drive the rooms of F2
 BETWEEN_ROOMS = {
     ("compilers", "backends"),  # a compiler stands behind a backend's artifact, and looks into it as the backend does
-    ("inputcheck", "models"), ("quant", "models"), ("backends", "models"), ("compress", "models"), ("bench", "devices"), ("devices", "runner"),
+    ("inputcheck", "models"),
+    ("quant", "models"), ("backends", "models"), ("compress", "models"), ("bench", "devices"), ("devices", "runner"),
 }  # fmt: skip
 OF_ANOTHER_PYTHON = (PACKAGE / "compilers" / "tflite_micro" / "program.py",)
 """What runs where nothing of edgebuild is, beside the runner."""
