@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from edgebuild.core.array import Array, np
-from edgebuild.core.errors import ConfigError
+from edgebuild.core.errors import ConfigError, EdgebuildError
 from edgebuild.core.input_check import InputCheck
 from edgebuild.core.project import InputSpec
 from edgebuild.core.quality_metric import MetricName
@@ -124,28 +124,44 @@ class Case:
             return None
         return _fingerprint(inputs)
 
-    def scores(self, samples: Samples, trials: Sequence[Trial | None]) -> list[Scores]:
-        """The score of each declaration on some samples; None stands for the project's."""
-        found: list[Scores] = []
+    def scores(self, samples: Samples, trials: Sequence[Trial]) -> tuple[Scores, list[tuple[Trial, Scores]]]:
+        """The project's score on some samples, and those of other declarations, but for what the model can't take."""
+        (own,) = self._scored(samples, [None])
+        found: list[tuple[Trial, Scores]] = []
         for batch in self._batches(samples, trials):
-            inputs = [self.prepared(samples, trial) for trial in batch]
-            outputs = self.run({name: np.concatenate([one[name] for one in inputs]) for name in self.specs})
-            for number, own in enumerate(inputs):
-                part = slice(number * len(samples), (number + 1) * len(samples))
-                own_outputs = [output[part] for output in outputs]
-                found.append(score(self.metric, samples, own_outputs, own, self.scorer))
+            try:
+                found += zip(batch, self._scored(samples, batch), strict=True)
+            except (EdgebuildError, ArithmeticError, LookupError, RuntimeError, ValueError):
+                found += [each for trial in batch for each in self._alone(samples, trial)]
+        return own, found
+
+    def _alone(self, samples: Samples, trial: Trial) -> list[tuple[Trial, Scores]]:
+        try:
+            return [(trial, *self._scored(samples, [trial]))]  # type: ignore[list-item]
+        except (EdgebuildError, ArithmeticError, LookupError, RuntimeError, ValueError):
+            return []
+
+    def _scored(self, samples: Samples, batch: Sequence[Trial | None]) -> list[Scores]:
+        """The score of each declaration; None stands for the project's."""
+        found: list[Scores] = []
+        inputs = [self.prepared(samples, trial) for trial in batch]
+        outputs = self.run({name: np.concatenate([one[name] for one in inputs]) for name in self.specs})
+        for number, own in enumerate(inputs):
+            part = slice(number * len(samples), (number + 1) * len(samples))
+            found.append(score(self.metric, samples, [output[part] for output in outputs], own, self.scorer))
         return found
 
-    def _batches(self, samples: Samples, trials: Sequence[Trial | None]) -> Iterator[Sequence[Trial | None]]:
+    def _batches(self, samples: Samples, trials: Sequence[Trial]) -> Iterator[Sequence[Trial]]:
         """As many declarations at once as fit 64 MiB: a foreign model's run starts a process."""
         size = len(samples) * sum(_WORD * int(np.prod(spec.shape)) for spec in self.specs.values())
         step = max(1, _TOGETHER // size)
         return (trials[start : start + step] for start in range(0, len(trials), step))
 
 
-def mending(trial: Trial) -> str:
-    """The line that declares it; nothing where it is the samples that have to change."""
-    return "" if trial.alternative.change else written(trial.input, trial.alternative.steps)
+def mending(case: Case, trial: Trial) -> str:
+    """The line that declares it; nothing where the line that there is stays, and the samples have to change."""
+    steps = trial.alternative.steps
+    return "" if steps == case.specs[trial.input].pre else written(trial.input, steps)
 
 
 def _remade(samples: Samples, trial: Trial | None) -> Samples:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from edgebuild.core.array import np
 from edgebuild.core.input_check import InputReport, Suspicion
 from edgebuild.inputcheck.case import Case
 from edgebuild.inputcheck.evidence import constant_channels, out_of_scale, saturated
@@ -18,23 +16,19 @@ def check(case: Case) -> InputReport:
     """Look for a reason to think that samples don't fit the model."""
     prepared = case.prepared(case.samples)
     certain = list(out_of_vocabulary(prepared, case.vocabulary))
-    if certain:
+    if certain:  # such samples can't be run
         return InputReport(samples=len(case.samples), suspicions=tuple(certain))
     for name, spec in case.specs.items():
         certain += constant_channels(name, spec, prepared[name])
     if not case.labelled:
         return InputReport(samples=len(case.samples), suspicions=(*certain, *_suspected(case)))
     finding = named(case)
-    report = InputReport(
-        samples=len(case.samples), labelled=case.labelled, tried=finding.tried, score=finding.value
+    proven = relabelled(case, finding) or finding.suspicion
+    others = [proven] if proven else _beside(case, finding)
+    return InputReport(
+        samples=len(case.samples), labelled=case.labelled, tried=finding.tried, score=finding.value,
+        suspicions=(*certain, *others),
     )  # fmt: skip
-    proven = [one for one in (relabelled(case, finding), finding.suspicion) if one is not None][:1]
-    return replace_suspicions(report, (*certain, *proven, *(() if proven else _beside(case, finding))))
-
-
-def replace_suspicions(report: InputReport, suspicions: tuple[Suspicion, ...]) -> InputReport:
-    """The same report with these suspicions."""
-    return report.model_copy(update={"suspicions": suspicions})
 
 
 def _suspected(case: Case) -> list[Suspicion]:
@@ -42,13 +36,11 @@ def _suspected(case: Case) -> list[Suspicion]:
     found, distance = remembered(case)
     if found is not None:
         return [found]
-    if distance is not None and distance < FITS:
-        return []
-    return list(_shown(case))
+    return [] if distance is not None and distance < FITS else list(_shown(case))
 
 
 def _beside(case: Case, finding: Finding) -> Iterator[Suspicion]:
-    """Where labels prove no other declaration: only what would not leave the model as good as it is."""
+    """Where labels prove no other declaration: all that is suspected of a model that guesses, else saturation only."""
     if finding.guessing:
         yield from _suspected(case)
     else:
@@ -58,8 +50,5 @@ def _beside(case: Case, finding: Finding) -> Iterator[Suspicion]:
 def _shown(case: Case) -> Iterator[Suspicion]:
     prepared = case.prepared(case.few)
     for name, spec in case.specs.items():
-        yield from saturated(name, np.asarray(case.few.inputs[name]))
+        yield from saturated(name, case.few.inputs[name])
         yield from out_of_scale(name, spec, prepared[name])
-
-
-__all__ = ["check", "replace"]

@@ -76,7 +76,7 @@ def named(case: Case) -> Finding:
         found=f"the model does better with {', and '.join(words)}",
         evidence=f"{case.metric} {declared:.1f} % as declared, {found:.1f} % otherwise, on {len(own.labels)} "
         f"labelled samples ({_counts(own, last.scores)}p = {better.p:.1g} for any of {tried} declarations tried)",
-        declaration=mending(last.trial), fix=" and ".join(filter(None, fixes)),
+        declaration=mending(case, last.trial), fix=" and ".join(filter(None, fixes)),
     )  # fmt: skip
     return Finding(own, tried + more, suspicion, found)
 
@@ -97,11 +97,11 @@ def _best(case: Case, without: tuple[Kind, ...] = ()) -> tuple[Scores, int, _Bet
     """The declared scores, how many others were tried, and the best of them if it is better for sure."""
     trials = [trial for trial in case.trials() if trial.alternative.kind not in without]
     kept = _screened(case, trials)
-    own, *others = case.scores(case.samples, [None, *kept])
+    own, others = case.scores(case.samples, kept)
     sure = 1 - case.rules.confidence
     better = [
         _Better(trial, scores, p)
-        for trial, scores in zip(kept, others, strict=True)
+        for trial, scores in others
         if value(scores) - value(own) >= case.rules.min_gain
         and (p := min(1.0, len(trials) * p_better(own, scores))) <= sure
     ]
@@ -123,9 +123,10 @@ def _screened(case: Case, trials: Sequence[Trial]) -> list[Trial]:
     if len(case.samples) <= 2 * SHOWN or case.samples.groups is not None or case.metric != "top1":
         return list(trials)
     few = evenly(case.samples, SHOWN)
-    declared, *values = [value(scores) for scores in case.scores(few, [None, *trials])]
-    ranked = sorted((i for i, found in enumerate(values) if found >= declared), key=lambda i: -values[i])
-    return [trials[i] for i in sorted(ranked[:_KEPT])]
+    own, others = case.scores(few, trials)
+    ranked = sorted((one for one in others if value(one[1]) >= value(own)), key=lambda one: -value(one[1]))
+    kept = [id(trial) for trial, _ in ranked[:_KEPT]]
+    return [trial for trial in trials if id(trial) in kept]
 
 
 def relabelled(case: Case, finding: Finding) -> Suspicion | None:

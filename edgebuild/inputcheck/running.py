@@ -21,12 +21,11 @@ _CHUNK_BYTES = 1 << 24
 def torch_run(model: TorchModel) -> Run:
     """The model as a function of many samples: vectorized over them where torch can, else one by one."""
 
+    names = [spec.name for spec in model.signature.inputs]
+
     def run(inputs: Mapping[str, Array]) -> Sequence[Array]:
-        try:
-            return _vectorized(model, inputs)
-        except Exception as error:  # noqa: BLE001 - whatever vmap can't do, one by one can, or it says why
-            del error
-            return model.run(inputs)
+        parts = [vectorized(model.module, arguments(names, inputs, part)) for part in chunks(inputs)]
+        return [np.concatenate([leaf.numpy()[:, 0] for leaf in column]) for column in zip(*parts, strict=True)]
 
     return run
 
@@ -42,11 +41,20 @@ def chunks(inputs: Mapping[str, Array]) -> list[slice]:
 def vectorized(module: Callable[..., object], arguments: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """A module for single samples, given (N, 1, …) each, over all N: the tensors that it returns, (N, 1, …)."""
     import torch
-    from torch.utils._pytree import tree_leaves
 
     with torch.no_grad():
-        leaves = tree_leaves(torch.vmap(module)(*arguments))
-    return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+        try:
+            return _tensors(torch.vmap(module)(*arguments))
+        except Exception:  # noqa: BLE001 - what vmap can't do, one by one can, or it says why
+            rows = [_tensors(module(*sample)) for sample in zip(*arguments, strict=True)]
+            return [torch.stack(column) for column in zip(*rows, strict=True)]
+
+
+def _tensors(outputs: object) -> list[torch.Tensor]:
+    import torch
+    from torch.utils._pytree import tree_leaves
+
+    return [leaf for leaf in tree_leaves(outputs) if isinstance(leaf, torch.Tensor)]
 
 
 def arguments(names: Sequence[str], inputs: Mapping[str, Array], part: slice) -> list[torch.Tensor]:
@@ -54,11 +62,3 @@ def arguments(names: Sequence[str], inputs: Mapping[str, Array], part: slice) ->
     import torch
 
     return [torch.from_numpy(np.ascontiguousarray(inputs[name][part]))[:, None] for name in names]
-
-
-def _vectorized(model: TorchModel, inputs: Mapping[str, Array]) -> list[Array]:
-    names = [spec.name for spec in model.signature.inputs]
-    rows: list[list[Array]] = [
-        [leaf.numpy() for leaf in vectorized(model.module, arguments(names, inputs, part))] for part in chunks(inputs)
-    ]
-    return [np.concatenate(column)[:, 0] for column in zip(*rows, strict=True)]

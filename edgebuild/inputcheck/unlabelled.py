@@ -28,7 +28,7 @@ def remembered(case: Case) -> tuple[Suspicion | None, float | None]:
     if least > NEARER * distance:
         return _strange(case, told), distance
     trial, other = next(one for one in tried if one[1] <= _EQUAL * least + 0.02)
-    return _suspicion(trial, f"{told}; {other:.2g} otherwise ({len(case.few)} samples)"), distance
+    return _suspicion(case, trial, f"{told}; {other:.2g} otherwise ({len(case.few)} samples)"), distance
 
 
 def _strange(case: Case, told: str) -> Suspicion:
@@ -39,9 +39,9 @@ def _strange(case: Case, told: str) -> Suspicion:
     )  # fmt: skip
 
 
-def _suspicion(trial: Trial, evidence: str) -> Suspicion:
+def _suspicion(case: Case, trial: Trial, evidence: str) -> Suspicion:
     return Suspicion(
         input=trial.input, kinds=(trial.alternative.kind,), certainty="suspected",
         found=f"the samples look more like what the model was trained on with {trial.alternative.words}",
-        evidence=evidence, declaration=mending(trial), fix=trial.alternative.fix,
+        evidence=evidence, declaration=mending(case, trial), fix=trial.alternative.fix,
     )  # fmt: skip

@@ -88,7 +88,7 @@ def test_a_right_project_is_left_alone() -> None:
     ("pre", "kind"),
     [
         ((TO_FIRST, TO_UNIT.model_copy(update={"scale": 1.0})), "scale"),
-        ((TO_FIRST, IN_BYTES), "mean and deviation"),
+        ((TO_FIRST, IN_BYTES), "scale"),  # statistics of 0..255: the same as not dividing
         ((TO_FIRST, ReverseChannels(axis=1), TO_UNIT), "channel order"),
         ((Transpose(order=(0, 3, 2, 1)), TO_UNIT), "layout"),
     ],
