@@ -1,4 +1,4 @@
-"""The speech example: the front end inside the graph is the declared one, and its two projects say the same otherwise."""
+"""The speech example: its front end inside the graph is the declared one, and its two projects agree otherwise."""
 
 from __future__ import annotations
 
