@@ -11,7 +11,7 @@ from edgebuild.core.project import InputSpec, ModelSource
 from edgebuild.core.reading import Tokenize
 from edgebuild.core.signature import Signature, Step
 from edgebuild.models.paths import given
-from edgebuild.models.texts import ReadFile
+from edgebuild.models.texts import Encoder, ReadFile
 from edgebuild.store.files import read_bytes
 
 _FOLDER = "preprocess"
@@ -28,6 +28,19 @@ def with_assets(source: ModelSource, root: Path) -> ModelSource:
         return source
     inputs = {name: _with_assets(name, spec, root) for name, spec in source.inputs.items()}
     return source.model_copy(update={"inputs": inputs})
+
+
+def check_assets(source: ModelSource, root: Path) -> None:
+    """Refuse a file that is no tokenizer, or can't do what its step declares, while its name in the project is known.
+
+    Raises:
+        ConfigError: naming the input and the file.
+    """
+    for name, spec in source.inputs.items():
+        subject = f"[model.inputs.{name}] pre"
+        for step in spec.pre:
+            if isinstance(step, Tokenize):
+                Encoder(step, _read(root, step.tokenizer, subject), subject)
 
 
 def project_files(source: ModelSource, root: Path) -> ReadFile:

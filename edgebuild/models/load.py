@@ -14,7 +14,7 @@ from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.project import ModelSource
 from edgebuild.core.signature import Role, Signature
 from edgebuild.models.archive import load_program
-from edgebuild.models.assets import with_assets
+from edgebuild.models.assets import check_assets, with_assets
 from edgebuild.models.calling import match_names
 from edgebuild.models.entry import entry_state, is_entry, open_entry
 from edgebuild.models.foreign import ForeignModel
@@ -47,6 +47,7 @@ def load_model(source: ModelSource, root: Path, cache: Cache) -> TorchModel | Fo
         ConfigError: the source or the declared inputs are wrong, or the file is a pickle.
         BuildError: the callable failed, the model cannot be exported, or its runtime refuses it.
     """
+    check_assets(source, root)
     model = _load(with_assets(source, root), root, cache)
     _refuse_batches(model.signature)
     if source.step_seconds is None:

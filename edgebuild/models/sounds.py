@@ -14,7 +14,17 @@ from edgebuild.models.notes import Notes
 
 SUFFIXES = (".wav", ".wave")
 _RATES = (1_000, 768_000)
-_BAD = (ValueError, struct.error, EOFError, OSError, OverflowError, KeyError, MemoryError, UnboundLocalError, TypeError)
+_BAD = (
+    ValueError,
+    struct.error,
+    EOFError,
+    OSError,
+    ArithmeticError,
+    KeyError,
+    MemoryError,
+    UnboundLocalError,
+    TypeError,
+)
 
 
 def read_sound(path: Path, step: ReadAudio, where: str, max_clipped: float, notes: Notes) -> Array:

@@ -103,6 +103,7 @@ def _visitor(state: _State) -> Visit:
         rounded = exact if node.op == "placeholder" else _simulate(state, node, look_up, len(exact))
         if isinstance(exact[0], torch.Tensor) and exact[0].is_floating_point():
             _refuse_non_finite(node, exact)
+            rounded = [_finite(value, wanted) for value, wanted in zip(rounded, exact, strict=True)]
             if node.name in state.layers and state.setting.correct_bias:
                 rounded = _correct(state, state.layers[node.name], exact, rounded)
             state.ranges[node.name] = limits = _range(rounded, state)
@@ -182,6 +183,16 @@ def _refuse_non_finite(node: Node, values: list[torch.Tensor]) -> None:
                 f"{node.name} ({operator_name(node)}) becomes NaN or infinite on calibration sample {index}",
                 fix="check that sample and the model's preprocessing",
             )
+
+
+def _finite(value: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """The simulated values, and float's own where rounding made them infinite, such as the logarithm of what became 0.
+
+    Whether the runtime's int8 does that too is seen when its answers are scored; a layer can be kept float.
+    """
+    import torch
+
+    return value if value is wanted else torch.where(value.isfinite(), value, wanted)
 
 
 def _stack(values: list[torch.Tensor]) -> np.ndarray:
