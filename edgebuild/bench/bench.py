@@ -145,9 +145,7 @@ class Bench:
             self.infer_into(place, runtime, files, inputs, options)
             return self.outputs_in(place, outputs)
 
-    def infer_into(
-        self, place: Path, runtime: str, files: Files, inputs: Given, options: RuntimeOptions
-    ) -> None:
+    def infer_into(self, place: Path, runtime: str, files: Files, inputs: Given, options: RuntimeOptions) -> None:
         """Write the outputs for every sample to a file, for ``outputs_in``.
 
         Raises:

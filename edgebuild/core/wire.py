@@ -35,8 +35,8 @@ class Request(Frozen):
     ``watch_seconds`` is the time between two readings of the environment while inferences are timed; 0: none is read,
     and the run has no thread but the model's. ``turn_seconds`` is how long one of two runs goes on before it is the
     other's turn, in mode TURNS. ``burst``, ``gap_seconds`` and ``period_seconds`` are the pace (core/workload.py).
-    Threads, delegates and precision are as in ``RuntimeOptions``. With ``states`` an inference is a step, and a new sequence
-    begins after every ``steps`` of them (0: never).
+    Threads, delegates and precision are as in ``RuntimeOptions``. With ``states`` an inference is a step, and a new
+    sequence begins after every ``steps`` of them (0: never).
     """
 
     schema_version: Literal[1] = Field(alias="schema", default=1)

@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 INFER = Stage(
     "infer", ("runner", "bench", "devices", "models/preprocess.py", "models/samples.py"), ("numpy",), on_cpu=True
 )
-SCORE = Stage(
-    "score", ("models/score.py", "models/metrics.py", "models/samples.py", "models/sequences.py"), ("numpy",)
-)
+SCORE = Stage("score", ("models/score.py", "models/metrics.py", "models/samples.py", "models/sequences.py"), ("numpy",))
 
 _RUNTIME_PACKAGES = {"litert": ("ai-edge-litert",)}
 _NATIVE = {"onnx": "onnxruntime", "tflite": "litert"}

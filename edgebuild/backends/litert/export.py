@@ -111,7 +111,7 @@ def tensor_names(files: Files, signature: Signature) -> tuple[dict[str, str], di
 
 
 def _ports(interpreter: Any, signature: Signature) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Details of the inputs and outputs by name; a foreign file may have no signature, or other names, then by order."""
+    """Details of the inputs and outputs by name; a foreign file may have none, or other names: then by order."""
     names = [spec.name for spec in signature.inputs], [spec.name for spec in signature.outputs]
     if signature.name in interpreter.get_signature_list():
         runner = interpreter.get_signature_runner(signature.name)

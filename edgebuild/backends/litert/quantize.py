@@ -59,9 +59,7 @@ def ranges_of_feeds(signature: Signature) -> dict[str, Range]:
     return found
 
 
-def _written(
-    model: Exported, ranges: Mapping[str, Range], keep_float: Collection[str], scheme: Int8Scheme
-) -> Exported:
+def _written(model: Exported, ranges: Mapping[str, Range], keep_float: Collection[str], scheme: Int8Scheme) -> Exported:
     from ai_edge_quantizer import qtyping, quantizer
     from ai_edge_quantizer.algorithm_manager import AlgorithmName
 
