@@ -9,6 +9,7 @@ from edgebuild.core.array import Array, Integers, np
 from edgebuild.core.digest import Digest, digest_json
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import DataSource, InputSpec
+from edgebuild.models.buckets import in_bucket
 from edgebuild.models.entry import entry_state, is_entry
 from edgebuild.models.paths import given
 from edgebuild.models.sample_checks import check_counts, check_names, check_samples
@@ -130,6 +131,7 @@ def _split_keys(samples: Samples) -> Integers:
 
 def _samples(arrays: dict[str, Array], specs: Mapping[str, InputSpec], subject: str, limit: int | None) -> Samples:
     check_names(arrays, specs, subject)
+    arrays = in_bucket(arrays, specs, subject)
     inputs = {name: arrays[name] for name, spec in specs.items() if not spec.is_state}
     full = Samples(inputs, _integers(arrays.get("labels")), _integers(arrays.get("groups")))
     check_counts(full, subject)

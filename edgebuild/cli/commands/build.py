@@ -56,7 +56,7 @@ def _built(report: BuildReport, *, json: bool) -> int:
 
     for built in report.built:
         if built.error is not None:
-            note(f"{built.target.name}: {built.error.message}")
+            note(f"{built.label}: {built.error.message}")
     outcomes = build_outcomes(report)
     code = worst_exit(int(str(outcome["exit_code"])) for outcome in outcomes)
     return emit(
