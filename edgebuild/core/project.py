@@ -22,6 +22,9 @@ class InputSpec(Frozen):
         role, fed_by: an input of role "state" is zero in a sequence's first step, and in each further one what the
             output ``fed_by`` was in the step before. Samples hold no such input, and all others with a time axis.
         absent: the input may be missing, and what then stands in for it after the ``pre`` steps: "zeros", or a number.
+        buckets: further shapes, longer along one axis. Each is compiled on its own, and a sample goes to the smallest
+            one that holds it.
+        pad: what a sample that is shorter than its bucket is filled up with.
     """
 
     shape: Shape
@@ -29,6 +32,8 @@ class InputSpec(Frozen):
     layout: str = ""
     role: Role = Role.DATA
     fed_by: str | None = None
+    buckets: tuple[Shape, ...] = ()
+    pad: float = 0
     pre: tuple[Step, ...] = ()
     absent: Absent | None = None
 
@@ -43,6 +48,29 @@ class InputSpec(Frozen):
         if (self.role is Role.STATE) != (self.fed_by is not None):
             raise ValueError('role = "state" and fed_by = "OUTPUT" go together')
         return self
+
+    @model_validator(mode="after")
+    def _buckets_differ_in_one_axis(self) -> InputSpec:
+        if not self.buckets:
+            return self
+        if any(len(shape) != len(self.shape) for shape in self.buckets):
+            raise ValueError(f"buckets have as many axes as shape has, {len(self.shape)}")
+        axes = {axis for shape in self.buckets for axis, size in enumerate(shape) if size != self.shape[axis]}
+        if len(self.sizes) <= len(self.buckets) or len(axes) != 1 or axes == {0}:
+            raise ValueError("buckets differ from shape, and from each other, along one axis that is not the first")
+        if self.is_state or any(step.op not in ("normalize", "cast") for step in self.pre):
+            raise ValueError("buckets are for inputs that are no state and whose pre steps keep the axes as they are")
+        return self
+
+    @property
+    def sizes(self) -> tuple[Shape, ...]:
+        """All its shapes, the smallest first."""
+        return tuple(sorted({self.shape, *self.buckets}))
+
+    @property
+    def bucket_axis(self) -> int:
+        """The axis along which its buckets differ."""
+        return next(axis for axis, size in enumerate(self.sizes[0]) if size != self.sizes[-1][axis])
 
     @property
     def is_state(self) -> bool:
@@ -88,6 +116,14 @@ class ModelSource(Frozen):
                 raise ValueError(
                     f"inputs made of the same {step.column} by {step.tokenizer} differ in more than output"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _buckets_belong_together(self) -> ModelSource:
+        counts = {name: len(spec.sizes) for name, spec in self.inputs.items() if spec.buckets}
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"{name}: {count}" for name, count in counts.items())
+            raise ValueError(f"inputs have different numbers of buckets ({listed}); the first of each belong together")
         return self
 
     @model_validator(mode="after")

@@ -154,6 +154,7 @@ class TensorSpec(Frozen):
     Attributes:
         shape: with the batch dimension first; every dimension fixed.
         buckets: further shapes that the same input may have, each compiled on its own.
+        pad: what a sample shorter than its bucket is filled up with.
         layout: one letter a dimension, such as "NCHW"; empty where it has no name.
         absent: of an input that may be missing, what then stands in for it.
         initial, fed_by: for a state input, its first value and the output that feeds the next call.
@@ -164,6 +165,7 @@ class TensorSpec(Frozen):
     dtype: DType = "float32"
     shape: Shape
     buckets: tuple[Shape, ...] = ()
+    pad: float = 0
     layout: str = ""
     role: Role = Role.DATA
     initial: Literal["zeros"] | None = None

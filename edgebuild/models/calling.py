@@ -165,5 +165,6 @@ def _input(name: str, node: torch.fx.Node, spec: InputSpec | None) -> TensorSpec
             fix="declare what the model takes",
         )
     initial = "zeros" if spec.role is Role.STATE else None
-    declared = {"layout": spec.layout, "role": spec.role, "initial": initial, "fed_by": spec.fed_by}
-    return TensorSpec.model_validate(found.model_dump() | declared | {"absent": spec.absent})
+    declared: dict[str, object] = {"layout": spec.layout, "role": spec.role, "initial": initial, "fed_by": spec.fed_by}
+    declared |= {"buckets": spec.buckets, "pad": spec.pad, "absent": spec.absent}
+    return TensorSpec.model_validate(found.model_dump() | declared)

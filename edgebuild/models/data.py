@@ -10,6 +10,7 @@ from edgebuild.core.digest import Digest, digest_json
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import DataSource, InputSpec
 from edgebuild.core.quality_metric import CLASS_NUMBERS, LabelRule
+from edgebuild.models.buckets import in_bucket
 from edgebuild.models.entry import entry_state, is_entry
 from edgebuild.models.gather import Raw
 from edgebuild.models.paths import given
@@ -160,6 +161,7 @@ def _split_keys(samples: Samples) -> Integers:
 def _samples(raw: Raw, specs: Mapping[str, InputSpec], subject: str, limit: int | None) -> Samples:
     arrays = raw.arrays
     check_names(arrays, specs, subject)
+    arrays = in_bucket(arrays, specs, subject)
     inputs = {name: arrays[name] for name, spec in specs.items() if name in arrays and not spec.is_state}
     labels, groups = _integers(arrays.get("labels")), _integers(arrays.get("groups"))
     full = Samples(inputs, labels, groups, raw.notes)  # type: ignore[arg-type]

@@ -113,7 +113,7 @@ def tensor_spec(name: str, dtype: str, shape: Sequence[int], spec: InputSpec | N
     if spec is not None:
         initial = "zeros" if spec.role is Role.STATE else None
         values |= {"layout": spec.layout, "role": spec.role, "initial": initial, "fed_by": spec.fed_by}
-        values["absent"] = spec.absent
+        values |= {"buckets": spec.buckets, "pad": spec.pad, "absent": spec.absent}
     return TensorSpec.model_validate(values)
 
 

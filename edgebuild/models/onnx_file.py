@@ -11,6 +11,7 @@ from edgebuild.core.project import ModelSource
 from edgebuild.core.signature import TensorSpec
 from edgebuild.models.blame import quiet, short_text
 from edgebuild.models.foreign import ForeignModel, check_declared, file_signature, fixed_shape, tensor_spec
+from edgebuild.store.files import read_bytes
 
 if TYPE_CHECKING:
     import onnx
@@ -100,6 +101,25 @@ def _check_finite(model: onnx.ModelProto, name: str) -> None:
                 expected="finite weights",
                 fix="export a checkpoint that trained without overflow",
             )
+
+
+def input_ports(path: Path) -> list[tuple[str, str, tuple[int | None, ...]]]:
+    """Name, dtype and dimensions of each input of a file; None for what it leaves open.
+
+    Raises:
+        ConfigError: it is no ONNX file.
+    """
+    from onnx import helper
+
+    graph = _parse(read_bytes(path), path.name).graph
+    weights = {tensor.name for tensor in graph.initializer}
+    found = []
+    for value in graph.input:
+        kind = value.type.tensor_type
+        if value.name not in weights and kind.elem_type:
+            dims = tuple(dim.dim_value if dim.dim_value > 0 else None for dim in kind.shape.dim)
+            found.append((value.name, str(helper.tensor_dtype_to_np_dtype(kind.elem_type)), dims))
+    return found
 
 
 def _fix_inputs(model: onnx.ModelProto, source: ModelSource, file: str) -> list[TensorSpec]:

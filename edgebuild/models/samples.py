@@ -192,6 +192,8 @@ def input_specs(signature: Signature) -> dict[str, InputSpec]:
             layout=spec.layout,
             role=spec.role if spec.fed_by else Role.DATA,
             fed_by=spec.fed_by,
+            buckets=spec.buckets,
+            pad=spec.pad,
             pre=signature.pre.get(spec.name, ()),
             absent=spec.absent,
         )

@@ -12,6 +12,7 @@ from edgebuild.core.signature import Signature
 from edgebuild.models.blame import short_text
 from edgebuild.models.foreign import ForeignModel, check_declared, file_signature, fixed_shape, tensor_spec
 from edgebuild.models.tflite_signatures import only_signature
+from edgebuild.store.files import read_bytes
 
 IDENTIFIER = b"TFL3"
 
@@ -32,13 +33,7 @@ def load_tflite(path: Path, data: bytes, source: ModelSource) -> ForeignModel:
         ConfigError: it is no TFLite file, leaves shapes open, or has not the signature.
         BuildError: the runtime refuses the model; with its reason, such as an unknown custom operator.
     """
-    if data[4:8] != IDENTIFIER:
-        raise ConfigError(
-            path.name,
-            f"not a TFLite file: bytes 4 to 8 are {data[4:8]!r}",
-            expected=f"{IDENTIFIER!r}",
-            fix="convert it again",
-        )
+    _check_identifier(path, data)
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
@@ -65,6 +60,33 @@ def load_tflite(path: Path, data: bytes, source: ModelSource) -> ForeignModel:
     outputs = [tensor_spec(d["name"], np.dtype(d["dtype"]).name, d["shape"].tolist(), None, path.name) for d in given]
     signature = file_signature(inputs, outputs, source)
     return ForeignModel("tflite", data, _with_zero_points(signature, details, given))
+
+
+def _check_identifier(path: Path, data: bytes) -> None:
+    if data[4:8] != IDENTIFIER:
+        raise ConfigError(
+            path.name,
+            f"not a TFLite file: bytes 4 to 8 are {data[4:8]!r}",
+            expected=f"{IDENTIFIER!r}",
+            fix="convert it again",
+        )
+
+
+def input_ports(path: Path) -> list[tuple[str, str, tuple[int | None, ...]]]:
+    """Name, dtype and dimensions of each input of a file, as the runtime gives them.
+
+    Raises:
+        ConfigError: it is no TFLite file. BuildError: the runtime refuses it.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    data = read_bytes(path)
+    _check_identifier(path, data)
+    try:
+        details: list[_Detail] = Interpreter(model_content=data, num_threads=1).get_input_details()
+    except (ValueError, RuntimeError) as error:
+        raise _refused(path.name, error) from error
+    return [(d["name"], np.dtype(d["dtype"]).name, tuple(int(size) for size in d["shape"])) for d in details]
 
 
 def _with_zero_points(signature: Signature, took: list[_Detail], gave: list[_Detail]) -> Signature:

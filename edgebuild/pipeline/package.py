@@ -30,6 +30,7 @@ from edgebuild.core.input_check import Suspicion
 from edgebuild.core.postprocess import PostStep
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
+from edgebuild.pipeline.buckets import bucket_of
 from edgebuild.pipeline.compress_stage import Compressed
 from edgebuild.pipeline.float_stages import Converted, load_outputs
 from edgebuild.pipeline.golden import FLOAT_TOLERANCE, golden_file
@@ -197,6 +198,7 @@ def _variant(offer: Offer, part_signature: Signature) -> Variant:
     own, folder = offer.converted.signature, offer.artifact.precision
     return Variant(
         precision=offer.artifact.precision,
+        bucket=bucket_of(part_signature),
         files=tuple(file.model_copy(update={"name": f"{folder}/{file.name}"}) for file in offer.artifact.files),
         signature=None if own == part_signature else own,
         setting=offer.setting,

@@ -13,6 +13,7 @@ from edgebuild.core.profile import Profile
 from edgebuild.core.project import Project
 from edgebuild.core.quality_metric import QUALITY_METRICS
 from edgebuild.core.target import Target
+from edgebuild.pipeline.buckets import Bucket, in_buckets
 from edgebuild.pipeline.build import build_target
 from edgebuild.pipeline.fitted import settled
 from edgebuild.pipeline.material import Material, gather
@@ -27,11 +28,21 @@ from edgebuild.store.toml import load_project
 
 @dataclass(frozen=True)
 class Built:
-    """One target's bundle, or the error that kept it from being built."""
+    """One target's bundle, or the error that kept it from being built.
+
+    Attributes:
+        bucket: which of the model's shapes it is for, such as "1x64"; "" where it has only one.
+    """
 
     target: Target
     bundle: Bundle | None
     error: EdgebuildError | None = None
+    bucket: str = ""
+
+    @property
+    def label(self) -> str:
+        """The target's name, and the bucket's where there are several."""
+        return f"{self.target.name}-{self.bucket}" if self.bucket else self.target.name
 
 
 @dataclass(frozen=True)
@@ -129,12 +140,25 @@ def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> Buil
         rehearsal: the selection set stands in for the evaluation set, on which nothing is scored then.
 
     Returns:
-        A report with one entry a target; a target that failed does not keep the others from being built.
+        A report with one entry a target, or a target and bucket; one that failed does not keep the others from being
+        built.
 
     Raises:
         ConfigError, BuildError: what all targets share cannot be made.
     """
-    road = Road(plan.project, plan.root, plan.profile, plan.cache, plan.progress)
+    built: list[Built] = []
+    steps: list[Step] = []
+    inputs: InputReport | None = None
+    for bucket in in_buckets(plan.project, plan.profile):
+        road = Road(bucket.project, plan.root, plan.profile, plan.cache, plan.progress)
+        made, found = _build_bucket(plan, bucket, road, archive=archive, rehearsal=rehearsal)
+        built, steps, inputs = [*built, *made], [*steps, *road.steps], inputs or found
+    return BuildReport(plan.project, plan.profile, plan.root, tuple(built), tuple(steps), inputs)
+
+
+def _build_bucket(
+    plan: Plan, bucket: Bucket, road: Road, *, archive: bool, rehearsal: bool
+) -> tuple[list[Built], InputReport | None]:
     lock = load_lock(plan.root)
     shared = gather(road, lock, plan.targets, plan.pricing)
     if rehearsal:
@@ -144,14 +168,14 @@ def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> Buil
     built = []
     try:
         for target in plan.targets:
-            built.append(_build_one(shared, target, plan.place, archive))
+            built.append(_build_one(shared, target, plan.place, bucket.label, archive))
             if shared.lock != lock:
                 lock = shared.lock
                 save_lock(plan.root, lock)
     finally:
         shared.scorer.close()
         road.cache.digests.save()
-    return BuildReport(plan.project, plan.profile, plan.root, tuple(built), tuple(road.steps), shared.inputs)
+    return built, shared.inputs
 
 
 def _say_what_is_too_few(shared: Material, targets: Sequence[Target]) -> None:
@@ -167,14 +191,15 @@ def _say_what_is_too_few(shared: Material, targets: Sequence[Target]) -> None:
         road.progress(subject, told)
 
 
-def _build_one(shared: Material, target: Target, place: Path, archive: bool) -> Built:
-    name = f"{target.name}.edgebundle" if archive else target.name
+def _build_one(shared: Material, target: Target, place: Path, bucket: str, archive: bool) -> Built:
+    label = Built(target, None, bucket=bucket).label
+    name = f"{label}.edgebundle" if archive else label
     try:
-        return Built(target, build_target(shared, target, place / name, archive))
+        return Built(target, build_target(shared, target, place / name, archive), bucket=bucket)
     except EdgebuildError as error:
-        return Built(target, None, error)
+        return Built(target, None, error, bucket)
     except ModuleNotFoundError as error:
         missing = not_installed(error, target.name)
         if missing is None:
             raise
-        return Built(target, None, missing)
+        return Built(target, None, missing, bucket)

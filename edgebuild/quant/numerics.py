@@ -91,11 +91,17 @@ def _error(sample: np.ndarray, limits: Range, scheme: Int8Scheme) -> float:
 
 
 def sqnr_db(reference: np.ndarray, value: np.ndarray) -> float:
-    """Signal-to-quantization-noise ratio in decibels, at most 200 (equal), where the reference is not infinite."""
+    """Signal-to-quantization-noise ratio in decibels, ±200 at most (equal), where the reference is not infinite.
+
+    A mask's most negative number becomes infinite by rounding: then there is nothing but noise.
+    """
     counted = ~np.isinf(reference)
     exact = reference[counted].astype(np.float64)
     signal = float(np.square(exact).sum())
-    noise = float(np.square(exact - value[counted].astype(np.float64)).sum())
+    with np.errstate(over="ignore", invalid="ignore"):
+        noise = float(np.square(exact - value[counted].astype(np.float64)).sum())
     if noise <= signal * 1e-20:
         return 200.0
+    if not np.isfinite(noise):
+        return -200.0
     return 10 * float(np.log10(max(signal, 1e-30) / noise))

@@ -21,7 +21,7 @@ def build_outcomes(report: BuildReport) -> list[dict[str, object]]:
     """One outcome a target."""
     return [
         {
-            "subject": built.target.name,
+            "subject": built.label,
             "exit_code": built.error.exit_code if built.error else 0,
             "message": built.error.message if built.error else f"built {built.bundle.path if built.bundle else ''}",
         }
@@ -44,10 +44,10 @@ def build_result(report: BuildReport) -> dict[str, Json]:
 
 def _built(built: Built) -> Json:
     if built.bundle is None:
-        return {"target": built.target.name, "bundle": None, "error": built.error.message if built.error else ""}
+        return {"target": built.label, "bundle": None, "error": built.error.message if built.error else ""}
     manifest = built.bundle.manifest
     return {
-        "target": built.target.name,
+        "target": built.label,
         "bundle": str(built.bundle.path),
         "digest": built.bundle.digest,
         "variants": [variant.model_dump(mode="json") for variant in manifest.parts[0].variants],
@@ -75,10 +75,10 @@ def build_table(report: BuildReport) -> Table:
 
 def _rows(built: Built) -> Iterable[tuple[str, ...]]:
     if built.bundle is None:
-        yield built.target.name, "not built", "", "", "", "", short(built.error.message if built.error else "")
+        yield built.label, "not built", "", "", "", "", short(built.error.message if built.error else "")
         return
     for variant in built.bundle.manifest.parts[0].variants:
-        yield built.target.name, *_variant_row(variant)
+        yield built.label, *_variant_row(variant)
         if variant.compilation is not None:
             made = "compiled" if variant.compilation.files else "not compiled"
             yield "", made, "", "", _compiled_size(variant.compilation), "", compilation_text(variant.compilation)

@@ -22,7 +22,7 @@ from edgebuild.report.verdict import Case, gate_cases
 def release_outcomes(report: ReleaseReport) -> list[dict[str, object]]:
     """One outcome a target."""
     return [
-        {"subject": each.built.target.name, "exit_code": each.exit_code, "message": _message(each)}
+        {"subject": each.built.label, "exit_code": each.exit_code, "message": _message(each)}
         for each in report.released
     ]
 
@@ -48,7 +48,7 @@ def release_result(report: ReleaseReport) -> dict[str, Json]:
 def _released(each: Released) -> Json:
     bundle = each.built.bundle
     return {
-        "target": each.built.target.name,
+        "target": each.built.label,
         "bundle": str(bundle.path) if bundle else None,
         "digest": bundle.digest if bundle else None,
         "checks": [{"check": c.name, "state": c.state, "why": c.why} for c in each.checks],
@@ -64,7 +64,7 @@ def release_cases(report: ReleaseReport) -> list[Case]:
 
 
 def _cases_of(each: Released) -> Iterable[Case]:
-    subject = each.built.target.name
+    subject = each.built.label
     for check in each.checks:
         outcome = {"ok": Outcome.PASS, "broken": Outcome.FAIL}.get(check.state)
         yield Case(subject, f"verify {check.name}", outcome or Outcome.INCONCLUSIVE, check.why, outcome is not None)
@@ -86,7 +86,7 @@ def release_reported(report: ReleaseReport) -> list[Reported]:
 
 def _reported(each: Released) -> Reported:
     if each.built.bundle is None:
-        return Reported(each.built.target.name, error=each.error)
+        return Reported(each.built.label, error=each.error)
     found = reported_of(each.built.bundle, each.verdict, each.checks)
     published = published_rows(each.built.target, each.built.bundle.manifest)
     return replace(found, error=each.error, published=published)
@@ -120,13 +120,13 @@ def _heading(metric: str) -> str:
 
 def _row(each: Released, shown: tuple[str, ...]) -> tuple[str, ...]:
     if each.built.bundle is None:
-        return each.built.target.name, "not built", *[""] * (len(shown) + 4), short(_message(each))
+        return each.built.label, "not built", *[""] * (len(shown) + 4), short(_message(each))
     manifest = each.built.bundle.manifest
     variant = manifest.parts[0].variants[0]
     found = each.measured or {}
     checks = ", ".join(f"{check.name} {check.state}" for check in each.checks if check.state != "not checked")
     return (
-        each.built.target.name,
+        each.built.label,
         variant.precision,
         *_qualities(manifest),
         format_quantity(variant.size, Unit.BYTE),

@@ -68,6 +68,10 @@ def write_outputs(path: Path, names: Sequence[str], rows: Sequence[Sequence[Any]
     arrays: dict[str, Any] = {}
     for number, name in enumerate(names):
         parts = [np.asarray(row[number]) for row in rows]
+        shapes = sorted({part.shape for part in parts})
+        if len(shapes) > 1:
+            listed = " and ".join(map(str, shapes[:2]))
+            raise Fault("bad_request", f"output {name} has another shape with every sample, such as {listed}")
         alike = all(part.ndim > 0 and part.shape[0] == 1 for part in parts)
         arrays["{}/{}".format(number, name.replace("/", "_"))] = np.concatenate(parts) if alike else np.stack(parts)
     with path.open("wb") as file:

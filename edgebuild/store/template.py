@@ -71,8 +71,11 @@ def find_model(folder: Path) -> str:
     )
 
 
-def write_project(folder: Path, source: str) -> Path:
+def write_project(folder: Path, source: str, inputs: str = "") -> Path:
     """Write ``edgebuild.toml`` for a model source and return its path.
+
+    Args:
+        inputs: the tables of the model's inputs, where they are known.
 
     Raises:
         ConfigError: if there is one already, or the source is not there.
@@ -81,7 +84,7 @@ def write_project(folder: Path, source: str) -> Path:
     suffix = Path(source.partition(":")[0]).suffix
     name = re.sub(r"[^a-z0-9._-]+", "-", folder.resolve().name.lower()).strip("-._") or "project"
     target = f"host-{_RUNTIME.get(suffix, 'onnxruntime')}"
-    text = _TEMPLATE.format(name=name, source=source, inputs=_INPUTS, target=target)
+    text = _TEMPLATE.format(name=name, source=source, inputs=inputs or _INPUTS, target=target)
     path = folder / "edgebuild.toml"
     try:
         # Mode x: two at once, or a file that is there, can never be written over.

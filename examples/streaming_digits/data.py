@@ -49,11 +49,18 @@ def _mel_bands() -> NDArray[np.float32]:
 
 def _clips(takes: range) -> Samples:
     """The recordings of some takes: each of five speakers said each digit fifty times."""
-    with np.load(Path(os.environ["EDGEBUILD_DATA"]) / "datasets" / "fsdd.npz") as stored:
+    with np.load(_data_folder() / "datasets" / "fsdd.npz") as stored:
         audio, offsets, take, digit = (stored[name] for name in ("audio", "offsets", "take", "digit"))
     chosen = np.flatnonzero(np.isin(take, takes))
     made = np.stack([frames(audio[offsets[i] : offsets[i + 1]]) for i in chosen])
     return {"frame": made, "labels": digit[chosen].astype(np.int64)}
+
+
+def _data_folder() -> Path:
+    root = os.environ.get("EDGEBUILD_DATA")
+    if not root:
+        raise RuntimeError("EDGEBUILD_DATA is not set; set it to the folder that holds datasets/fsdd.npz")
+    return Path(root)
 
 
 def training() -> Samples:

@@ -58,7 +58,7 @@ def _built(report: BuildReport, *, json: bool) -> int:
         note(told)
     for built in report.built:
         if built.error is not None:
-            note(f"{built.target.name}: {built.error.message}")
+            note(f"{built.label}: {built.error.message}")
     outcomes = build_outcomes(report)
     code = worst_exit(int(str(outcome["exit_code"])) for outcome in outcomes)
     return emit(

@@ -17,8 +17,10 @@ def command(
     model: Annotated[str, typer.Option(help="FILE.py:CALLABLE, or a .pt2, .onnx or .tflite file in DIR.")] = "",
     json: Json = False,
 ) -> int:
+    from edgebuild.models.ports import input_tables
     from edgebuild.store.template import find_model, write_project
 
-    written = write_project(folder, model or find_model(folder))
+    source = model or find_model(folder)
+    written = write_project(folder, source, input_tables(folder / source))
     text = f"wrote {written}; fill in the inputs and the data, then: edgebuild build {folder}"
     return emit("init", {"project": str(written)}, text, json=json)
