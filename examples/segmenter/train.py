@@ -10,7 +10,7 @@ from model import WEIGHTS, Segmenter
 from safetensors.torch import save_file
 from torch import nn
 
-EPOCHS = 12
+EPOCHS = 4
 BATCH = 25
 
 

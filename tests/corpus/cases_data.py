@@ -184,6 +184,25 @@ def labels_one_hot(place: Place) -> None:
     changed(place, "labels = np.eye(3)[labels]")
 
 
+@case(
+    2, "[data.calibration]", "box 0 of sample 0, [4, 1, 2, 3, 0]", "inverted or empty", "corners, not width and height"
+)
+def boxes_inverted(place: Place) -> None:
+    place.toml('"top1"', '"map"')
+    changed(place, "labels = np.tile([4, 1, 2, 3, 0], (40, 1, 1))")
+
+
+@case(2, "[data.calibration]", "lies outside the image of 8 x 8 pixels", "pixels of the model's input")
+def boxes_outside_the_image(place: Place) -> None:
+    place.toml('"top1"', '"map"')
+    changed(place, "labels = np.tile([0, 0, 4, 9, 0], (40, 1, 1))")
+
+
+@case(2, "[data.calibration]", "labels are int64 of shape [40]", "a class for each pixel")
+def labels_of_another_kind(place: Place) -> None:
+    place.toml('"top1"', '"miou"')
+
+
 @case(2, "no labels", 'metric = "top1" needs them')
 def labels_missing(place: Place) -> None:
     place.edit("data.py", ', "labels": random.integers(0, 3, 40)', "")

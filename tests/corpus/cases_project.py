@@ -87,6 +87,16 @@ def several_fields_wrong(place: Place) -> None:
     place.toml('model_size = "1 MiB"', 'latency_p9 = "1 ms"')
 
 
+@case(2, "data.metric", "is 'top_1'", "'word_accuracy'", "did you mean 'top1'")
+def metric_misspelt(place: Place) -> None:
+    place.toml('"top1"', '"top_1"')
+
+
+@case(2, "[model] post, softmax", "there is no output 'scores'", "expected: output")
+def post_of_no_output(place: Place) -> None:
+    place.toml('"model.py:make"', '"model.py:make"\npost = [{ op = "softmax", output = "scores" }]')
+
+
 @case(2, "schema", "is 2", "expected: 1")
 def project_of_a_later_version(place: Place) -> None:
     place.toml("schema = 1", "schema = 2")
