@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edgebuild.core.project import InputSpec, Project
 from edgebuild.core.signature import Normalize, ReverseChannels, Transpose
-from edgebuild.models.labels import check_labels
+from edgebuild.models.label_checks import check_labels
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILES = sorted(EXAMPLES.glob("*/*.toml"))
