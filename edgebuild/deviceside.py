@@ -24,7 +24,7 @@ from edgebuild.indexing import remember
 from edgebuild.judge.creep import Creep
 from edgebuild.models.notes import Notes
 from edgebuild.models.preprocess import apply_steps
-from edgebuild.models.raw_files import is_raw, read_raw
+from edgebuild.models.raw_files import KINDS, is_raw, read_raw
 from edgebuild.models.samples import input_specs
 from edgebuild.models.texts import with_tokens
 from edgebuild.opening import is_virtual, open_for
@@ -227,6 +227,9 @@ def _raw(source: Path, bundle: Bundle, signature: Signature) -> tuple[dict[str, 
 
 def _samples(source: Path) -> dict[str, Array]:
     data = io.BytesIO(read_bytes(source))
+    if source.suffix != ".npz" and not zipfile.is_zipfile(data):
+        raise ConfigError(str(source), "is no kind of input known here", expected=f"{KINDS} or .npz")
+    data.seek(0)
     try:
         with np.load(data, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
