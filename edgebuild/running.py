@@ -18,7 +18,7 @@ from edgebuild.devices.opening import open_device
 from edgebuild.models.notes import Notes
 from edgebuild.models.postprocess import post_of
 from edgebuild.models.preprocess import apply_steps
-from edgebuild.models.raw_files import is_raw, read_raw
+from edgebuild.models.raw_files import KINDS, is_raw, read_raw
 from edgebuild.models.samples import Samples, in_rows, input_specs, stand_in
 from edgebuild.models.sequences import in_time
 from edgebuild.models.texts import with_tokens
@@ -120,6 +120,9 @@ def _in_rows(given: dict[str, Array], signature: Signature, source: Path) -> tup
 
 def _samples(source: Path) -> dict[str, Array]:
     data = io.BytesIO(read_bytes(source))
+    if source.suffix != ".npz" and not zipfile.is_zipfile(data):
+        raise ConfigError(str(source), "is no kind of input known here", expected=f"{KINDS} or .npz")
+    data.seek(0)
     try:
         with np.load(data, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}

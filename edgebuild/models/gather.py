@@ -58,7 +58,7 @@ def gather(
             samples.append(_read(row, readers, source, labels if labelled else {}, samples[:1]))
         except ConfigError as error:
             if not source.skip_bad:
-                raise _skippable(error) from error
+                raise (_skippable(error) if labelled else error) from error
             notes.left_out.append(error)
     if not samples and notes.left_out:
         first = notes.left_out[0]

@@ -16,6 +16,7 @@ from edgebuild.models.texts import ReadFile
 
 _TEXT = ".txt"
 _FILES = tuple(suffix for kind in SUFFIXES.values() for suffix in kind)
+KINDS = ", ".join((*_FILES, _TEXT, *MANIFESTS))
 
 
 def is_raw(path: Path) -> bool:
@@ -47,7 +48,10 @@ def read_raw(path: Path, specs: Mapping[str, InputSpec], read_file: ReadFile) ->
 def _file_rows(path: Path, kind: str, column: str, subject: str) -> list[Row | ConfigError]:
     wanted = SUFFIXES["image" if kind == "image" else "audio"]
     if path.is_dir():
-        return [*folder_rows(path, column, wanted)]
+        found = folder_rows(path, column, wanted)
+        if not found:
+            raise ConfigError(subject, f"holds no {kind} files", expected=", ".join(wanted))
+        return [*found]
     if path.suffix.lower() not in wanted:
         raise ConfigError(subject, f"the model takes {kind} files", expected=", ".join((*wanted, *MANIFESTS, ".npz")))
     return [Row(path.name, {column: path.name}, path.parent, is_file=True)]

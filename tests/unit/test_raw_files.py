@@ -70,11 +70,15 @@ def test_rows_of_a_table_whose_labels_do_not_matter(tmp_path: Path) -> None:
         ("a.png", TEXT, r"a\.png: input 'a' is a text, not a file"),
         ("a.txt", SOUND, r"a\.txt: is text, and the model's inputs are not all made of one text"),
         ("a.wav", SOUND | {"y": IMAGE["x"]}, r"a\.wav: one file a sample feeds one input; the model has 2 \(x, y\)"),
+        ("empty", SOUND, r"empty: holds no audio files"),
+        ("b.wav", SOUND, r"b\.wav: is truncated[^,]*$"),
         ("a.csv", SOUND, r"a\.csv:2: has no 'audio'; it has p"),
     ],
 )
 def test_a_file_of_another_kind(name: str, specs: dict[str, InputSpec], words: str, tmp_path: Path) -> None:
     write_wav(tmp_path / "a.wav", 0)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "b.wav").write_bytes((tmp_path / "a.wav").read_bytes()[:999])
     write_tokenizer(tmp_path / "t.json")
     Image.new("RGB", (5, 4)).save(tmp_path / "a.png")
     (tmp_path / "a.txt").write_text("the cat\n", encoding="utf-8")
