@@ -76,7 +76,9 @@ def package(
     shared: Material, target: Target, place: Path, offers: list[Offer], rejected: list[Rejected], archive: bool
 ) -> Bundle:
     """Write the bundle of some offers, the preferred one first. An identical one is left as it is."""
-    stage = Stage("package", ("pipeline/package.py", "pipeline/golden.py", "pipeline/buckets.py", "store/manifest.py"), ("numpy",))
+    stage = Stage(
+        "package", ("pipeline/package.py", "pipeline/golden.py", "pipeline/buckets.py", "store/manifest.py"), ("numpy",)
+    )
     lineage = _lineage(shared, target)
     inputs: dict[str, Json] = {
         "name": shared.road.project.name,
