@@ -79,7 +79,9 @@ def package(
 ) -> Bundle:
     """Write the bundle of some offers, the preferred one first. An identical one is left as it is."""
     stage = Stage(
-        "package", ("pipeline/package.py", "pipeline/golden.py", "store/manifest.py", "models/assets.py"), ("numpy",)
+        "package",
+        ("pipeline/package.py", "pipeline/golden.py", "pipeline/buckets.py", "store/manifest.py", "models/assets.py"),
+        ("numpy",),
     )
     lineage = _lineage(shared, target)
     inputs: dict[str, Json] = {

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from edgebuild.core.artifact import Artifact, LayerError, Placement
 from edgebuild.core.digest import Json
+from edgebuild.core.signature import TensorSpec
 from edgebuild.core.target import Target
 from edgebuild.core.units import Unit, format_quantity
 from edgebuild.inspection import Inspected
@@ -65,8 +66,12 @@ def _refusals(target: Target, artifact: Artifact, refused: Sequence[str]) -> str
     return "\n".join(f"not supported by the target: {line}" for line in refused) or "all supported"
 
 
+def _fed(spec: TensorSpec) -> str:
+    return f", state, fed by {spec.fed_by}" if spec.fed_by else ""
+
+
 def _summary(artifact: Artifact) -> str:
-    ports = [f"{side} {spec.name}: {spec.dtype} {list(spec.shape)} {spec.layout}".rstrip()
+    ports = [f"{side} {spec.name}: {spec.dtype} {list(spec.shape)} {spec.layout}".rstrip() + _fed(spec)
              for side, specs in (("in ", artifact.signature.inputs), ("out", artifact.signature.outputs))
              for spec in specs]  # fmt: skip
     head = f"{artifact.runtime} {artifact.precision}, {format_quantity(artifact.size, Unit.BYTE)}, "

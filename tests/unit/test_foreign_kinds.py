@@ -77,7 +77,7 @@ def text() -> Made:
         helper.make_node("Gemm", ["mean", "head"], ["scores"], "head"),
     ]
     constants = weights(
-        table=normal(20, 6), last=np.array([2]), zero=np.zeros(1, np.float32), time=np.array([1]), head=normal(6, 3)
+        table=normal(1000, 6), last=np.array([2]), zero=np.zeros(1, np.float32), time=np.array([1]), head=normal(6, 3)
     )
     inputs = [value("ids", LONG, "batch", "length"), value("mask", BOOL, "batch", "length")]
     graph = helper.make_graph(nodes, "text", inputs, [value("scores", FLOAT, "batch", 3)], constants)
@@ -87,9 +87,9 @@ def text() -> Made:
     )
 
     def samples(count: int) -> dict[str, np.ndarray]:
-        lengths = RANDOM.integers(1, 8, count)
+        lengths = RANDOM.integers(2, 8, count)
         mask = np.arange(7) < lengths[:, None]
-        return {"ids": np.where(mask, RANDOM.integers(1, 20, (count, 7)), 0), "mask": mask}
+        return {"ids": np.where(mask, RANDOM.integers(1, 1000, (count, 7)), 0), "mask": mask}
 
     return graph, declared, samples
 
