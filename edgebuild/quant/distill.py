@@ -24,7 +24,7 @@ from edgebuild.compress.trainer import Place
 from edgebuild.core.digest import digest_json
 from edgebuild.core.errors import BuildError
 from edgebuild.core.plan import QuantPlan, WeightGrid
-from edgebuild.core.recovery import Distillation, Precision
+from edgebuild.core.recovery import Distillation, Precision, Recovery
 
 if TYPE_CHECKING:
     import torch
@@ -102,7 +102,8 @@ class Room:
         from edgebuild.quant.fake_quantized import Batched, FakeQuantized
 
         assert lesson.teacher is not None, "the float model teaches"
-        self.lesson, self.settings, self.device = lesson, settings, "cpu"
+        self.lesson, self.device = lesson, "cpu"
+        self.settings: Recovery = settings
         self.batches = Batches(lesson.training, settings)
         self.objective = Objective(settings, lesson.classifies)
         names = [spec.name for spec in lesson.student.signature.inputs]

@@ -117,7 +117,7 @@ class FakeQuantized(torch.nn.Module):
 
     def trained_weights(self) -> dict[str, Tensor]:
         """Weights and biases by their names in the program; the runtime's quantizer rounds them to the trained grid."""
-        found = {}
+        found: dict[str, Tensor] = {}
         with torch.no_grad():
             for node, layer in self._layers.items():
                 found[layer.weight] = self.weights[node] * self._units[node][0]
@@ -186,7 +186,8 @@ class FakeQuantized(torch.nn.Module):
         return quantize_weight(weight, self._plan.scheme, self._steps(node), least, straight_through)
 
     def _bias(self, node: str) -> Tensor:
-        return self.biases[node] * self._units[node][1]
+        bias: Tensor = self.biases[node] * self._units[node][1]
+        return bias
 
     def _scale(self, name: str) -> Tensor:
         """The plan's scale times 2^(t / half the steps)."""
@@ -203,7 +204,7 @@ class FakeQuantized(torch.nn.Module):
     def _value(
         self, node: Node, values: Mapping[str, Any], weights: Mapping[str, Tensor], biases: Mapping[str, Tensor]
     ) -> Any:
-        own = {}
+        own: dict[Any, Tensor] = {}
         if node.name in weights:
             own[node.args[1]] = weights[node.name]
         if node.name in biases:
