@@ -133,9 +133,18 @@ class Backend(Protocol):
         """The compute operators of a quantized model that still run in float."""
         ...
 
+    def emulated(self, files: Files) -> Files:
+        """An int8 model as devices compute it whose sums do not clip, where ``CLIPS`` says that this one's may."""
+        ...
+
     def cut(self, files: Files) -> Cut | None:
         """A model taken apart at its integer tensors; None where this runtime's files don't tell them."""
         ...
+
+
+def emulated(files: Files) -> Files:
+    """As they are, of a runtime whose sums never clip."""
+    return files
 
 
 def float_boundary(scheme: Int8Scheme, runtime: str) -> None:

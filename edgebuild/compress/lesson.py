@@ -26,6 +26,8 @@ class Lesson:
         training: raw samples, before the ``pre`` steps; labels where there are some.
         selection: decides which epoch is kept; disjoint from what is reported.
         classes: whether the first output holds one score a class, (N, classes). Default: if training has labels.
+        stage: as messages name what is done.
+        by_fidelity: whether epochs are compared by how near the outputs are to the teacher's, by the loss alone.
     """
 
     student: BatchedModel
@@ -33,6 +35,8 @@ class Lesson:
     training: Samples
     selection: Samples
     classes: bool | None = None
+    stage: str = STAGE
+    by_fidelity: bool = False
 
     @property
     def classifies(self) -> bool:
@@ -47,7 +51,7 @@ class Lesson:
     @property
     def score_name(self) -> ScoreName:
         """What the selection set is scored by."""
-        if not self.classifies:
+        if not self.classifies or self.by_fidelity:
             return "fidelity"
         return "agreement" if self.selection.labels is None else "top1"
 
@@ -67,7 +71,7 @@ def check_lesson(lesson: Lesson, settings: Recovery) -> None:
     if lesson.teacher is None:
         _check_no_teacher(lesson, settings)
     else:
-        _check_teacher(lesson.student.signature, lesson.teacher.signature)
+        _check_teacher(lesson.student.signature, lesson.teacher.signature, lesson.stage)
     if lesson.classifies:
         _check_classes(lesson)
 
@@ -84,17 +88,17 @@ def _check_no_teacher(lesson: Lesson, settings: Recovery) -> None:
         raise ConfigError("feature_weight", "there is no teacher to match", fix="give a teacher, or feature_weight = 0")
 
 
-def _check_teacher(student: Signature, teacher: Signature) -> None:
+def _check_teacher(student: Signature, teacher: Signature, stage: str) -> None:
     own, other = _inputs(student), _inputs(teacher)
     if own != other:
         raise BuildError(
-            STAGE, f"the teacher takes {other}; the student takes {own}", expected="a teacher with the same inputs",
+            stage, f"the teacher takes {other}; the student takes {own}", expected="a teacher with the same inputs",
             fix="name a teacher that was trained for the same data",
         )  # fmt: skip
     own, other = _outputs(student), _outputs(teacher)
     if own != other:
         raise BuildError(
-            STAGE, f"the teacher gives {other}; the student gives {own}",
+            stage, f"the teacher gives {other}; the student gives {own}",
             expected="a teacher with the same outputs in the same order",
             fix="name a teacher that was trained for the same task, or recover without one",
         )  # fmt: skip
@@ -115,7 +119,7 @@ def _check_classes(lesson: Lesson) -> None:
     classes = max(shape[1:], default=1)
     if classes < 2 or prod(shape) != classes:
         raise ConfigError(
-            STAGE,
+            lesson.stage,
             f"labels teach class scores; the first output is {list(shape)}",
             expected="[1, classes] with at least 2 classes",
             fix="make the scores the first output, or recover without labels",

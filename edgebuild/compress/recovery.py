@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from edgebuild.compress.classroom import Classroom
 from edgebuild.compress.lesson import STAGE, Lesson, check_lesson
 from edgebuild.compress.soft_targets import SoftTargets
 from edgebuild.compress.telling import Say
-from edgebuild.compress.trainer import Place, Trainer
+from edgebuild.compress.trainer import Place, Room, Trainer
 from edgebuild.core.digest import Digest, Json, digest_json
 from edgebuild.core.errors import BuildError
 from edgebuild.core.recovery import EpochScore, Precision, Recovery, ScoreName
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 _FORMAT = 1
+_NOUNS = {STAGE: "recovery", "distill": "distillation"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,25 +81,34 @@ def recover(
         ConfigError: data is missing or does not fit.
         BuildError: teacher and student do not fit, or the loss is no number any more; no checkpoint is left then.
     """
+    import torch
+
     check_lesson(lesson, settings)
     check_augmentation(lesson.student.signature, settings.augmentation)
+    place = Place(folder, recovery_key(lesson, settings))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return trained(lambda: Classroom(lesson, settings, device, targets), place, say)
+
+
+def trained(enter: Callable[[], Room], place: Place, say: Say, stage: str = STAGE) -> Recovered:
+    """Train in a room; go on from the place's checkpoint if there is one.
+
+    Raises:
+        BuildError: as ``recover``.
+    """
     try:
-        return _train(lesson, settings, folder, say, targets)
+        return _train(enter(), place, say)
     except RuntimeError as error:
         raise BuildError(
-            STAGE,
+            stage,
             f"training failed: {short_text(error)}",
             expected="memory for a batch, and operators that have a gradient",
-            fix="lower batch_size, or build without recovery",
+            fix=f"lower batch_size, or build without {_NOUNS[stage]}",
         ) from error
 
 
-def _train(lesson: Lesson, settings: Recovery, folder: Path, say: Say, targets: SoftTargets | None) -> Recovered:
-    import torch
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    room = Classroom(lesson, settings, device, targets)
-    trainer = Trainer(room, Place(folder, recovery_key(lesson, settings)), say)
+def _train(room: Room, place: Place, say: Say) -> Recovered:
+    trainer = Trainer(room, place, say)
     resumed = trainer.resume()
     if not resumed:
         trainer.begin()
@@ -105,14 +116,14 @@ def _train(lesson: Lesson, settings: Recovery, folder: Path, say: Say, targets: 
     facts = trainer.facts
     return Recovered(
         state=trainer.best_state(),
-        score_name=lesson.score_name,
+        score_name=room.lesson.score_name,
         scores=facts.scores,
         best_epoch=facts.best_epoch,
-        stopped_early=len(facts.scores) - 1 < settings.epochs,
+        stopped_early=len(facts.scores) - 1 < room.settings.epochs,
         resumed=resumed,
         seconds=facts.seconds,
         precision=facts.precision,
-        device=device,
+        device=room.device,
     )
 
 

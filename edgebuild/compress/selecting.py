@@ -19,7 +19,7 @@ from edgebuild.models.score import measured
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torch.fx import GraphModule
+    from torch.nn import Module
 
 _BATCH = 256
 
@@ -27,13 +27,13 @@ _BATCH = 256
 class Selection:
     """Scores students on the selection set, in f32; the teacher's outputs for it are computed once."""
 
-    def __init__(self, lesson: Lesson, objective: Objective, teacher: GraphModule | None, device: str) -> None:
+    def __init__(self, lesson: Lesson, objective: Objective, teacher: Module | None, device: str) -> None:
         self._lesson, self._objective, self._device = lesson, objective, device
         self._targets: list[Tensor] | None = None
         if teacher is not None and lesson.teacher is not None:
             self._targets = self._outputs(teacher, lesson.teacher.signature)
 
-    def score(self, student: GraphModule) -> EpochScore | None:
+    def score(self, student: Module) -> EpochScore | None:
         """The student as it is now, batch normalization by its running statistics; None if its loss is no number."""
         import torch
 
@@ -43,7 +43,9 @@ class Selection:
         if self._lesson.labelled and samples.labels is not None:
             labels = torch.from_numpy(samples.labels)
         loss = float(self._objective(outputs, self._targets, labels))
-        return EpochScore(value=self._value(outputs), loss=loss) if math.isfinite(loss) else None
+        if not math.isfinite(loss):
+            return None
+        return EpochScore(value=_decibels(loss) if self._lesson.by_fidelity else self._value(outputs), loss=loss)
 
     def _value(self, outputs: list[Tensor]) -> float:
         samples = self._lesson.selection
@@ -58,7 +60,7 @@ class Selection:
         assert isinstance(scored, Counted)
         return 100 * float(scored.right.mean())
 
-    def _outputs(self, module: GraphModule, signature: Signature) -> list[Tensor]:
+    def _outputs(self, module: Module, signature: Signature) -> list[Tensor]:
         import torch
 
         count = len(signature.outputs)
@@ -71,6 +73,11 @@ class Selection:
         for start in range(0, len(samples), _BATCH):
             part = samples.take(range(start, min(start + _BATCH, len(samples))))
             yield inputs_of(part, signature, self._device)
+
+
+def _decibels(loss: float) -> float:
+    """A loss that is a share of the signal, as a ratio of signal to noise; of class scores, their divergence."""
+    return min(-10 * math.log10(max(loss, 1e-20)), 200.0)
 
 
 def _classes(scores: Array) -> Integers:

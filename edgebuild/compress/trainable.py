@@ -78,7 +78,7 @@ def idle_norms(module: GraphModule) -> list[str]:
     return [node.name for node in batch_norms(module.graph) if idle(node)]
 
 
-def trained_state(module: GraphModule) -> dict[str, torch.Tensor]:
+def trained_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Copies of every parameter and persistent buffer by its name in the program, on the CPU, row-major."""
     import torch
 
@@ -86,7 +86,7 @@ def trained_state(module: GraphModule) -> dict[str, torch.Tensor]:
     return {name: t.detach().to("cpu", copy=True, memory_format=rows) for name, t in module.state_dict().items()}
 
 
-def state_tensors(module: GraphModule) -> dict[str, torch.Tensor]:
+def state_tensors(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     """The module's own parameters and persistent buffers; one that has several names is there by its first."""
     first: dict[int, str] = {}
     tensors = module.state_dict(keep_vars=True)
@@ -107,7 +107,7 @@ def tap(module: GraphModule, names: Sequence[str], scores: Literal["as-is", "log
     output = module.graph.output_node()
     own = list(_leaves(output))
     if scores == "logits":
-        own[0] = _before_softmax(own[0])
+        own[0] = before_softmax(own[0])
     nodes = {node.name: node for node in module.graph.nodes}
     output.args = ((*own, *(nodes[name] for name in names)),)
     module.graph.lint()
@@ -115,7 +115,7 @@ def tap(module: GraphModule, names: Sequence[str], scores: Literal["as-is", "log
     return len(own)
 
 
-def _before_softmax(output: Node) -> Node:
+def before_softmax(output: Node) -> Node:
     """The scores that a final softmax takes, or the output itself if it does not come from one."""
     node = output
     while operator_name(node) in _RESHAPES:

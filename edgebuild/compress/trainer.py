@@ -6,11 +6,12 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from edgebuild.compress.batches import Batches
 from edgebuild.compress.checkpoints import CheckpointFacts, read_checkpoint, remove_checkpoint, write_checkpoint
-from edgebuild.compress.classroom import Classroom
-from edgebuild.compress.lesson import NAN_FIX, STAGE
+from edgebuild.compress.lesson import NAN_FIX, Lesson
+from edgebuild.compress.losses import Objective
 from edgebuild.compress.optimizing import (
     learning_rate,
     make_optimizer,
@@ -20,15 +21,50 @@ from edgebuild.compress.optimizing import (
 )
 from edgebuild.compress.precision import faster_precision
 from edgebuild.compress.selecting import Selection
+from edgebuild.compress.soft_targets import SoftTargets
 from edgebuild.compress.telling import Progress, Say, score_line
 from edgebuild.compress.trainable import state_tensors, trained_state
 from edgebuild.core.digest import Digest
 from edgebuild.core.errors import BuildError
 from edgebuild.core.interrupts import raise_if_interrupted
-from edgebuild.core.recovery import EpochScore, Precision
+from edgebuild.core.recovery import EpochScore, Precision, Recovery
 
 if TYPE_CHECKING:
     import torch
+
+
+class Room(Protocol):
+    """Where a student is trained: what it is, and what each step's loss is.
+
+    Attributes:
+        student, teacher: they take batches, and give a tuple of outputs.
+        targets: what the teacher said of samples so far, where that is remembered.
+    """
+
+    lesson: Lesson
+    settings: Recovery
+    device: str
+    batches: Batches
+    objective: Objective
+    targets: SoftTargets | None
+
+    @property
+    def student(self) -> torch.nn.Module:
+        """What is trained."""
+        ...
+
+    @property
+    def teacher(self) -> torch.nn.Module | None:
+        """What it learns from."""
+        ...
+
+    def use_batch_statistics(self, on: bool) -> None:
+        """Switch the student's batch normalization, if it has one."""
+        ...
+
+    def loss(self, step: int, precision: Precision) -> torch.Tensor:
+        """The loss of a step, counted from 0 over all epochs; it has a gradient."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -49,7 +85,7 @@ class Trainer:
         best: the best epoch's tensors.
     """
 
-    def __init__(self, room: Classroom, place: Place, say: Say) -> None:
+    def __init__(self, room: Room, place: Place, say: Say) -> None:
         self.room, self._place, self._say = room, place, say
         self._settings = room.settings
         self._steps = room.settings.epochs * room.batches.per_epoch
@@ -139,7 +175,7 @@ class Trainer:
     def _not_finite(self, found: str) -> BuildError:
         remove_checkpoint(self._place.folder)
         expected = f"finite numbers; learning_rate is {self._settings.peak_rate:g}"
-        return BuildError(STAGE, found, expected=expected, fix=NAN_FIX)
+        return BuildError(self.room.lesson.stage, found, expected=expected, fix=NAN_FIX)
 
     def _scored(self, when: str) -> EpochScore:
         self.room.use_batch_statistics(False)

@@ -119,6 +119,8 @@ class Quality(Frozen):
         samples: how many samples were scored.
         agreement: the share of samples with the same top-1 as float, in percent, where there is one.
         sqnr_db: of the outputs against float.
+        emulated: whether the outputs were computed in float between the rounding, as the target's integers come to,
+            because this machine's integer kernels could clip.
     """
 
     metric: str
@@ -134,6 +136,7 @@ class Quality(Frozen):
     drop_confidence: float | None = None
     agreement: float | None = None
     sqnr_db: float | None = None
+    emulated: bool = False
 
 
 class Speed(Frozen):

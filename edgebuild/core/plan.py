@@ -46,9 +46,11 @@ class QuantPlan(Frozen):
         keep_float: source nodes whose operators stay in float.
         scheme: the arithmetic of the target.
         setting: how this plan was made.
+        distilled: whether its ranges, and the weights, were trained since then.
     """
 
     activations: dict[str, Range]
     keep_float: tuple[str, ...] = ()
     scheme: Int8Scheme
     setting: QuantSetting
+    distilled: bool = False

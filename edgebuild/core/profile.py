@@ -10,7 +10,7 @@ from edgebuild.core.base import Frozen
 from edgebuild.core.compression import Pruning
 from edgebuild.core.fit import Fit
 from edgebuild.core.input_check import InputCheck
-from edgebuild.core.recovery import Recovery
+from edgebuild.core.recovery import Distillation, Recovery
 from edgebuild.core.target import Name
 
 RangeMethod = Literal["minmax", "percentile", "mse"]
@@ -54,6 +54,7 @@ class Quantization(Frozen):
         min_sqnr_db: without labels, the least signal-to-noise ratio of the outputs against float.
         max_float_layers: where int8 loses more, at most so many of its layers go back to float.
         calibration_samples, correction_samples: at most so many are used.
+        distill: how int8 is trained where it loses too much otherwise; None: never.
     """
 
     precisions: tuple[Literal["float32", "int8"], ...] = ("float32", "int8")
@@ -67,6 +68,7 @@ class Quantization(Frozen):
     max_float_layers: Annotated[int, Field(ge=0)] = 8
     calibration_samples: Annotated[int, Field(gt=0)] = 256
     correction_samples: Annotated[int, Field(gt=0)] = 64
+    distill: Distillation | None = None
 
 
 class Measuring(Frozen):

@@ -75,6 +75,30 @@ class Recovery(Frozen):
         return _WEIGHT_DECAYS[self.optimizer] if self.weight_decay is None else self.weight_decay
 
 
+class Distillation(Recovery):
+    """How an int8 model is trained with its rounding, where calibration and correction do not hold.
+
+    The teacher is the float model; samples are those of ``[data.training]``, or without it those of calibration, whose
+    labels are not used. Parameters are counted in steps of their integers, and so is the learning rate.
+
+    Attributes:
+        always: whether it is tried even where int8 without it loses no more than it may.
+        weight_rate: the learning rate of weights, as a share of that of biases and scales: a step of rounding is all
+            or nothing, and a few samples tell little of which weight should take it; 0 trains no weights.
+        feature_weight: of matching the float model's values behind layers at even distances.
+    """
+
+    always: bool = False
+    weight_rate: Annotated[float, Field(ge=0, le=1)] = 0.01
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 10
+    batch_size: Annotated[int, Field(ge=2, le=65_536)] = 16
+    patience: Annotated[int, Field(ge=1)] | None = 3
+    learning_rate: Annotated[float, Field(gt=0, le=10)] | None = 0.02
+    weight_decay: Annotated[float, Field(ge=0, le=1)] | None = 0.0
+    temperature: Annotated[float, Field(ge=0.1, le=100)] = 1.0
+    precision: Literal["auto", "f32", "bf16"] = "f32"
+
+
 class EpochScore(Frozen):
     """What the selection set says of a student after an epoch.
 

@@ -11,8 +11,10 @@ from edgebuild.backends import find_backend
 from edgebuild.core.artifact import Artifact, Parity, Quality, Rejected, Speed
 from edgebuild.core.errors import BuildError
 from edgebuild.core.origin import OriginMap
+from edgebuild.core.profile import Quantization
 from edgebuild.core.target import Int8Scheme, Target
 from edgebuild.pipeline import choose
+from edgebuild.pipeline.distill_stage import distilled
 from edgebuild.pipeline.float_stages import Converted, check, export, reference_outputs, trace
 from edgebuild.pipeline.host import int8_scheme
 from edgebuild.pipeline.int8_stages import (
@@ -124,7 +126,12 @@ def _report(shared: Material, target: Target, converted: Converted, twin: Conver
     other = shared.scorer.outputs(twin, evaluation, here(target)) if twin else None
     if shared.dense is not None:
         other = reference_outputs(shared.road, shared.dense, evaluation)
-    return shared.scorer.quality(own, other, evaluation)
+    return _marked(shared.scorer.quality(own, other, evaluation), converted, target)
+
+
+def _marked(quality: Quality, converted: Converted, target: Target) -> Quality:
+    """With a mark where the outputs were emulated."""
+    return quality.model_copy(update={"emulated": here(target).emulates(converted)})
 
 
 def _pick_int8(shared: Material, target: Target, exact: Converted, origins: OriginMap) -> _Pick | None:
@@ -137,7 +144,7 @@ def _pick_int8(shared: Material, target: Target, exact: Converted, origins: Orig
 
     def selected(candidate: Candidate, samples: DataSet = sets.selection) -> Quality:
         own = shared.scorer.outputs(candidate.converted, samples, here(target))
-        return shared.scorer.quality(own, twin, samples)
+        return _marked(shared.scorer.quality(own, twin, samples), candidate.converted, target)
 
     qualities = [selected(candidate) for candidate in candidates]
     index = choose.best(qualities)
@@ -147,8 +154,35 @@ def _pick_int8(shared: Material, target: Target, exact: Converted, origins: Orig
         for i, (candidate, quality) in enumerate(zip(candidates, qualities, strict=True))
         if i != index
     ]
-    pick = _Pick(candidates[index], qualities[index], refusal, others)
+    pick = _distilled(
+        shared, target, origins, _Pick(candidates[index], qualities[index], refusal, others), index, selected
+    )
+    refusal = pick.refusal
     return _mixed(shared, target, origins, pick, index, selected) if refusal else pick
+
+
+def _distilled(
+    shared: Material, target: Target, origins: OriginMap, pick: _Pick, index: int,
+    selected: Callable[[Candidate], Quality],
+) -> _Pick:  # fmt: skip
+    """The better one of the picked candidate and what distillation makes of it, where that is asked for and needed.
+
+    A model with state is not trained: its samples are sequences.
+    """
+    rules, scheme = shared.road.profile.quantization, int8_scheme(target)
+    samples = shared.sets.calibration
+    if rules.distill is None or shared.source.kind != "torch" or samples is None or scheme is None:
+        return pick
+    if shared.source.signature.fed or not (pick.refusal or rules.distill.always):
+        return pick
+    grid = find_backend(target.runtime).weight_grid(scheme)
+    trained = distilled(shared.road, shared.folded, shared.sets, _calibrate_all(shared, target)[index], grid)
+    candidate = quantize(shared.road, trained, target, scheme, origins, samples)
+    quality = selected(candidate)
+    if choose.best([pick.quality, quality]) == 0:
+        return dataclasses.replace(pick, rejected=[*pick.rejected, _refused(candidate, quality, SETTING_LOST)])
+    others = [*pick.rejected, _refused(pick.candidate, pick.quality, pick.refusal or SETTING_LOST)]
+    return _Pick(candidate, quality, choose.refusal(quality, rules), others)
 
 
 def _mixed(
@@ -231,7 +265,10 @@ def _decide(
         speed, shared.lock = shared.scorer.speed(target, exact, candidate.converted, _timed(shared), shared.lock)
         reason = choose.slowness(speed)
     if reason and target.int8 is not None and target.int8.full_integer:
-        raise BuildError("choose", reason, expected=f"an int8 model: {target.name} runs nothing else")
+        raise BuildError(
+            "choose", reason, expected=f"an int8 model: {target.name} runs nothing else",
+            fix=_fix(shared.road.profile.quantization),
+        )  # fmt: skip
     artifact = artifact_of(candidate.converted, "int8", candidate.origins, candidate)
     offer_int8 = Offer(candidate.converted, artifact, quality, speed, candidate.label)
     if speed is not None:
@@ -244,6 +281,10 @@ def _decide(
     if target.int8 is not None and target.int8.full_integer:
         return [offer_int8], rejected
     return [offer_int8, offer_float.because(why, None)], rejected
+
+
+def _fix(rules: Quantization) -> str:
+    return "" if rules.distill is not None else "add [quantization.distill] to the profile, or a setting with equalize"
 
 
 def _by_speed(

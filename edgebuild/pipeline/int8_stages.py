@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 CALIBRATE = Stage("calibrate", ("quant",), ("torch", "numpy"), on_cpu=True)
 
 
-_WEIGHTS = "weights.npz"
+WEIGHTS, PLAN = "weights.npz", "plan.json"
 
 Layers = tuple[tuple[str, ...], ...]
 """Layers as groups of nodes of the exported graph."""
@@ -59,7 +59,7 @@ class Corrected(Source):
         from edgebuild.quant.program import with_weights
 
         model = self.folded.torch_model
-        with np.load(self.entry.file(_WEIGHTS), allow_pickle=False) as stored:
+        with np.load(self.entry.file(WEIGHTS), allow_pickle=False) as stored:
             changes = {name: torch.from_numpy(stored[name]) for name in stored.files}
         return dataclasses.replace(model, program=with_weights(model.program, changes))
 
@@ -75,7 +75,7 @@ class Calibration:
     @cached_property
     def plan(self) -> QuantPlan:
         """Ranges by source node."""
-        return QuantPlan.model_validate_json(self.entry.read("plan.json"))
+        return QuantPlan.model_validate_json(self.entry.read(PLAN))
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,12 @@ class Candidate:
     named: int = 0
     freed: int = 0
     activation_bits: int = 8
+    distilled: bool = False
 
     @property
     def label(self) -> str:
         """The setting's short name, that layers stay float, and that activations have more bits than weights."""
-        label = label_of(self.setting, self.named, self.freed)
+        label = label_of(self.setting, self.named, self.freed, self.distilled)
         return label if self.activation_bits == 8 else f"{label}+{self.activation_bits}-bit-activations"
 
     @cached_property
@@ -109,9 +110,10 @@ class Candidate:
         return tuple(LayerError.model_validate(one) for one in json.loads(self.converted.entry.read("layers.json")))
 
 
-def label_of(setting: QuantSetting, named: int, freed: int) -> str:
+def label_of(setting: QuantSetting, named: int, freed: int, distilled: bool = False) -> str:
     """A candidate's short name."""
     parts = [setting.label]
+    parts += ["distilled"] if distilled else []
     parts += [f"{named}-named-float"] if named else []
     parts += [f"{freed}-layer{'s' if freed > 1 else ''}-float"] if freed else []
     return "+".join(parts)
@@ -136,9 +138,7 @@ def calibrate(
     Args:
         freed: layers that stay in float beside those that the setting keeps so.
     """
-    rules = road.profile.quantization
-    count = rules.correction_samples if setting.correct_bias else rules.calibration_samples
-    count = MOST if source.signature.fed else count
+    count = MOST if source.signature.fed else sample_count(road, setting)
     shared = _arithmetic(scheme)
     inputs: dict[str, Json] = {
         "model": source.digest,
@@ -155,7 +155,12 @@ def calibrate(
     )  # fmt: skip
     if "skipped" in entry.files:
         return None
-    digest = digest_json([source.digest, entry.files[_WEIGHTS]])
+    return calibration_of(source, entry, freed)
+
+
+def calibration_of(source: Source, entry: Entry, freed: Layers = ()) -> Calibration:
+    """What an entry holds for a folded model: changed weights, and a plan."""
+    digest = digest_json([source.digest, entry.files[WEIGHTS]])
     return Calibration(Corrected(entry, "torch", source.signature, digest, source), entry, freed)
 
 
@@ -174,26 +179,39 @@ def _calibrate(
 ) -> None:  # fmt: skip
     from edgebuild.quant.calibrate import calibrate as run
 
-    model, program = source.torch_model, uncorrected(source, setting)
+    model = source.torch_model
+    names = [spec.name for spec in model.signature.inputs]
+    rows = tensors(prepared(samples.samples.inputs, model.signature, count), names)
+    program = uncorrected(source, setting, rows)
     if program is None:
         (folder / "skipped").touch()
         return
-    names = [spec.name for spec in model.signature.inputs]
-    rows = tensors(prepared(samples.samples.inputs, model.signature, count), names)
     done = run(program, rows, names, scheme, setting, grid, set(chain(*freed)))
     before = model.program.state_dict
     changed = {name: value for name, value in done.program.state_dict.items() if value is not before[name]}
-    save_arrays(folder / _WEIGHTS, {name: value.detach().numpy() for name, value in sorted(changed.items())})
+    save_arrays(folder / WEIGHTS, {name: value.detach().numpy() for name, value in sorted(changed.items())})
     sensitive = tuple(sorted(done.sqnr, key=lambda node: done.sqnr[node])[: setting.keep_float])
     plan = done.plan.model_copy(update={"keep_float": tuple(dict.fromkeys((*sensitive, *chain(*freed))))})
-    (folder / "plan.json").write_text(plan.model_dump_json(indent=1), encoding="utf-8")
+    (folder / PLAN).write_text(plan.model_dump_json(indent=1), encoding="utf-8")
 
 
-def uncorrected(source: Source, setting: QuantSetting) -> ExportedProgram | None:
-    """The program that a setting calibrates; None where equalizing changes nothing."""
+def sample_count(road: Road, setting: QuantSetting) -> int:
+    """How many calibration samples a setting is calibrated on, at most."""
+    rules = road.profile.quantization
+    return rules.correction_samples if setting.correct_bias else rules.calibration_samples
+
+
+def uncorrected(
+    source: Source, setting: QuantSetting, rows: Sequence[Sequence[torch.Tensor]]
+) -> ExportedProgram | None:
+    """The program that a setting calibrates; None where equalizing changes nothing.
+
+    Args:
+        rows: the samples that it is calibrated on.
+    """
     from edgebuild.quant.equalize import equalize
 
-    return equalize(source.torch_model.program) if setting.equalize else source.torch_model.program
+    return equalize(source.torch_model.program, rows) if setting.equalize else source.torch_model.program
 
 
 def tensors(rows: Iterable[Mapping[str, np.ndarray]], names: Sequence[str]) -> list[list[torch.Tensor]]:
@@ -215,8 +233,9 @@ def quantize(
         ConfigError: the project wants a layer float that the model does not have.
     """
     freed = len(calibration.freed)
-    corrected = export(road, calibration.source, target.runtime, label_of(calibration.plan.setting, 0, freed))
-    return _write(road, corrected, calibration.plan, target, scheme, origins, samples, freed)
+    plan = calibration.plan
+    corrected = export(road, calibration.source, target.runtime, label_of(plan.setting, 0, freed, plan.distilled))
+    return _write(road, corrected, plan, target, scheme, origins, samples, freed)
 
 
 def quantize_foreign(
@@ -254,10 +273,9 @@ def _write(
             folder, converted, plan, scheme, origins, prepared(samples.samples.inputs, converted.signature, count)
         )
 
-    entry = road.step(stage, label_of(plan.setting, len(named), freed), inputs, make)
-    return Candidate(
-        plan.setting, Converted(runtime, entry, converted.model), len(named), freed, scheme.activation_bits
-    )
+    entry = road.step(stage, label_of(plan.setting, len(named), freed, plan.distilled), inputs, make)
+    made = Converted(runtime, entry, converted.model)
+    return Candidate(plan.setting, made, len(named), freed, scheme.activation_bits, plan.distilled)
 
 
 def _make_candidate(

@@ -10,7 +10,7 @@ from edgebuild.core.digest import Json
 from edgebuild.core.plan import WeightGrid
 from edgebuild.pipeline.choose import fewest
 from edgebuild.pipeline.float_stages import prepared
-from edgebuild.pipeline.int8_stages import Calibration, Candidate, Layers, tensors, uncorrected
+from edgebuild.pipeline.int8_stages import Calibration, Candidate, Layers, sample_count, tensors, uncorrected
 from edgebuild.pipeline.sources import DataSet
 from edgebuild.pipeline.stage import Road, Stage
 
@@ -49,30 +49,36 @@ def _ranked(
     """The layers that the candidate has in int8, the one first that changes the outputs most."""
     exact = {layer.op for layer in candidate.layers if layer.float_kept}
     rounded = [op.origins for op in candidate.origins.ops if op.compute and op.origins and op.name not in exact]
+    calibrated = sample_count(road, calibration.plan.setting)
     inputs: dict[str, Json] = {
         "model": calibration.source.digest,
         "plan": calibration.entry.content,
         "operators": [list(nodes) for nodes in rounded],
         "samples": samples.digest,
         "count": _SAMPLES,
+        "calibrated": calibrated,
         "grid": grid.model_dump(mode="json"),
     }
     entry = road.step(
-        SENSITIVITY, candidate.label, inputs, lambda folder: _rank(folder, calibration, rounded, samples, grid)
+        SENSITIVITY,
+        candidate.label,
+        inputs,
+        lambda folder: _rank(folder, calibration, rounded, samples, grid, calibrated),
     )
     return [tuple(layer) for _, layer in json.loads(entry.read(_RANKING))]
 
 
 def _rank(
-    folder: Path, calibration: Calibration, operators: Sequence[tuple[str, ...]], samples: DataSet, grid: WeightGrid
-) -> None:
+    folder: Path, calibration: Calibration, operators: Sequence[tuple[str, ...]], samples: DataSet, grid: WeightGrid,
+    calibrated: int,
+) -> None:  # fmt: skip
     from edgebuild.quant.sensitivity import samples_that_fit, sensitivities, units_of
 
     model = calibration.source.folded.torch_model
-    program = uncorrected(calibration.source.folded, calibration.plan.setting) or model.program
     names = [spec.name for spec in model.signature.inputs]
-    count = samples_that_fit(program, _SAMPLES)
-    rows = tensors(prepared(samples.samples.inputs, model.signature, count), names)
+    same = tensors(prepared(samples.samples.inputs, model.signature, calibrated), names)
+    program = uncorrected(calibration.source.folded, calibration.plan.setting, same) or model.program
+    rows = tensors(prepared(samples.samples.inputs, model.signature, samples_that_fit(program, _SAMPLES)), names)
     units = units_of(program, operators)
     noise = sensitivities(program, rows, names, calibration.plan, grid, units)
     ranked = sorted(zip(noise, units, strict=True), key=lambda one: -one[0])

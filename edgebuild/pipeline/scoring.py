@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgebuild.backends import find_backend
 from edgebuild.core.array import np
 from edgebuild.core.artifact import Quality, Speed
 from edgebuild.core.digest import Digest, Json, digest_json
@@ -48,6 +49,23 @@ _RUNTIME_PACKAGES = {"litert": ("ai-edge-litert",)}
 NATIVE = {"onnx": "onnxruntime", "tflite": "litert"}
 
 
+@dataclass(frozen=True)
+class How:
+    """How a model is run on this machine.
+
+    Attributes:
+        options: what the runtime is asked for.
+        clips: whether it could clip an int8 model's sums here that the target does not clip.
+    """
+
+    options: RuntimeOptions
+    clips: bool = False
+
+    def emulates(self, converted: Converted) -> bool:
+        """Whether a model's integers are computed in float between the rounding."""
+        return self.clips and converted.quantized
+
+
 @dataclass
 class Scorer:
     """Runs and scores the artifacts of one build on this machine."""
@@ -84,28 +102,28 @@ class Scorer:
     def _folder(self) -> tempfile.TemporaryDirectory[str]:
         return tempfile.TemporaryDirectory(prefix="edgebuild-")
 
-    def begin(self, converted: Converted, samples: DataSet, options: RuntimeOptions) -> None:
+    def begin(self, converted: Converted, samples: DataSet, how: How) -> None:
         """Start a run whose outputs will be asked for, while the build goes on.
 
         Arrays are read on the caller's thread: numpy parses an array's header by ``ast``, which two threads at once
         break before Python 3.11.8 (python/cpython#106905), and exporters parse on the caller's.
         """
-        key = self.road.key(*_running(converted, samples, options))
+        key = self.road.key(*_running(converted, samples, how))
         if key not in self._begun and self.road.cache.get(key) is None:
-            self._begun[key] = self._pool.submit(self._run, *self._asked(key, converted, samples), options)
+            self._begun[key] = self._pool.submit(self._run, *self._asked(key, converted, samples), how)
 
-    def outputs(self, converted: Converted, samples: DataSet, options: RuntimeOptions) -> Entry:
+    def outputs(self, converted: Converted, samples: DataSet, how: How) -> Entry:
         """An artifact's outputs for a whole data set, after the signature's ``post`` steps.
 
         Raises:
             BuildError: the runtime refuses the model, or fails on it.
         """
-        stage, inputs = _running(converted, samples, options)
+        stage, inputs = _running(converted, samples, how)
         key = self.road.key(stage, inputs)
         begun = self._begun.pop(key, None)
 
         def make(folder: Path) -> None:
-            place = begun.result() if begun else self._run(*self._asked(key, converted, samples), options)
+            place = begun.result() if begun else self._run(*self._asked(key, converted, samples), how)
             save_outputs(folder, self._outputs_in(place, converted))
             place.unlink()
 
@@ -122,9 +140,10 @@ class Scorer:
 
         return in_steps(signature, self._place(samples, signature), steps_of(samples.samples, input_specs(signature)))
 
-    def _run(self, place: Path, converted: Converted, inputs: Given, options: RuntimeOptions) -> Path:
+    def _run(self, place: Path, converted: Converted, inputs: Given, how: How) -> Path:
+        files = converted.backend.emulated(converted.files) if how.emulates(converted) else converted.files
         with as_build_error(converted.runtime):
-            self.bench.infer_into(place, converted.runtime, converted.files, inputs, options)
+            self.bench.infer_into(place, converted.runtime, files, inputs, how.options)
         return place
 
     def _outputs_in(self, place: Path, converted: Converted) -> list[np.ndarray]:
@@ -153,7 +172,7 @@ class Scorer:
         from edgebuild.pipeline.float_stages import export
 
         native = export(self.road, self.source, NATIVE[self.source.kind], "reference")
-        return self.outputs(native, samples, RuntimeOptions())
+        return self.outputs(native, samples, How(RuntimeOptions()))
 
     def quality(self, own: Entry, twin: Entry | None, samples: DataSet) -> Quality:
         """The score of some outputs on a data set, against a twin's."""
@@ -245,14 +264,16 @@ def as_build_error(runtime: str) -> Iterator[None]:
         raise BuildError(f"run {runtime}", error.found, expected=error.expected, fix=error.fix) from error
 
 
-def _running(converted: Converted, samples: DataSet, options: RuntimeOptions) -> tuple[Stage, dict[str, Json]]:
+def _running(converted: Converted, samples: DataSet, how: How) -> tuple[Stage, dict[str, Json]]:
     """The stage that runs an artifact on a data set, and what its result depends on."""
-    runtime = converted.runtime
-    stage = Stage(f"run {runtime}", INFER.code, _RUNTIME_PACKAGES.get(runtime, (runtime,)), on_cpu=True)
+    runtime, emulated = converted.runtime, how.emulates(converted)
+    code = (*INFER.code, f"backends/{runtime}") if emulated else INFER.code
+    stage = Stage(f"run {runtime}", code, _RUNTIME_PACKAGES.get(runtime, (runtime,)), on_cpu=True)
     return stage, {
         "artifact": converted.entry.content,
         "samples": samples.digest,
-        "options": options.model_dump(mode="json"),
+        "options": how.options.model_dump(mode="json"),
+        "emulated": emulated,
     }
 
 
@@ -268,9 +289,14 @@ def _rows(samples: DataSet, signature: Signature) -> Inputs | Steps:
     return in_steps(signature, prepare_inputs(few, signature), steps_of(few, input_specs(signature)))
 
 
-def here(target: Target) -> RuntimeOptions:
-    """How a target's model is run on this machine while it is built: on the CPU, where this is not its device."""
-    return target.runtime_options if target.is_host else RuntimeOptions()
+def here(target: Target) -> How:
+    """How a target's model is run on this machine while it is built.
+
+    Where this is not its device: on the CPU, and int8 emulated where the runtime's sums could clip here.
+    """
+    if target.is_host:
+        return How(target.runtime_options)
+    return How(RuntimeOptions(), clips=find_backend(target.runtime).CLIPS)
 
 
 def after(outputs: list[np.ndarray], signature: Signature) -> list[np.ndarray]:

@@ -134,8 +134,12 @@ def _simulate(state: _State, node: Node, look_up: LookUp, count: int) -> list[An
 
 def rounded_weight(weight: torch.Tensor, layer: Layer, scheme: Int8Scheme, grid: WeightGrid) -> torch.Tensor:
     """A layer's weight on the grid that its runtime's quantizer rounds to."""
-    depthwise = layer.groups > 1 and weight.shape[1] == 1
-    return quantize_weight(weight.detach(), scheme, grid.depthwise if depthwise else grid.steps, grid.least)
+    return quantize_weight(weight.detach(), scheme, steps_of_grid(weight, layer, grid), grid.least)
+
+
+def steps_of_grid(weight: torch.Tensor, layer: Layer, grid: WeightGrid) -> float:
+    """How many steps a layer's weight has from zero to its extreme."""
+    return grid.depthwise if layer.groups > 1 and weight.shape[1] == 1 else grid.steps
 
 
 def _correct(state: _State, layer: Layer, exact: list[torch.Tensor], rounded: list[torch.Tensor]) -> list[torch.Tensor]:

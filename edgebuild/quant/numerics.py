@@ -6,6 +6,7 @@ CVPR 2018, equation 1: real = scale × (integer − zero_point).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from edgebuild.core.array import np
@@ -22,12 +23,16 @@ _MSE_GRID = np.linspace(0.35, 1.0, 27)
 """Shares of the min-max range that are tried; the best usually lies well inside (Nagel et al. 2021, section 3.1)."""
 
 
+def _nearest(values: torch.Tensor) -> torch.Tensor:
+    return values.round()
+
+
 def quantize_activation(values: torch.Tensor, limits: Range, scheme: Int8Scheme) -> torch.Tensor:
     """Round to the levels of a range, 256 or 65536, and back."""
     import torch
 
     scale, zero_point = grid(limits, scheme)
-    return torch.fake_quantize_per_tensor_affine(values, scale, zero_point, 0, _steps(scheme))
+    return torch.fake_quantize_per_tensor_affine(values, scale, zero_point, 0, steps_of(scheme))
 
 
 def grid(limits: Range, scheme: Int8Scheme) -> tuple[float, int]:
@@ -35,30 +40,42 @@ def grid(limits: Range, scheme: Int8Scheme) -> tuple[float, int]:
 
     Where nothing is negative, symmetric 8-bit integers are unsigned ones. Those of 16 bits stay signed, as in TFLite.
     """
-    steps = _steps(scheme)
+    steps = steps_of(scheme)
     if scheme.activation_symmetric and (limits.low < 0 or scheme.activation_bits == 16):
         return max(-limits.low, limits.high) / (steps // 2), steps // 2 + 1
     scale = (limits.high - limits.low) / steps
     return scale, round(-limits.low / scale)
 
 
-def _steps(scheme: Int8Scheme) -> int:
+def steps_of(scheme: Int8Scheme) -> int:
     """From the lowest integer to the highest."""
     return (1 << scheme.activation_bits) - 1
 
 
-def quantize_weight(weight: torch.Tensor, scheme: Int8Scheme, steps: float, least: float = 0) -> torch.Tensor:
+def quantize_weight(
+    weight: torch.Tensor,
+    scheme: Int8Scheme,
+    steps: float,
+    least: float = 0,
+    rounded: Callable[[torch.Tensor], torch.Tensor] = _nearest,
+) -> torch.Tensor:
     """Round a weight to symmetric s8, one scale an output channel (axis 0) or one in all, and back.
 
     Args:
         steps, least: as in a ``WeightGrid``. Where steps are not whole, each channel's extreme is a tie, and what it
             becomes hangs on the last bit of float32: so this is computed as OpenVINO's FakeQuantize does.
+        rounded: to the nearest integer; training has its own gradient for it.
     """
+    high = weight_limit(weight, scheme, least) * (_INTEGERS / 2 / steps)
+    level = rounded((weight + high) / (2 * high) * _INTEGERS) - _INTEGERS / 2
+    return level * (2 * high / _INTEGERS)
+
+
+def weight_limit(weight: torch.Tensor, scheme: Int8Scheme, least: float = 0) -> torch.Tensor:
+    """The largest magnitude of each output channel, or of all; other axes have length 1."""
     axes = tuple(range(1, weight.ndim)) if scheme.weight_granularity == "per_channel" else tuple(range(weight.ndim))
     extreme = weight.abs().amax(dim=axes, keepdim=True)
-    high = extreme.clamp_min(max(1e-12, least * float(extreme.max()))) * (_INTEGERS / 2 / steps)
-    level = ((weight + high) / (2 * high) * _INTEGERS).round() - _INTEGERS / 2
-    return level * (2 * high / _INTEGERS)
+    return extreme.clamp_min(max(1e-12, least * float(extreme.detach().max())))
 
 
 def pick_range(sample: np.ndarray, low: float, high: float, setting: QuantSetting, scheme: Int8Scheme) -> Range:
@@ -86,7 +103,7 @@ def _shrunk(low: float, high: float, share: float) -> Range:
 
 def _error(sample: np.ndarray, limits: Range, scheme: Int8Scheme) -> float:
     scale, zero_point = grid(limits, scheme)
-    rounded = np.clip(np.round(sample / scale) + zero_point, 0, _steps(scheme))
+    rounded = np.clip(np.round(sample / scale) + zero_point, 0, steps_of(scheme))
     return float(np.square((rounded - zero_point) * scale - sample).sum())
 
 

@@ -149,7 +149,8 @@ def quality_text(quality: Quality | None) -> str:
     if quality is None:
         return "not scored"
     if quality.value is None:
-        return "no labels" if quality.sqnr_db is None else f"SQNR {quality.sqnr_db:.1f} dB"
+        mark = ", emulated" if quality.emulated else ""
+        return "no labels" if quality.sqnr_db is None else f"SQNR {quality.sqnr_db:.1f} dB{mark}"
     if quality.low is None or quality.high is None:
         return f"{quality.value:.2f} % {quality.metric}"
     return f"{quality.value:.2f} % {quality.metric} [{quality.low:.1f}, {quality.high:.1f}] n={quality.samples}"
@@ -160,7 +161,7 @@ def drop_text(quality: Quality | None) -> str:
     if quality is None or quality.value is None or quality.float_value is None:
         return ""
     agreement = "" if quality.agreement is None else f", {quality.agreement:.1f} % agree"
-    return f"{quality.value - quality.float_value:+.2f} pt{agreement}"
+    return f"{quality.value - quality.float_value:+.2f} pt{agreement}{', emulated' if quality.emulated else ''}"
 
 
 def compilation_text(compilation: Compilation) -> str:

@@ -22,6 +22,7 @@ FLOORS = {
 TOP_MODULES_FLOOR = 3  # modules straight under edgebuild/ drive the rooms of F2
 BETWEEN_ROOMS = {
     ("compilers", "backends"),  # a compiler stands behind a backend's artifact, and looks into it as the backend does
+    ("quant", "compress"),  # int8 is trained by the loop of recovery
     ("inputcheck", "models"), ("quant", "models"), ("backends", "models"), ("compress", "models"),
     ("bench", "devices"), ("devices", "runner"),
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """LiteRT (TensorFlow Lite): litert-torch's converter, ai-edge-quantizer."""
 
+from edgebuild.backends.base import emulated
 from edgebuild.backends.litert.cut import cut
 from edgebuild.backends.litert.export import adopt, export, tensor_names
 from edgebuild.backends.litert.facts import facts
@@ -16,6 +17,7 @@ __all__ = [
     "FOREIGN",
     "adopt",
     "cut",
+    "emulated",
     "export",
     "facts",
     "float_operators",

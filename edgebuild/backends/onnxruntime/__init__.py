@@ -1,5 +1,6 @@
 """ONNX Runtime: torch's ONNX exporter, onnxruntime's QDQ quantizer."""
 
+from edgebuild.backends.base import emulated
 from edgebuild.backends.onnxruntime.cut import cut
 from edgebuild.backends.onnxruntime.export import adopt, export
 from edgebuild.backends.onnxruntime.facts import facts
@@ -16,6 +17,7 @@ __all__ = [
     "FOREIGN",
     "adopt",
     "cut",
+    "emulated",
     "export",
     "facts",
     "float_operators",

@@ -3,6 +3,7 @@
 import sys
 
 from edgebuild.backends.openvino.cut import cut
+from edgebuild.backends.openvino.emulate import emulated
 from edgebuild.backends.openvino.export import adopt, export
 from edgebuild.backends.openvino.graph import facts, float_operators, is_quantized, observe, operators, tensor_names
 from edgebuild.backends.openvino.quantize import quantize, weight_grid
@@ -20,6 +21,7 @@ __all__ = [
     "FOREIGN",
     "adopt",
     "cut",
+    "emulated",
     "export",
     "facts",
     "float_operators",
