@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from edgebuild.core.array import np
 from edgebuild.core.errors import BuildError, ConfigError
@@ -45,21 +45,43 @@ def load_tflite(path: Path, data: bytes, source: ModelSource) -> ForeignModel:
             data, interpreter = own, Interpreter(model_content=own, num_threads=1)
     except (ValueError, RuntimeError) as error:
         raise _refused(path.name, error) from error
-    details: list[_Detail] = interpreter.get_input_details()
+    details, _ = _ports(interpreter, tuple(source.inputs))
     check_declared([detail["name"] for detail in details], source.inputs, path.name)
     shapes = [_shape(detail, source, path.name) for detail in details]
     try:
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise _refused(path.name, error) from error
+    _, given = _ports(interpreter, tuple(source.inputs))
     inputs = [
         tensor_spec(d["name"], np.dtype(d["dtype"]).name, shape, source.inputs.get(d["name"]), path.name)
         for d, shape in zip(details, shapes, strict=True)
     ]
-    given: list[_Detail] = interpreter.get_output_details()
     outputs = [tensor_spec(d["name"], np.dtype(d["dtype"]).name, d["shape"].tolist(), None, path.name) for d in given]
     signature = file_signature(inputs, outputs, source)
     return ForeignModel("tflite", data, _with_zero_points(signature, details, given))
+
+
+def _ports(interpreter: Any, declared: tuple[str, ...] = ()) -> tuple[list[_Detail], list[_Detail]]:
+    """Inputs and outputs in the file's order, named as the runner names them: as the only signature does.
+
+    A single input is taken under any name, and keeps its tensor's unless the project says the signature's.
+    """
+    took: list[_Detail] = interpreter.get_input_details()
+    gave: list[_Detail] = interpreter.get_output_details()
+    keys = list(interpreter.get_signature_list())
+    if len(keys) != 1:
+        return took, gave
+    runner = interpreter.get_signature_runner(keys[0])
+    inputs = {detail["index"]: name for name, detail in runner.get_input_details().items()}
+    outputs = {detail["index"]: name for name, detail in runner.get_output_details().items()}
+    if len(took) == 1 and not set(declared) & set(inputs.values()):
+        return took, gave
+    return _renamed(took, inputs), _renamed(gave, outputs)
+
+
+def _renamed(details: list[_Detail], names: dict[int, str]) -> list[_Detail]:
+    return [{**detail, "name": names.get(detail["index"], detail["name"])} for detail in details]
 
 
 def _check_identifier(path: Path, data: bytes) -> None:
@@ -83,7 +105,7 @@ def input_ports(path: Path) -> list[tuple[str, str, tuple[int | None, ...]]]:
     data = read_bytes(path)
     _check_identifier(path, data)
     try:
-        details: list[_Detail] = Interpreter(model_content=data, num_threads=1).get_input_details()
+        details, _ = _ports(Interpreter(model_content=data, num_threads=1))
     except (ValueError, RuntimeError) as error:
         raise _refused(path.name, error) from error
     return [(d["name"], np.dtype(d["dtype"]).name, tuple(int(size) for size in d["shape"])) for d in details]

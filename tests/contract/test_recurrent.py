@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,12 +17,14 @@ from edgebuild.bench.given import Steps, states_of
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.plan import Range
 from edgebuild.core.profile import Measuring
-from edgebuild.core.project import InputSpec
+from edgebuild.core.project import InputSpec, ModelSource
 from edgebuild.core.signature import Dequantize, Quantize, Role
 from edgebuild.core.target import Int8Scheme, RuntimeOptions
 from edgebuild.devices.transports.local import open_local
 from edgebuild.models.graph import TorchModel, export_module
+from edgebuild.models.ports import input_tables
 from edgebuild.models.preprocess import apply_steps
+from edgebuild.models.tflite_file import load_tflite
 from edgebuild.quant.runtime_plan import as_fed
 
 RUNTIMES = ("onnxruntime", "litert", "openvino")
@@ -56,7 +59,7 @@ def bench() -> Iterator[Bench]:
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_steps_are_driven_and_rounded(runtime: str, model: TorchModel, bench: Bench) -> None:
+def test_steps_are_driven_and_rounded(runtime: str, model: TorchModel, bench: Bench, tmp_path: Path) -> None:
     backend = find_backend(runtime)
     exact = backend.export(model)
     expected = model.run({"x": ROWS}, LENGTH)
@@ -80,6 +83,21 @@ def test_steps_are_driven_and_rounded(runtime: str, model: TorchModel, bench: Be
         assert isinstance(out, Dequantize)
         assert (into.scale, into.zero_point) == (out.scale, out.zero_point)
         assert state.state.zero_point == into.zero_point
+        drive_as_a_file(exact, bench, expected, tmp_path / "model.tflite")
+
+
+def drive_as_a_file(exported: Exported, bench: Bench, expected: tuple[np.ndarray, ...], place: Path) -> None:
+    """The same as somebody else's file, whose inputs are called what its signature calls them."""
+    data = exported.files["model.tflite"]
+    place.write_bytes(data)
+    source = ModelSource(source=place.name, inputs={"h": SPECS["h"]})
+    found = load_tflite(place, data, source)
+    assert {spec.name for spec in found.signature.inputs} == {"x", "h"}
+    assert input_tables(place).count("[model.inputs.") == 2
+    with pytest.raises(ConfigError, match="one of: "):
+        load_tflite(place, data, ModelSource(source=place.name, inputs={"state": SPECS["h"]}))
+    driven_again = driven(bench, "litert", Exported(exported.files, found.signature))
+    np.testing.assert_allclose(driven_again[0], expected[0], atol=1e-5)
 
 
 def test_a_state_that_the_model_has_not_is_the_callers_fault(model: TorchModel, bench: Bench) -> None:
