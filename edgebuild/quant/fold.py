@@ -82,7 +82,9 @@ def _add_bias(program: ExportedProgram, node_name: str, weight_name: str) -> Non
     node = next(n for n in program.graph.nodes if n.name == node_name)
     weight = node.args[1]
     value = torch.zeros(program.state_dict[weight_name].shape[0])
-    name = f"{weight_name.removesuffix('.weight')}.edgebuild_bias"
+    layer = weight_name.removesuffix(".weight")
+    # A weight that is no layer's own, such as a buffer that a function reads, has its bias beside it, not below it.
+    name = f"{layer}.edgebuild_bias" if layer != weight_name else f"{weight_name}_edgebuild_bias"
     with program.graph.inserting_before(weight.next):
         placeholder = program.graph.placeholder("p_" + name.replace(".", "_"))
     placeholder.meta["val"] = weight.meta["val"].fake_mode.from_tensor(value, static_shapes=True)

@@ -21,7 +21,7 @@ from pathlib import Path
 from pydoc_data.topics import topics
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json")
-SETS = {"calibration": 100, "selection": 100, "evaluation": 1200}
+SETS = {"calibration": 100, "selection": 50, "evaluation": 1200}
 
 
 def sentences() -> list[str]:

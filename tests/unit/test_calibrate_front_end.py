@@ -1,4 +1,4 @@
-"""Calibration of a model whose int8 has a zero where float has none: the logarithm of it is no reason to stop."""
+"""Calibration of what a front end inside the graph holds: logarithms, and convolutions with constants of its own."""
 
 from __future__ import annotations
 
@@ -31,3 +31,24 @@ def test_what_rounding_makes_infinite_goes_on_as_float() -> None:
     found = calibrate(program, samples, ["x"], SCHEME, QuantSetting(correct_bias=True))
     low = min(limits.low for limits in found.plan.activations.values())
     assert -15 < low < -13  # the logarithm of 1e-6
+
+
+class Filters(nn.Module):
+    """A convolution by a function, with a buffer."""
+
+    taps: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("taps", torch.arange(6.0).reshape(2, 1, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.conv1d(x, self.taps, stride=2)
+
+
+def test_a_constant_that_a_function_convolves_with_gets_its_bias_beside_it() -> None:
+    inner = nn.Sequential(Filters()).eval()
+    sound = torch.linspace(-1, 1, 9).reshape(1, 1, 9)
+    folded = fold(torch.export.export(inner, (sound,)))
+    assert "0.taps_edgebuild_bias" in folded.state_dict
+    torch.testing.assert_close(folded.module()(sound), inner(sound))
