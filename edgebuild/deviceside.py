@@ -210,9 +210,9 @@ def run_samples(
     target, signature = find_target(bundle.manifest.target, root), variant.signature or part.signature
     given = _samples(source)
     missing = [spec.name for spec in signature.inputs if spec.name not in given and spec.absent is None]
-    if missing:
+    if missing or not given:
         raise ConfigError(
-            str(source), f"has no {', '.join(missing)}", expected=", ".join(s.name for s in signature.inputs)
+            str(source), f"has no {', '.join(missing) or 'array'}", expected=", ".join(s.name for s in signature.inputs)
         )
     specs, count = input_specs(signature), len(next(iter(given.values()))) if given else 0
     inputs = {
