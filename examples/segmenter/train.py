@@ -10,7 +10,7 @@ from model import WEIGHTS, Segmenter
 from safetensors.torch import save_file
 from torch import nn
 
-EPOCHS = 4
+EPOCHS = 8
 BATCH = 25
 
 
