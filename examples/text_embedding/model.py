@@ -24,17 +24,43 @@ def folder() -> Path:
     return Path(os.environ["TEXT_EMBEDDING"])
 
 
+LENGTH = 48
+"""Tokens, as edgebuild.toml has them."""
+
+MASKED = -20.0
+"""Added to the score of a token that is padding: e^-20 of its weight is left. The usual -3e38 would leave an int8 range
+no step for the scores of all others."""
+
+
+class Embeddings(nn.Module):
+    """BERT's, where the places and the kind of text are constants: they are one table."""
+
+    places: Tensor
+
+    def __init__(self, bert: BertModel) -> None:
+        super().__init__()
+        own = bert.embeddings
+        self.words, self.norm = own.word_embeddings, own.LayerNorm
+        table = own.position_embeddings.weight[:LENGTH] + own.token_type_embeddings.weight[0]
+        self.register_buffer("places", table.detach()[None])
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        made: Tensor = self.norm(self.words(input_ids) + self.places)
+        return made
+
+
 class Encoder(nn.Module):
     """The mean of the last layer over the tokens of a text, scaled to length 1, as sentence-transformers does."""
 
     def __init__(self, bert: BertModel) -> None:
         super().__init__()
-        self.bert = bert
+        self.embeddings, self.layers = Embeddings(bert), bert.encoder
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        tokens = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        kept = attention_mask.unsqueeze(-1).to(tokens.dtype)
-        mean = (tokens * kept).sum(1) / kept.sum(1)
+        kept = attention_mask.to(torch.float32)
+        mask = (1 - kept)[:, None, None, :] * MASKED
+        tokens = self.layers(self.embeddings(input_ids), attention_mask=mask).last_hidden_state
+        mean = (tokens * kept.unsqueeze(-1)).sum(1) / kept.sum(1, keepdim=True)
         return mean / torch.sqrt((mean * mean).sum(1, keepdim=True))
 
 

@@ -38,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("bundles", nargs="+", type=Path)
     good = True
-    for place in parser.parse_args().bundles:
+    for place in filter(Path.is_dir, parser.parse_args().bundles):  # evidence lies beside them
         try:
             bundle = open_bundle(place)
             exact, int8 = vectors(bundle, "float32"), vectors(bundle, "int8")
