@@ -35,9 +35,13 @@ def value_of(metric: Metric, run: Run) -> float | None:
 
 
 def _real_time_factor(run: Run) -> float | None:
-    """Of what a vendor's program tells, its average."""
-    mean = fmean(run.samples_ns) if run.samples_ns else run.told_ns.get("avg")
-    return None if mean is None or run.step_ns is None else mean / run.step_ns
+    """Of what a vendor's program tells, its average; None where no step is stated, or for times out of all bounds."""
+    if run.step_ns is None or not (run.samples_ns or "avg" in run.told_ns):
+        return None
+    try:
+        return (fmean(run.samples_ns) if run.samples_ns else run.told_ns["avg"]) / run.step_ns
+    except OverflowError:
+        return None
 
 
 def _percentile(quantile: float, run: Run) -> float | None:

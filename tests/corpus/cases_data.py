@@ -284,7 +284,7 @@ def image_without_label(place: Place) -> None:
     images(place, {"a.png": (8, 8), "b.png": (8, 8)}, "file,label\na.png,0\n")
 
 
-@case(2, "labels.csv:3", "'b.png,cat'", "whole number")
+@case(2, "labels.csv:3", "label 'cat'", "whole number", "name the classes")
 def image_labelled_in_words(place: Place) -> None:
     images(place, {"a.png": (8, 8), "b.png": (8, 8)}, "file,label\na.png,0\nb.png,cat\n")
 

@@ -15,6 +15,7 @@ LINES = {
     "bench": ["bench {bundle}"],
     "build": ["build {project} -o {out}"],
     "cache": ["cache stats", "cache gc"],
+    "check": ["check {project}"],
     "compare": ["compare {bundle} {bundle}"],
     "devices": [
         "devices list",
