@@ -198,7 +198,9 @@ def _mixed(
 
     def made(freed: Layers) -> Candidate:
         setting = whole.plan.setting
-        calibration = calibrate(shared.road, shared.folded, samples, scheme, setting, grid, freed)
+        calibration = calibrate(
+            shared.road, shared.folded, samples, scheme, setting, grid, freed, _kept(shared, target)
+        )
         assert calibration is not None, "a setting that changed something still does"
         return quantize(shared.road, calibration, target, scheme, origins, samples)
 
@@ -235,8 +237,14 @@ def _calibrate_all(shared: Material, target: Target) -> list[Calibration]:
         return []
     settings = settings_for(shared.source, shared.road.profile.quantization.settings)
     grid, samples = find_backend(target.runtime).weight_grid(scheme), shared.single_steps(samples)
-    made = [calibrate(shared.road, shared.folded, samples, scheme, setting, grid) for setting in settings]
+    kept = _kept(shared, target)
+    made = [calibrate(shared.road, shared.folded, samples, scheme, setting, grid, named=kept) for setting in settings]
     return [one for one in made if one is not None]
+
+
+def _kept(shared: Material, target: Target) -> tuple[str, ...]:
+    """The layers that the project keeps in float on this target, as it names them."""
+    return shared.road.project.build.keep_float.get(target.name, ())
 
 
 def _candidates(

@@ -129,7 +129,7 @@ def settings_for(source: Source, settings: Iterable[QuantSetting]) -> tuple[Quan
 
 def calibrate(
     road: Road, source: Source, samples: DataSet, scheme: Int8Scheme, setting: QuantSetting, grid: WeightGrid,
-    freed: Layers = (),
+    freed: Layers = (), named: Sequence[str] = (),
 ) -> Calibration | None:  # fmt: skip
     """Ranges and corrected biases of a folded torch model; None where the setting changes nothing.
 
@@ -137,6 +137,11 @@ def calibrate(
 
     Args:
         freed: layers that stay in float beside those that the setting keeps so.
+        named: the layers that the project keeps in float, as it names them: what follows them is not to be calibrated
+            on rounded values that it will never see.
+
+    Raises:
+        ConfigError: the model has no layer of such a name.
     """
     count = MOST if source.signature.fed else sample_count(road, setting)
     shared = _arithmetic(scheme)
@@ -149,9 +154,11 @@ def calibrate(
         "setting": setting.model_dump(mode="json"),
         "exact": [*sorted(chain(*freed))],
     }
+    if named:
+        inputs["named"] = [*named]
     entry = road.step(
         CALIBRATE, label_of(setting, 0, len(freed)), inputs,
-        lambda folder: _calibrate(folder, source, samples, count, shared, setting, grid, freed),
+        lambda folder: _calibrate(folder, source, samples, count, shared, setting, grid, _Kept(freed, named)),
     )  # fmt: skip
     if "skipped" in entry.files:
         return None
@@ -162,6 +169,18 @@ def calibration_of(source: Source, entry: Entry, freed: Layers = ()) -> Calibrat
     """What an entry holds for a folded model: changed weights, and a plan."""
     digest = digest_json([source.digest, entry.files[WEIGHTS]])
     return Calibration(Corrected(entry, "torch", source.signature, digest, source), entry, freed)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The layers that stay in float: those that were freed, and those that the project names."""
+
+    freed: Layers
+    named: Sequence[str]
+
+    def nodes(self, model: TorchModel) -> set[str]:
+        """Nodes of the exported graph."""
+        return {*chain(*self.freed), *named_nodes(self.named, model.nodes)}
 
 
 def _arithmetic(scheme: Int8Scheme) -> Int8Scheme:
@@ -175,7 +194,7 @@ def _arithmetic(scheme: Int8Scheme) -> Int8Scheme:
 
 def _calibrate(
     folder: Path, source: Source, samples: DataSet, count: int, scheme: Int8Scheme, setting: QuantSetting,
-    grid: WeightGrid, freed: Layers,
+    grid: WeightGrid, kept: _Kept,
 ) -> None:  # fmt: skip
     from edgebuild.quant.calibrate import calibrate as run
 
@@ -186,12 +205,12 @@ def _calibrate(
     if program is None:
         (folder / "skipped").touch()
         return
-    done = run(program, rows, names, scheme, setting, grid, set(chain(*freed)))
+    done = run(program, rows, names, scheme, setting, grid, kept.nodes(model))
     before = model.program.state_dict
     changed = {name: value for name, value in done.program.state_dict.items() if value is not before[name]}
     save_arrays(folder / WEIGHTS, {name: value.detach().numpy() for name, value in sorted(changed.items())})
     sensitive = tuple(sorted(done.sqnr, key=lambda node: done.sqnr[node])[: setting.keep_float])
-    plan = done.plan.model_copy(update={"keep_float": tuple(dict.fromkeys((*sensitive, *chain(*freed))))})
+    plan = done.plan.model_copy(update={"keep_float": tuple(dict.fromkeys((*sensitive, *chain(*kept.freed))))})
     (folder / PLAN).write_text(plan.model_dump_json(indent=1), encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_project import edit, make_project
@@ -16,6 +17,8 @@ from edgebuild.core.layers import LayerTimes
 from edgebuild.core.origin import SourceNode
 from edgebuild.pipeline.project import build_project
 from edgebuild.profiling import ProfiledBundle
+from edgebuild.quant import calibrate as calibration
+from edgebuild.quant.calibrate import calibrate
 from edgebuild.quant.named_layers import named_nodes
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.cache import Cache
@@ -48,9 +51,24 @@ def test_another_target_is_refused(tmp_path: Path) -> None:
         load_project(root)
 
 
+EXACT: list[set[str]] = []
+"""Of each calibration, the nodes that it left unrounded."""
+
+
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A bundle of float and of int8 with one convolution in float, whichever was faster on the day."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration, "calibrate", _noting_what_is_exact)
+        return _built(tmp_path_factory)
+
+
+def _noting_what_is_exact(*arguments: Any) -> Any:
+    EXACT.append(set(arguments[-1]))
+    return calibrate(*arguments)
+
+
+def _built(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     root = make_project(tmp_path_factory.mktemp("both") / "project")
     edit(root / "edgebuild.toml", 'targets = ["board"]', 'targets = ["host-onnxruntime"]\nkeep_both = true')
     edit(root / "edgebuild.toml", "seed = 0\n", 'seed = 0\nkeep_float.host-onnxruntime = ["second"]\n')
@@ -72,6 +90,10 @@ def test_both_variants_are_kept_and_the_named_layer_is_float(both: Bundle) -> No
     kept = {layer.module.partition(" ")[0]: layer.float_kept for layer in artifact.layers}
     assert kept["second"]
     assert not kept["first"]
+    second = {node.id for node in artifact.origins.nodes if node.module == "second"}
+    assert second
+    assert EXACT
+    assert all(exact == second for exact in EXACT), "what follows is calibrated on values that it will see"
 
 
 @pytest.mark.slow
