@@ -312,7 +312,8 @@ def _make_candidate(
     exact = next(backend.observe(converted.files, rows[:1]))
     ranges = _ranges(converted, plan, origins, exact, rows)
     ranges = as_fed(ranges, converted.signature, backend.tensor_names(converted.files, converted.signature))
-    made = backend.quantize(converted.exported, ranges, float_operators(plan, origins), scheme)
+    kept = float_operators(plan, origins, backend.operators(converted.files)) if plan.keep_float else ()
+    made = backend.quantize(converted.exported, ranges, kept, scheme)
     if scheme.full_integer:
         refuse_float(converted, backend.float_operators(made.files), origins)
     operators = carry_origins(origins, backend.operators(made.files))
@@ -320,8 +321,8 @@ def _make_candidate(
     (folder / "origins.json").write_text(operators.model_dump_json(indent=1), encoding="utf-8")
     row = _as_integers(rows[0], made.signature)
     rounded = _run_once(converted, made, row, operators)
-    kept = {op.name for op in backend.float_operators(made.files)}
-    layers = _layer_errors(operators, origins, exact, rounded, kept)
+    floats = {op.name for op in backend.float_operators(made.files)}
+    layers = _layer_errors(operators, origins, exact, rounded, floats)
     (folder / "layers.json").write_text(json.dumps([one.model_dump() for one in layers], indent=1), encoding="utf-8")
 
 

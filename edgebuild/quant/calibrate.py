@@ -162,8 +162,9 @@ def mean_error(layer: Layer, exact: list[torch.Tensor], rounded: list[torch.Tens
 
 
 def _between_floats(node: Node, state: _State) -> bool:
-    """Whether nothing in int8 makes a value or reads it."""
-    return node.name in state.exact and all(user.name in state.exact for user in node.users)
+    """Whether nothing in int8 makes a value or reads it; an input of the model comes as float."""
+    made_float = node.op == "placeholder" or node.name in state.exact
+    return made_float and all(user.name in state.exact for user in node.users)
 
 
 def _range(values: list[torch.Tensor], state: _State) -> Range:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from edgebuild.core.array import np
-from edgebuild.core.origin import OriginMap
+from edgebuild.core.origin import OriginMap, RuntimeOp
 from edgebuild.core.plan import QuantPlan, Range
 from edgebuild.core.signature import Signature
 from edgebuild.quant.numerics import pick_range
@@ -60,7 +60,14 @@ def as_fed(
     return made
 
 
-def float_operators(plan: QuantPlan, origins: OriginMap) -> tuple[str, ...]:
-    """The runtime's operators that the plan keeps float."""
+def float_operators(plan: QuantPlan, origins: OriginMap, operators: Iterable[RuntimeOp]) -> tuple[str, ...]:
+    """The runtime's operators that the plan keeps float, by the names that they have in the model to be quantized.
+
+    Args:
+        origins: of the float artifact.
+        operators: of the model to be quantized. Tensors have the same names in both, operators may not: an exporter
+            that leaves out a bias of zeros renames the operator.
+    """
     kept = set(plan.keep_float)
-    return tuple(op.name for op in origins.ops if kept & set(op.origins))
+    tensors = {name for op in origins.ops if kept & set(op.origins) for name in op.outputs}
+    return tuple(op.name for op in operators if tensors & set(op.outputs))

@@ -15,7 +15,7 @@ import numpy as np
 from model import weights_file
 
 from edgebuild.core.errors import EdgebuildError
-from edgebuild.deviceside import run_samples
+from edgebuild.running import run_samples
 from edgebuild.store.bundle import Bundle, open_bundle
 
 TOLERANCE = 2e-3
@@ -31,7 +31,7 @@ def labels(folder: Path) -> np.ndarray:
 
 def scores(bundle: Bundle, precision: str, folder: Path) -> np.ndarray:
     """Of a folder of WAV files, (N, 10)."""
-    return np.asarray(run_samples(bundle, folder, None, None, precision, Path())["output"], np.float64)
+    return np.asarray(run_samples(bundle, folder, None, None, precision, Path()).outputs["output"], np.float64)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from model import folder
 
 from edgebuild.core.errors import EdgebuildError
-from edgebuild.deviceside import run_samples
+from edgebuild.running import run_samples
 from edgebuild.store.bundle import Bundle, open_bundle
 
 COSINE, AGREEMENT = 0.98, 0.97
@@ -23,7 +23,7 @@ COSINE, AGREEMENT = 0.98, 0.97
 
 def vectors(bundle: Bundle, precision: str) -> np.ndarray:
     """Of the evaluation set, (N, 384)."""
-    outputs = run_samples(bundle, folder() / "evaluation.jsonl", None, None, precision, Path())
+    outputs = run_samples(bundle, folder() / "evaluation.jsonl", None, None, precision, Path()).outputs
     return np.asarray(outputs["vector"], np.float64)
 
 
