@@ -135,7 +135,7 @@ def _scale(program: ExportedProgram, pair: _Pair, peak: torch.Tensor | None) -> 
     depthwise = pair.second.groups > 1
     range_out = weight.detach().abs().flatten(1).amax(1)
     range_in = (following if depthwise else following.transpose(0, 1)).detach().abs().flatten(1).amax(1)
-    scale = (range_out / range_in.clamp_min(1e-12)).sqrt().clamp(1e-3, 1e3)
+    scale: torch.Tensor = (range_out / range_in.clamp_min(1e-12)).sqrt().clamp(1e-3, 1e3)
     scale[(range_out < 1e-9) | (range_in < 1e-9)] = 1.0
     if peak is None:
         return scale

@@ -174,7 +174,8 @@ class FakeQuantized(torch.nn.Module):
             self.biases[node] = torch.nn.Parameter(state[layer.bias].detach().float() / self._units[node][1])
 
     def _node(self, name: str) -> Node:
-        return next(node for node in self._program.graph.nodes if node.name == name)
+        found: Node = next(node for node in self._program.graph.nodes if node.name == name)
+        return found
 
     def _steps(self, node: str) -> float:
         layer = self._layers[node]
