@@ -292,7 +292,7 @@ def _decide(
 
 
 def _fix(rules: Quantization) -> str:
-    return "" if rules.distill is not None else "add [quantization.distill] to the profile, or a setting with equalize"
+    return "" if rules.distill is not None else "add [quantization.distill] to the profile"
 
 
 def _by_speed(
