@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 from edgebuild.core.artifact import Quality
-from edgebuild.core.intervals import binomial_tail
+from edgebuild.core.intervals import mcnemar
 from edgebuild.core.signature import Role, Signature
 from edgebuild.models.samples import Samples
 
@@ -57,8 +56,3 @@ def gain(quality: Quality) -> Gain | None:
     if quality.won is None or quality.lost is None:
         return None
     return Gain(quality.won, quality.lost, mcnemar(quality.won, quality.lost))
-
-
-def mcnemar(won: int, lost: int) -> float:
-    """P(at least ``won`` of ``won + lost`` | each side as likely): McNemar 1947, exact by the binomial."""
-    return float(binomial_tail(won + lost, won, Fraction(1, 2)))

@@ -1,4 +1,4 @@
-"""Exact bounds of a median, from counts alone: bench and judge both stand on them."""
+"""Exact bounds of a median and exact tests, from counts alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ def binomial_tail(trials: int, successes: int, chance: Fraction = Fraction(1, 2)
         (comb(trials, k) * chance**k * (1 - chance) ** (trials - k) for k in range(max(0, successes), trials + 1)),
         Fraction(0),
     )
+
+
+def mcnemar(won: int, lost: int) -> float:
+    """P(at least ``won`` of ``won + lost``) where each side is as likely, one-sided and exact (McNemar 1947)."""
+    return float(binomial_tail(won + lost, won))
 
 
 @functools.cache

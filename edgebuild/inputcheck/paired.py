@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from math import comb
-
 from edgebuild.core.array import Floats, np
+from edgebuild.core.intervals import mcnemar
 from edgebuild.inputcheck.scores import Scores
 from edgebuild.models.metrics import auc
 
@@ -27,14 +26,8 @@ def p_better(own: Scores, other: Scores, seed: int = 0) -> float:
     """
     if own.classes is not None:
         won = int((other.correct & ~own.correct).sum())
-        return binomial_tail(won, won + int((own.correct & ~other.correct).sum()))
+        return mcnemar(won, int((own.correct & ~other.correct).sum()))
     return _swapped(own, other, seed)
-
-
-def binomial_tail(hits: int, trials: int) -> float:
-    """P(X ≥ hits) for X of ``trials`` fair coins."""
-    tail: int = sum(comb(trials, k) for k in range(hits, trials + 1))
-    return tail / (1 << trials)
 
 
 def _swapped(own: Scores, other: Scores, seed: int) -> float:

@@ -14,19 +14,11 @@ from edgebuild.core.origin import OriginMap
 from edgebuild.core.profile import Quantization
 from edgebuild.core.target import Int8Scheme, Target
 from edgebuild.pipeline import choose
+from edgebuild.pipeline.calibrate_stage import Calibration, Layers, calibrate, settings_for
 from edgebuild.pipeline.distill_stage import distilled
 from edgebuild.pipeline.float_stages import Converted, check, export, reference_outputs, trace
 from edgebuild.pipeline.host import int8_scheme
-from edgebuild.pipeline.int8_stages import (
-    Calibration,
-    Candidate,
-    Layers,
-    calibrate,
-    quantize,
-    quantize_foreign,
-    refuse_float,
-    settings_for,
-)
+from edgebuild.pipeline.int8_stages import Candidate, quantize, quantize_foreign, refuse_float
 from edgebuild.pipeline.material import Material
 from edgebuild.pipeline.mixed import with_float_layers
 from edgebuild.pipeline.package import Offer, answers_of, package
@@ -157,8 +149,7 @@ def _pick_int8(shared: Material, target: Target, exact: Converted, origins: Orig
     pick = _distilled(
         shared, target, origins, _Pick(candidates[index], qualities[index], refusal, others), index, selected
     )
-    refusal = pick.refusal
-    return _mixed(shared, target, origins, pick, index, selected) if refusal else pick
+    return _mixed(shared, target, origins, pick, index, selected) if pick.refusal else pick
 
 
 def _distilled(

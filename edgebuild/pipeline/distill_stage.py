@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING
 
 from edgebuild.core.digest import Json
 from edgebuild.core.plan import WeightGrid
-from edgebuild.pipeline.float_stages import prepared
-from edgebuild.pipeline.int8_stages import (
-    PLAN,
-    WEIGHTS,
+from edgebuild.pipeline.calibrate_stage import (
     Calibration,
     calibration_of,
+    changes,
     label_of,
     sample_count,
+    save_calibration,
     tensors,
     uncorrected,
 )
+from edgebuild.pipeline.float_stages import prepared
 from edgebuild.pipeline.sources import DataSet, Sets, Source, need
 from edgebuild.pipeline.stage import Road, Stage
-from edgebuild.store.arrays import save_arrays
 
 if TYPE_CHECKING:
     from edgebuild.compress.lesson import Lesson
@@ -101,11 +100,7 @@ def _lesson(road: Road, source: Source, calibration: Calibration, training: Data
 def _save(done: Distilled, lesson: Lesson, folder: Path) -> None:
     """What changed since the model was folded, and the plan."""
     assert lesson.teacher is not None
-    before = lesson.teacher.program.state_dict
-    changed = {name: value for name, value in lesson.student.program.state_dict.items() if value is not before[name]}
-    arrays = {name: value.detach().numpy() for name, value in sorted((changed | done.weights).items())}
-    save_arrays(folder / WEIGHTS, arrays)
-    plan = done.plan.model_copy(update={"distilled": True})
-    (folder / PLAN).write_text(plan.model_dump_json(indent=1), encoding="utf-8")
+    weights = changes(lesson.teacher.program, lesson.student.program) | done.weights
+    save_calibration(folder, weights, done.plan.model_copy(update={"distilled": True}))
     told = {"scores": [score.model_dump() for score in done.recovered.scores], "kept": done.recovered.best_epoch}
     (folder / "distillation.json").write_text(json.dumps(told, indent=1), encoding="utf-8")

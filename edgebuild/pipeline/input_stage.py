@@ -41,7 +41,7 @@ def checked_inputs(road: Road, source: Source, sets: Sets) -> InputReport | None
     """
     rules = road.profile.input_check
     present = [one for one in (sets.selection, sets.calibration) if one is not None]
-    if rules.on_suspicion == "off" or not present or any(spec.role == "state" for spec in source.signature.inputs):
+    if rules.on_suspicion == "off" or not present or source.signature.fed:
         return None
     inputs: dict[str, Json] = {
         "model": source.digest,

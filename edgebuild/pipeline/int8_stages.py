@@ -1,15 +1,12 @@
-"""From the folded model to an int8 candidate: calibrate and correct once, write by each runtime's quantizer."""
+"""From a calibrated model to an int8 candidate, written by each runtime's own quantizer."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edgebuild.backends import find_backend
 from edgebuild.backends.base import Exported, OperatorRefused
@@ -18,64 +15,16 @@ from edgebuild.core.artifact import LayerError
 from edgebuild.core.digest import Json, digest_json
 from edgebuild.core.errors import BuildError
 from edgebuild.core.origin import OriginMap, RuntimeOp
-from edgebuild.core.plan import QuantPlan, Range, WeightGrid
+from edgebuild.core.plan import QuantPlan, Range
 from edgebuild.core.profile import QuantSetting
 from edgebuild.core.signature import Quantize, Signature
 from edgebuild.core.target import Int8Scheme, Target
+from edgebuild.pipeline.calibrate_stage import Calibration, arithmetic, label_of
 from edgebuild.pipeline.float_stages import Converted, export, prepared, save_exported
-from edgebuild.pipeline.sources import DataSet, Source
+from edgebuild.pipeline.sources import DataSet
 from edgebuild.pipeline.stage import Road, Stage
 from edgebuild.pipeline.unrolled import MOST
 from edgebuild.quant.named_layers import named_nodes
-from edgebuild.store.arrays import save_arrays
-from edgebuild.store.entry import Entry
-
-if TYPE_CHECKING:
-    import torch
-    from torch.export import ExportedProgram
-
-    from edgebuild.models.graph import TorchModel
-
-CALIBRATE = Stage("calibrate", ("quant",), ("torch", "numpy"), on_cpu=True)
-
-
-WEIGHTS, PLAN = "weights.npz", "plan.json"
-
-Layers = tuple[tuple[str, ...], ...]
-"""Layers as groups of nodes of the exported graph."""
-
-
-@dataclass(frozen=True)
-class Corrected(Source):
-    """A folded program with the weights that calibration changed, which are all that its entry holds of it."""
-
-    folded: Source
-
-    @cached_property
-    def torch_model(self) -> TorchModel:
-        """The corrected program."""
-        import torch
-
-        from edgebuild.quant.program import with_weights
-
-        model = self.folded.torch_model
-        with np.load(self.entry.file(WEIGHTS), allow_pickle=False) as stored:
-            changes = {name: torch.from_numpy(stored[name]) for name in stored.files}
-        return dataclasses.replace(model, program=with_weights(model.program, changes))
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """A corrected source model and its plan."""
-
-    source: Corrected
-    entry: Entry
-    freed: Layers = ()
-
-    @cached_property
-    def plan(self) -> QuantPlan:
-        """Ranges by source node."""
-        return QuantPlan.model_validate_json(self.entry.read(PLAN))
 
 
 @dataclass(frozen=True)
@@ -110,136 +59,6 @@ class Candidate:
         return tuple(LayerError.model_validate(one) for one in json.loads(self.converted.entry.read("layers.json")))
 
 
-def label_of(setting: QuantSetting, named: int, freed: int, distilled: bool = False) -> str:
-    """A candidate's short name."""
-    parts = [setting.label]
-    parts += ["distilled"] if distilled else []
-    parts += [f"{named}-named-float"] if named else []
-    parts += [f"{freed}-layer{'s' if freed > 1 else ''}-float"] if freed else []
-    return "+".join(parts)
-
-
-def settings_for(source: Source, settings: Iterable[QuantSetting]) -> tuple[QuantSetting, ...]:
-    """The settings that make a difference: a foreign model has no weights that we could equalize or correct."""
-    if source.kind == "torch":
-        return tuple(dict.fromkeys(settings))
-    plain = (setting.model_copy(update={"equalize": False, "correct_bias": False}) for setting in settings)
-    return tuple(dict.fromkeys(plain))
-
-
-def calibrate(
-    road: Road, source: Source, samples: DataSet, scheme: Int8Scheme, setting: QuantSetting, grid: WeightGrid,
-    freed: Layers = (), named: Sequence[str] = (),
-) -> Calibration | None:  # fmt: skip
-    """Ranges and corrected biases of a folded torch model; None where the setting changes nothing.
-
-    Targets whose arithmetic differs only in how integers are stored share the result.
-
-    Args:
-        freed: layers that stay in float beside those that the setting keeps so.
-        named: the layers that the project keeps in float, as it names them: what follows them is not to be calibrated
-            on rounded values that it will never see.
-
-    Raises:
-        ConfigError: the model has no layer of such a name.
-    """
-    count = MOST if source.signature.fed else sample_count(road, setting)
-    shared = _arithmetic(scheme)
-    inputs: dict[str, Json] = {
-        "model": source.digest,
-        "samples": samples.digest,
-        "count": count,
-        "scheme": shared.model_dump(mode="json"),
-        "grid": grid.model_dump(mode="json"),
-        "setting": setting.model_dump(mode="json"),
-        "exact": [*sorted(chain(*freed))],
-    }
-    if named:
-        inputs["named"] = [*named]
-    entry = road.step(
-        CALIBRATE, label_of(setting, 0, len(freed)), inputs,
-        lambda folder: _calibrate(folder, source, samples, count, shared, setting, grid, _Kept(freed, named)),
-    )  # fmt: skip
-    if "skipped" in entry.files:
-        return None
-    return calibration_of(source, entry, freed)
-
-
-def calibration_of(source: Source, entry: Entry, freed: Layers = ()) -> Calibration:
-    """What an entry holds for a folded model: changed weights, and a plan."""
-    digest = digest_json([source.digest, entry.files[WEIGHTS]])
-    return Calibration(Corrected(entry, "torch", source.signature, digest, source), entry, freed)
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """The layers that stay in float: those that were freed, and those that the project names."""
-
-    freed: Layers
-    named: Sequence[str]
-
-    def nodes(self, model: TorchModel) -> set[str]:
-        """Nodes of the exported graph."""
-        return {*chain(*self.freed), *named_nodes(self.named, model.nodes)}
-
-
-def _arithmetic(scheme: Int8Scheme) -> Int8Scheme:
-    return Int8Scheme(
-        weight_granularity=scheme.weight_granularity,
-        weight_symmetric=scheme.weight_symmetric,
-        activation_symmetric=scheme.activation_symmetric,
-        activation_dtype="u16" if scheme.activation_bits == 16 else "u8",
-    )
-
-
-def _calibrate(
-    folder: Path, source: Source, samples: DataSet, count: int, scheme: Int8Scheme, setting: QuantSetting,
-    grid: WeightGrid, kept: _Kept,
-) -> None:  # fmt: skip
-    from edgebuild.quant.calibrate import calibrate as run
-
-    model = source.torch_model
-    names = [spec.name for spec in model.signature.inputs]
-    rows = tensors(prepared(samples.samples.inputs, model.signature, count), names)
-    program = uncorrected(source, setting, rows)
-    if program is None:
-        (folder / "skipped").touch()
-        return
-    done = run(program, rows, names, scheme, setting, grid, kept.nodes(model))
-    before = model.program.state_dict
-    changed = {name: value for name, value in done.program.state_dict.items() if value is not before[name]}
-    save_arrays(folder / WEIGHTS, {name: value.detach().numpy() for name, value in sorted(changed.items())})
-    sensitive = tuple(sorted(done.sqnr, key=lambda node: done.sqnr[node])[: setting.keep_float])
-    plan = done.plan.model_copy(update={"keep_float": tuple(dict.fromkeys((*sensitive, *chain(*kept.freed))))})
-    (folder / PLAN).write_text(plan.model_dump_json(indent=1), encoding="utf-8")
-
-
-def sample_count(road: Road, setting: QuantSetting) -> int:
-    """How many calibration samples a setting is calibrated on, at most."""
-    rules = road.profile.quantization
-    return rules.correction_samples if setting.correct_bias else rules.calibration_samples
-
-
-def uncorrected(
-    source: Source, setting: QuantSetting, rows: Sequence[Sequence[torch.Tensor]]
-) -> ExportedProgram | None:
-    """The program that a setting calibrates; None where equalizing changes nothing.
-
-    Args:
-        rows: the samples that it is calibrated on.
-    """
-    from edgebuild.quant.equalize import equalize
-
-    return equalize(source.torch_model.program, rows) if setting.equalize else source.torch_model.program
-
-
-def tensors(rows: Iterable[Mapping[str, np.ndarray]], names: Sequence[str]) -> list[list[torch.Tensor]]:
-    """Prepared samples as a program takes them."""
-    import torch
-
-    return [[torch.from_numpy(row[name]) for name in names] for row in rows]
-
-
 def quantize(
     road: Road, calibration: Calibration, target: Target, scheme: Int8Scheme, origins: OriginMap, samples: DataSet
 ) -> Candidate:
@@ -262,7 +81,7 @@ def quantize_foreign(
     setting: QuantSetting,
 ) -> Candidate:  # fmt: skip
     """Quantize a foreign float model: every range is observed in the runtime itself."""
-    plan = QuantPlan(activations={}, scheme=_arithmetic(scheme), setting=setting)
+    plan = QuantPlan(activations={}, scheme=arithmetic(scheme), setting=setting)
     return _write(road, converted, plan, target, scheme, origins, samples)
 
 
@@ -311,7 +130,8 @@ def _make_candidate(
     backend = converted.backend
     exact = next(backend.observe(converted.files, rows[:1]))
     ranges = _ranges(converted, plan, origins, exact, rows)
-    ranges = as_fed(ranges, converted.signature, backend.tensor_names(converted.files, converted.signature))
+    if converted.signature.fed:
+        ranges = as_fed(ranges, converted.signature, backend.tensor_names(converted.files, converted.signature))
     kept = float_operators(plan, origins, backend.operators(converted.files)) if plan.keep_float else ()
     made = backend.quantize(converted.exported, ranges, kept, scheme)
     if scheme.full_integer:

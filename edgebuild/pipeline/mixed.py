@@ -8,9 +8,10 @@ from pathlib import Path
 
 from edgebuild.core.digest import Json
 from edgebuild.core.plan import WeightGrid
+from edgebuild.pipeline.calibrate_stage import Calibration, Layers, sample_count, tensors, uncorrected
 from edgebuild.pipeline.choose import fewest
 from edgebuild.pipeline.float_stages import prepared
-from edgebuild.pipeline.int8_stages import Calibration, Candidate, Layers, sample_count, tensors, uncorrected
+from edgebuild.pipeline.int8_stages import Candidate
 from edgebuild.pipeline.sources import DataSet
 from edgebuild.pipeline.stage import Road, Stage
 

@@ -11,9 +11,10 @@ from edgebuild.core.profile import QuantSetting
 from edgebuild.core.project import Data, Project
 from edgebuild.core.target import Target
 from edgebuild.pipeline.build import artifact_of
+from edgebuild.pipeline.calibrate_stage import calibrate
 from edgebuild.pipeline.float_stages import Converted, export, trace
 from edgebuild.pipeline.host import int8_scheme
-from edgebuild.pipeline.int8_stages import calibrate, quantize, quantize_foreign
+from edgebuild.pipeline.int8_stages import quantize, quantize_foreign
 from edgebuild.pipeline.material import Material, gather
 from edgebuild.pipeline.stage import Progress, Road, silent
 from edgebuild.store.cache import default_cache

@@ -18,7 +18,7 @@ from edgebuild.store.installed import installed_version
 from edgebuild.store.processor import processor_fields
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_OWN = ("pipeline/sources.py", "pipeline/float_stages.py", "pipeline/int8_stages.py", "pipeline/scoring.py")
+_OWN = tuple(f"pipeline/{name}.py" for name in ("sources", "float_stages", "calibrate_stage", "int8_stages", "scoring"))
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebuild.ablation import ablations, gain, mcnemar
+from edgebuild.ablation import ablations, gain
 from edgebuild.core.artifact import Quality
 from edgebuild.core.errors import ConfigError
+from edgebuild.core.intervals import mcnemar
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Signature, TensorSpec
 from edgebuild.models.sample_checks import check_names, check_samples

@@ -14,11 +14,12 @@ from tiny_project import make_project
 
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.input_check import InputCheck, InputReport
+from edgebuild.core.intervals import binomial_tail
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Cast, Normalize, ReverseChannels, Step, Transpose
 from edgebuild.inputcheck.case import Case
 from edgebuild.inputcheck.check import check
-from edgebuild.inputcheck.paired import binomial_tail, p_better
+from edgebuild.inputcheck.paired import p_better
 from edgebuild.inputcheck.remade import remade
 from edgebuild.inputcheck.scores import Scores
 from edgebuild.inputcheck.steps import moved, reversed_at, taken_apart, written
