@@ -19,8 +19,8 @@ from edgebuild.devices.opening import open_device
 from edgebuild.golden import golden_vectors
 from edgebuild.indexing import remember
 from edgebuild.judge.creep import Creep
-from edgebuild.models.postprocess import post_of
 from edgebuild.opening import is_virtual, open_for
+from edgebuild.steps.postprocess import post_of
 from edgebuild.store.bundle import Bundle, open_bundle
 from edgebuild.store.catalog import find_profile, find_target, profile_names, target_names
 from edgebuild.trial import choose, run_trial

@@ -20,13 +20,13 @@ from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.devices.opening import open_device
 from edgebuild.models.data import load_samples
-from edgebuild.models.postprocess import PostProcess, post_of
-from edgebuild.models.preprocess import apply_steps
 from edgebuild.models.samples import Samples, input_specs, prepare_inputs, steps_of
 from edgebuild.models.score import quality
 from edgebuild.models.scorers import Scorer, load_scorer
 from edgebuild.models.sequences import judged, scored_inputs
 from edgebuild.sampling import model_files
+from edgebuild.steps.postprocess import PostProcess, post_of
+from edgebuild.steps.preprocess import apply_steps
 from edgebuild.store.arrays import save_arrays
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.cache import default_cache

@@ -15,9 +15,9 @@ from edgebuild.core.errors import BundleError
 from edgebuild.core.origin import OriginMap
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
-from edgebuild.models.preprocess import apply_steps
 from edgebuild.rounding import Asked, Cause, find_cause
 from edgebuild.sampling import model_files
+from edgebuild.steps.preprocess import apply_steps
 from edgebuild.store.bundle import Bundle
 
 

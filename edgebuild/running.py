@@ -16,13 +16,13 @@ from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Signature
 from edgebuild.devices.opening import open_device
 from edgebuild.models.notes import Notes
-from edgebuild.models.postprocess import post_of
-from edgebuild.models.preprocess import apply_steps
 from edgebuild.models.raw_files import KINDS, is_raw, read_raw
 from edgebuild.models.samples import Samples, in_rows, input_specs, stand_in
 from edgebuild.models.sequences import in_time
 from edgebuild.models.texts import with_tokens
 from edgebuild.sampling import model_files
+from edgebuild.steps.postprocess import post_of
+from edgebuild.steps.preprocess import apply_steps
 from edgebuild.store.arrays import save_arrays
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.catalog import find_target

@@ -37,9 +37,9 @@ from edgebuild.bench.bench import Bench
 from edgebuild.core.errors import EXIT_INTERRUPTED
 from edgebuild.devices.transports.local import open_local
 from edgebuild.models.data import load_samples
-from edgebuild.models.preprocess import apply_steps
 from edgebuild.models.samples import input_specs, prepare_inputs
 from edgebuild.sampling import model_files
+from edgebuild.steps.preprocess import apply_steps
 from edgebuild.store.bundle import open_bundle
 from edgebuild.store.cache import default_cache
 from edgebuild.store.catalog import find_target

@@ -21,7 +21,7 @@ from edgebuild.inputcheck.steps import (
     reversed_at,
     taken_apart,
 )
-from edgebuild.models.preprocess import apply_steps
+from edgebuild.steps.preprocess import apply_steps
 
 _MOST_ORDERS = 5
 _SHIFTS = (-1, 1)

@@ -16,7 +16,7 @@ from edgebuild.core.digest import Digest
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Role, Signature
-from edgebuild.models.preprocess import apply_steps, cast
+from edgebuild.steps.preprocess import apply_steps, cast
 
 _FILE = "samples.npz"
 NOTES = "notes.json"

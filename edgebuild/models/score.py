@@ -13,9 +13,9 @@ from edgebuild.models.measures import find_measure
 from edgebuild.models.measures.base import Case, Counted, Pooled
 from edgebuild.models.measures.classes import outside
 from edgebuild.models.metrics import sqnr_db, wilson
-from edgebuild.models.postprocess import PostProcess
 from edgebuild.models.samples import Samples
 from edgebuild.models.scorers import Scorer, load_scorer, reconstruction_mse
+from edgebuild.steps.postprocess import PostProcess
 
 __all__ = ["Scorer", "check_labels", "load_scorer", "measured", "quality", "reconstruction_mse"]
 

@@ -22,7 +22,7 @@ from edgebuild.pipeline.stage import Road, Stage
 if TYPE_CHECKING:
     from edgebuild.compress.costing import Costing
 
-COMPRESS = Stage("compress", ("compress", "models"), ("torch", "numpy"), on_cpu=True)
+COMPRESS = Stage("compress", ("compress", "models", "steps"), ("torch", "numpy"), on_cpu=True)
 
 _RECORD = "compression.json"
 

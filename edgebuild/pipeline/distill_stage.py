@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from edgebuild.quant.distill import Distilled
 
 DISTILL = Stage(
-    "distill", ("quant", "compress", "models", "pipeline/distill_stage.py"), ("torch", "numpy"), on_cpu=True
+    "distill", ("quant", "compress", "models", "steps", "pipeline/distill_stage.py"), ("torch", "numpy"), on_cpu=True
 )
 
 

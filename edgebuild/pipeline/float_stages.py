@@ -28,7 +28,7 @@ _ORIGIN = ("backends/origins.py", "quant/program.py")
 FOLD = Stage("fold", ("quant/fold.py", "quant/program.py", "models/copying.py"), ("torch",))
 REFERENCE = Stage(
     "reference",
-    ("models/graph.py", "models/preprocess.py", "models/spectra.py", "models/samples.py"),
+    ("models/graph.py", "steps", "models/samples.py"),
     ("torch",),
     on_cpu=True,
 )

@@ -20,16 +20,14 @@ from edgebuild.core.digest import Json
 from edgebuild.core.reading import ReadAudio, Tokenize
 from edgebuild.core.signature import AddAxis, Normalize, Signature, Step, TensorSpec, Transpose
 from edgebuild.core.sound import SoundStep, Spectrogram
-from edgebuild.models.preprocess import apply_steps
 from edgebuild.pipeline.sources import DataSet, Sets, Source
 from edgebuild.pipeline.stage import Road, Stage
+from edgebuild.steps.preprocess import apply_steps
 
 if TYPE_CHECKING:
     from edgebuild.models.samples import Samples
 
-GOLDEN = Stage(
-    "golden", ("pipeline/golden.py", "models/preprocess.py", "models/spectra.py", "models/samples.py"), ("numpy",)
-)
+GOLDEN = Stage("golden", ("pipeline/golden.py", "steps", "models/samples.py"), ("numpy",))
 
 FLOAT_TOLERANCE = 1e-3
 """As a share of the output's range."""
@@ -108,7 +106,7 @@ def _sound(
 
 def _sound_shape(spec: TensorSpec, steps: Sequence[Step]) -> tuple[int, ...]:
     """As declared; else as short as gives the input's frames, where a number of its shape is that of the frames."""
-    from edgebuild.models.spectra import sound_length
+    from edgebuild.steps.spectra import sound_length
 
     read = next((step for step in steps if isinstance(step, ReadAudio)), None)
     spectrogram = next((step for step in steps if isinstance(step, Spectrogram)), None)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from edgebuild.inputcheck.running import Run
     from edgebuild.models.samples import Samples
 
-_CODE = ("inputcheck", "core/input_check.py", "pipeline/input_stage.py", "models", "core/signature.py")
+_CODE = ("inputcheck", "core/input_check.py", "pipeline/input_stage.py", "models", "steps", "core/signature.py")
 _TOOLS = {"torch": ("torch",), "onnx": ("onnx", "onnxruntime"), "tflite": ("ai-edge-litert",)}
 
 

@@ -184,7 +184,7 @@ def _ranges(
 
 def _as_integers(row: dict[str, np.ndarray], made: Signature) -> dict[str, np.ndarray]:
     """A float row with the boundary's quantize steps that the int8 model added."""
-    from edgebuild.models.preprocess import apply_steps
+    from edgebuild.steps.preprocess import apply_steps
 
     return {
         name: apply_steps(value, [step for step in made.pre.get(name, ()) if isinstance(step, Quantize)])

@@ -52,7 +52,7 @@ def gather(road: Road, lock: Lock, targets: Sequence[Target], pricing: Pricing |
     """Load what every target needs, see whether it fits together, and compress the model if the profile wants it."""
     loaded = load_source(road)
     if road.project.model.post:
-        from edgebuild.models.postprocess import check_post
+        from edgebuild.steps.postprocess import check_post
 
         check_post(loaded.signature, road.project.model.post)
     sets = load_sets(road, loaded)

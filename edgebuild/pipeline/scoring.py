@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 INFER = Stage(
     "infer",
-    ("runner", "bench", "devices", "models/preprocess.py", "models/spectra.py", "models/samples.py"),
+    ("runner", "bench", "devices", "steps", "models/samples.py"),
     ("numpy",),
     on_cpu=True,
 )
@@ -39,7 +39,7 @@ SCORE = Stage(
     "score",
     (
         *("models/score.py", "models/metrics.py", "models/samples.py", "models/scorers.py", "models/measures"),
-        *("models/bootstrap.py", "models/postprocess.py", "models/nms.py", "models/boxes.py", "models/sequences.py"),
+        *("models/bootstrap.py", "steps", "models/sequences.py"),
         *("core/quality_metric.py", "core/postprocess.py"),
     ),
     ("numpy",),
@@ -202,9 +202,9 @@ class Scorer:
         return Quality.model_validate_json(entry.read("quality.json"))
 
     def _quality(self, own: Entry, twin: Entry | None, samples: DataSet, confidence: float) -> Quality:
-        from edgebuild.models.postprocess import post_of
         from edgebuild.models.score import load_scorer, quality
         from edgebuild.models.sequences import judged, scored_inputs
+        from edgebuild.steps.postprocess import post_of
 
         data, signature = self.road.project.data, self.source.signature
         scorer = load_scorer(data.score, self.road.root, self.road.cache)
@@ -301,7 +301,7 @@ def here(target: Target) -> How:
 
 def after(outputs: list[np.ndarray], signature: Signature) -> list[np.ndarray]:
     """Outputs after the signature's ``post`` steps."""
-    from edgebuild.models.preprocess import apply_steps
+    from edgebuild.steps.preprocess import apply_steps
 
     return [
         apply_steps(value, signature.post[spec.name], f"post {spec.name}") if spec.name in signature.post else value

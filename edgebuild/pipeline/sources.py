@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _WORDS = ("core/signature.py", "core/reading.py", "core/sound.py")
 LOAD = Stage("load", ("models", *_WORDS), ("torch",))
-DATA = Stage("data", ("models", *_WORDS), ("numpy", "pillow", "scipy", "tokenizers"))
+DATA = Stage("data", ("models", "steps", *_WORDS), ("numpy", "pillow", "scipy", "tokenizers"))
 SPLIT = Stage("split", ("models/data.py", "models/samples.py"))
 
 SetName = Literal["calibration", "selection", "evaluation", "training"]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Log, Mel, Normalize, Spectrogram
-from edgebuild.models.spectra import mel_bands, window
+from edgebuild.steps.spectra import mel_bands, window
 
 
 def declared() -> InputSpec:

@@ -24,12 +24,12 @@ from edgebuild.core.profile import QuantSetting
 from edgebuild.core.signature import Quantize, Signature
 from edgebuild.core.target import Int8Scheme
 from edgebuild.models.graph import TorchModel, export_module
-from edgebuild.models.preprocess import apply_steps
 from edgebuild.models.samples import Samples, prepare_inputs
 from edgebuild.quant.calibrate import calibrate
 from edgebuild.quant.fold import fold
 from edgebuild.quant.program import intermediate_values, reads, user_inputs
 from edgebuild.quant.runtime_plan import observed_ranges, runtime_ranges
+from edgebuild.steps.preprocess import apply_steps
 
 Arrays = dict[str, np.ndarray]
 DEFAULT = QuantSetting()

@@ -25,8 +25,8 @@ from edgebuild.core.metric import METRICS, Kind
 from edgebuild.core.project import InputSpec
 from edgebuild.core.target import Int8Scheme, Target
 from edgebuild.models.graph import export_module
-from edgebuild.models.preprocess import apply_steps
 from edgebuild.quant.numerics import sqnr_db
+from edgebuild.steps.preprocess import apply_steps
 from edgebuild.store.catalog import find_target, target_files
 from edgebuild.store.toml import load_target
 

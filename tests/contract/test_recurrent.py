@@ -23,9 +23,9 @@ from edgebuild.core.target import Int8Scheme, RuntimeOptions
 from edgebuild.devices.transports.local import open_local
 from edgebuild.models.graph import TorchModel, export_module
 from edgebuild.models.ports import input_tables
-from edgebuild.models.preprocess import apply_steps
 from edgebuild.models.tflite_file import load_tflite
 from edgebuild.quant.runtime_plan import as_fed
+from edgebuild.steps.preprocess import apply_steps
 
 RUNTIMES = ("onnxruntime", "litert", "openvino")
 SPECS = {"x": InputSpec(shape=(1, 4)), "h": InputSpec(shape=(1, 4), role=Role.STATE, fed_by="new")}

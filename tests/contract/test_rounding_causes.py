@@ -21,7 +21,7 @@ from edgebuild.core.digest import digest_bytes
 from edgebuild.core.target import RuntimeOptions, Target
 from edgebuild.devices.transports.local import open_local
 from edgebuild.golden import compare
-from edgebuild.models.preprocess import apply_steps
+from edgebuild.steps.preprocess import apply_steps
 from edgebuild.store.bundle import Bundle, write_bundle
 from edgebuild.store.catalog import find_target
 

@@ -18,8 +18,8 @@ from edgebuild.backends.litert.flatbuffer import operator_kind, read, write
 from edgebuild.core.errors import BuildError
 from edgebuild.core.signature import Dequantize, Quantize
 from edgebuild.core.target import Int8Scheme, Target
-from edgebuild.models.preprocess import apply_steps
 from edgebuild.quant.numerics import sqnr_db
+from edgebuild.steps.preprocess import apply_steps
 from edgebuild.store.catalog import find_target
 
 NARROW: dict[str, dict[str, object]] = {"litert": {}, "onnxruntime": {"dot_product": "vnni"}}

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.signature import Cast, Normalize, ReverseChannels, Transpose
-from edgebuild.models.preprocess import apply_steps
+from edgebuild.steps.preprocess import apply_steps
 
 PIXELS = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=4, max_dims=4, max_side=5))
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from edgebuild.core.project import Project
-from edgebuild.models.preprocess import apply_steps
+from edgebuild.steps.preprocess import apply_steps
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "resnet50_mobile"
 NAMES = ("augment", "data", "model", "train_teacher", "trainer")

@@ -12,7 +12,7 @@ import pytest
 import torch
 from file_samples import write_wav
 
-from edgebuild.models.preprocess import apply_steps
+from edgebuild.steps.preprocess import apply_steps
 
 FOLDER = Path(__file__).parents[2] / "examples" / "speech_digits"
 

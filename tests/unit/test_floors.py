@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "edgebuild"
 FLOORS = {
-    "core": 0, "store": 1,
+    "core": 0, "store": 1, "steps": 1,
     "models": 2, "inputcheck": 2, "compress": 2, "quant": 2, "backends": 2, "compilers": 2, "placement": 2,
     "runner": 2, "devices": 2, "bench": 2, "judge": 2,
     "trial": 3, "pipeline": 3, "search": 3, "report": 3,

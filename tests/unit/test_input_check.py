@@ -56,7 +56,7 @@ def samples(count: int = 90, labels: bool = True) -> Samples:
 
 def nearest(inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     """The model: minus the distance to each class's template, and one class more for what is near none of them."""
-    from edgebuild.models.preprocess import apply_steps
+    from edgebuild.steps.preprocess import apply_steps
 
     known = apply_steps(templates(), RIGHT).reshape(CLASSES, -1)
     rows = inputs["image"].reshape(len(inputs["image"]), -1)

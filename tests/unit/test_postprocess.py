@@ -11,9 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.postprocess import Nms, PostStep
 from edgebuild.core.signature import Signature, TensorSpec
-from edgebuild.models.boxes import ious
-from edgebuild.models.nms import suppressed
-from edgebuild.models.postprocess import PostProcess, check_post
+from edgebuild.steps.boxes import ious
+from edgebuild.steps.nms import suppressed
+from edgebuild.steps.postprocess import PostProcess, check_post
 
 STEPS: TypeAdapter[tuple[PostStep, ...]] = TypeAdapter(tuple[PostStep, ...])
 

@@ -15,8 +15,8 @@ from transformers.audio_utils import spectrogram as reference_log_mel
 
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.sound import Log, Mel, Mfcc, Spectrogram
-from edgebuild.models.preprocess import apply_steps
-from edgebuild.models.spectra import frame_count, mel_bands, sound_length, window
+from edgebuild.steps.preprocess import apply_steps
+from edgebuild.steps.spectra import frame_count, mel_bands, sound_length, window
 
 DATA = os.environ.get("EDGEBUILD_DATA")
 SOUND = np.random.default_rng(3).normal(size=(3, 1600)).astype(np.float32) / 8

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from edgebuild.core.array import Array, Booleans, Floats, Indices, np
 from edgebuild.core.errors import ConfigError
-from edgebuild.models.boxes import ious
 from edgebuild.models.measures.base import Case, Pooled
+from edgebuild.steps.boxes import ious
 
 _THRESHOLDS = tuple(0.5 + 0.45 / 9 * step for step in range(10))
 """0.50, 0.55, … 0.95."""

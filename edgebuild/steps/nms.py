@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from edgebuild.core.array import Array, Floats, Indices, np
-from edgebuild.core.postprocess import Nms
-from edgebuild.models.boxes import ious
+from edgebuild.steps.boxes import ious
+
+if TYPE_CHECKING:
+    from edgebuild.core.postprocess import Nms
 
 _CANDIDATES = 1000
 """So many of the best are looked at, as detectors' own post-processing does."""

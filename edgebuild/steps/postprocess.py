@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import TYPE_CHECKING
 
 from edgebuild.core.array import Array, Floats, Integers, np
 from edgebuild.core.errors import ConfigError
-from edgebuild.core.postprocess import Argmax, Boxes, Ctc, Nms, PostStep, Softmax, Threshold
-from edgebuild.core.signature import Signature
-from edgebuild.models.nms import suppressed
+from edgebuild.steps.nms import suppressed
+
+if TYPE_CHECKING:
+    from edgebuild.core.postprocess import Argmax, Boxes, Nms, PostStep, Softmax
+    from edgebuild.core.signature import Signature
 
 SUBJECT = "[model] post"
 _TIMED = 200
@@ -39,7 +42,7 @@ class PostProcess:
         """
         values: dict[str, Array] = dict(zip(self.names, outputs, strict=True))
         for step in self.steps:
-            values = _detections(values, step) if isinstance(step, Nms) else _changed(values, step)
+            values = _detections(values, step) if step.op == "nms" else _changed(values, step)
         return values
 
     def chosen(self, outputs: Sequence[Array]) -> list[Array]:
@@ -84,7 +87,7 @@ def check_post(signature: Signature, steps: Sequence[PostStep]) -> None:
 
 
 def _changed(values: Mapping[str, Array], step: PostStep) -> dict[str, Array]:
-    assert not isinstance(step, Nms)
+    assert step.op != "nms"
     name = step.output or next(iter(values))
     return {**values, name: _STEPS[step.op](_output(values, name, step.op), step)}
 
@@ -105,7 +108,7 @@ def _detections(values: Mapping[str, Array], step: Nms) -> dict[str, Array]:
 
 
 def _softmax(value: Array, step: PostStep) -> Array:
-    assert isinstance(step, Softmax)
+    assert step.op == "softmax"
     axis = _axis(value, step)
     powers = np.exp(_floats(value) - value.max(axis=axis, keepdims=True))
     shares: Array = (powers / powers.sum(axis=axis, keepdims=True)).astype(np.float32)
@@ -119,19 +122,19 @@ def _sigmoid(value: Array, _step: PostStep) -> Array:
 
 
 def _argmax(value: Array, step: PostStep) -> Array:
-    assert isinstance(step, Argmax)
+    assert step.op == "argmax"
     largest: Array = value.argmax(axis=_axis(value, step)).astype(np.int32)
     return largest
 
 
 def _threshold(value: Array, step: PostStep) -> Array:
-    assert isinstance(step, Threshold)
+    assert step.op == "threshold"
     above: Array = (_floats(value) >= step.at).astype(np.uint8)
     return above
 
 
 def _ctc(value: Array, step: PostStep) -> Array:
-    assert isinstance(step, Ctc)
+    assert step.op == "ctc"
     if value.ndim != 3 or step.blank >= value.shape[2]:
         raise _unfit(step.op, _shape(value), f"[N, T, tokens] with more than {step.blank} tokens")
     best = value.argmax(axis=2)
@@ -143,7 +146,7 @@ def _ctc(value: Array, step: PostStep) -> Array:
 
 
 def _boxes(value: Array, step: PostStep) -> Array:
-    assert isinstance(step, Boxes)
+    assert step.op == "boxes"
     if value.ndim != 3 or value.shape[2] != 4:
         raise _unfit(step.op, _shape(value), "[N, A, 4]")
     near, far = _floats(value[..., :2]), _floats(value[..., 2:])

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import TYPE_CHECKING
 
 from edgebuild.core.array import Array, Floats, np
 from edgebuild.core.errors import ConfigError
-from edgebuild.core.sound import Log, Mel, Mfcc, SoundStep, Spectrogram
+
+if TYPE_CHECKING:
+    from edgebuild.core.sound import Log, Mel, Mfcc, SoundStep, Spectrogram
 
 
 def apply_sound_step(array: Array, step: SoundStep, subject: str) -> Array:
@@ -19,11 +22,11 @@ def apply_sound_step(array: Array, step: SoundStep, subject: str) -> Array:
     Raises:
         ConfigError: it does not fit the array.
     """
-    if isinstance(step, Spectrogram):
+    if step.op == "spectrogram":
         made = spectrogram(array, step, subject)
-    elif isinstance(step, Mel):
+    elif step.op == "mel":
         made = _mel(array, step, subject)
-    elif isinstance(step, Log):
+    elif step.op == "log":
         made = _log(array.astype(np.float64), step)
     else:
         made = _mfcc(array, step, subject)
@@ -32,7 +35,7 @@ def apply_sound_step(array: Array, step: SoundStep, subject: str) -> Array:
 
 def spectrogram(array: Array, step: Spectrogram, subject: str = "pre") -> Floats:
     """(N, …, samples) to (N, …, frames, bins)."""
-    length, size = step.transform_length, step.window_length
+    length, size = _transform_length(step), step.window_length
     sound = array.astype(np.float64)
     if step.center:
         size, half = length, length // 2
@@ -48,16 +51,20 @@ def spectrogram(array: Array, step: Spectrogram, subject: str = "pre") -> Floats
 
 def frame_count(samples: int, step: Spectrogram) -> int:
     """How many frames a sound of so many samples gives."""
-    around = 2 * (step.transform_length // 2) if step.center else 0
-    size = step.transform_length if step.center else step.window_length
+    around = 2 * (_transform_length(step) // 2) if step.center else 0
+    size = _transform_length(step) if step.center else step.window_length
     return (samples + around - size) // step.hop_length + 1
 
 
 def sound_length(frames: int, step: Spectrogram) -> int:
     """The fewest samples that give so many frames."""
-    around = 2 * (step.transform_length // 2) if step.center else 0
-    size = step.transform_length if step.center else step.window_length
+    around = 2 * (_transform_length(step) // 2) if step.center else 0
+    size = _transform_length(step) if step.center else step.window_length
     return max(1, (frames - 1) * step.hop_length + size - around)
+
+
+def _transform_length(step: Spectrogram) -> int:
+    return step.fft_length or step.window_length
 
 
 def window(step: Spectrogram) -> Floats:
@@ -77,36 +84,38 @@ def _placed_window(step: Spectrogram, size: int) -> Floats:
 
 def mel_bands(step: Mel, bins: int) -> Floats:
     """The weights of each band, of shape (bins, bands)."""
-    return _mel_bands(step.model_dump_json(), bins)
+    half = step.sample_rate / 2
+    return _mel_bands(half, step.low, step.high or half, step.bands, step.scale, step.norm, step.triangles, bins)
 
 
 @functools.lru_cache(8)
-def _mel_bands(described: str, bins: int) -> Floats:
-    step = Mel.model_validate_json(described)
-    low, high = _to_mel(np.array([step.low, step.upper_edge]), step)
-    edges = np.linspace(low, high, step.bands + 2)
-    hertz, places = _to_hertz(edges, step), np.linspace(0, step.sample_rate / 2, bins)
-    if step.triangles == "hz":
+def _mel_bands(
+    half: float, low: float, high: float, bands: int, scale: str, norm: str, triangles: str, bins: int
+) -> Floats:
+    lowest, highest = _to_mel(np.array([low, high]), scale)
+    edges = np.linspace(lowest, highest, bands + 2)
+    hertz, places = _to_hertz(edges, scale), np.linspace(0, half, bins)
+    if triangles == "hz":
         edges = hertz
     else:
-        places = _to_mel(places, step)
+        places = _to_mel(places, scale)
     rising = (places[:, None] - edges[:-2]) / np.diff(edges)[:-1]
     falling = (edges[2:] - places[:, None]) / np.diff(edges)[1:]
     weights: Floats = np.maximum(0, np.minimum(rising, falling))
-    if step.norm == "slaney":
+    if norm == "slaney":
         weights = weights * (2 / (hertz[2:] - hertz[:-2]))
     return weights
 
 
-def _to_mel(hertz: Floats, step: Mel) -> Floats:
-    if step.scale == "htk":
+def _to_mel(hertz: Floats, scale: str) -> Floats:
+    if scale == "htk":
         return 2595 * np.log10(1 + hertz / 700)
     above = 15 + 27 * np.log(np.maximum(hertz, 1000) / 1000) / math.log(6.4)
     return np.where(hertz < 1000, 3 * hertz / 200, above)
 
 
-def _to_hertz(mel: Floats, step: Mel) -> Floats:
-    if step.scale == "htk":
+def _to_hertz(mel: Floats, scale: str) -> Floats:
+    if scale == "htk":
         return 700 * (10 ** (mel / 2595) - 1)
     return np.where(mel < 15, 200 * mel / 3, 1000 * np.exp((mel - 15) * math.log(6.4) / 27))
 

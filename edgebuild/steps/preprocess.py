@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError
-from edgebuild.core.reading import ReadingStep
-from edgebuild.core.signature import (
-    AddAxis,
-    Cast,
-    Dequantize,
-    DType,
-    Normalize,
-    Quantize,
-    ReverseChannels,
-    Step,
-    Transpose,
-)
-from edgebuild.core.sound import SoundStep
-from edgebuild.models.spectra import apply_sound_step
+from edgebuild.steps.spectra import apply_sound_step
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+    from edgebuild.core.reading import ReadingStep
+    from edgebuild.core.signature import (
+        AddAxis,
+        Cast,
+        Dequantize,
+        DType,
+        Normalize,
+        Quantize,
+        ReverseChannels,
+        Step,
+        Transpose,
+    )
+    from edgebuild.core.sound import SoundStep
+
+_READING = ("image", "resize", "audio", "tokenize", "columns")
+_SOUND = ("spectrogram", "mel", "log", "mfcc")
+"""The ``op`` of each step of ``core/reading.py``, and of each of ``core/sound.py``."""
 
 
 def apply_steps(array: Array, steps: Iterable[Step], subject: str = "pre") -> Array:
@@ -34,27 +43,36 @@ def apply_steps(array: Array, steps: Iterable[Step], subject: str = "pre") -> Ar
         ConfigError: a step does not fit the array.
     """
     for step in steps:
-        if isinstance(step, SoundStep):
+        if _is_of_sound(step):
             array = apply_sound_step(array, step, subject)
-        elif not isinstance(step, ReadingStep):
+        elif not reads(step):
             array = _apply(array, step, subject)
     return np.ascontiguousarray(array)
+
+
+def reads(step: Step) -> TypeIs[ReadingStep]:
+    """Whether a step reads a sample: that is done where samples come from, and nothing is done here."""
+    return step.op in _READING
+
+
+def _is_of_sound(step: Step) -> TypeIs[SoundStep]:
+    return step.op in _SOUND
 
 
 def _apply(
     array: Array, step: Normalize | Transpose | ReverseChannels | AddAxis | Cast | Quantize | Dequantize, subject: str
 ) -> Array:
-    if isinstance(step, Normalize):
+    if step.op == "normalize":
         return normalize(array, step, subject)
-    if isinstance(step, Transpose):
+    if step.op == "transpose":
         return _transpose(array, step, subject)
-    if isinstance(step, ReverseChannels):
+    if step.op == "reverse_channels":
         return np.flip(array, _axis(array, step.axis, subject))
-    if isinstance(step, AddAxis):
+    if step.op == "add_axis":
         return _add_axis(array, step, subject)
-    if isinstance(step, Cast):
+    if step.op == "cast":
         return cast(array, step.dtype, subject)
-    return quantize(array, step) if isinstance(step, Quantize) else _dequantize(array, step)
+    return quantize(array, step) if step.op == "quantize" else _dequantize(array, step)
 
 
 def normalize(array: Array, step: Normalize, subject: str = "pre") -> Array:
