@@ -16,7 +16,6 @@ from edgebuild.core.units import Unit
 from edgebuild.core.verdict import Line, Verdict
 from edgebuild.creeping import creeps
 from edgebuild.devices.opening import open_device
-from edgebuild.golden import golden_vectors
 from edgebuild.indexing import remember
 from edgebuild.judge.creep import Creep
 from edgebuild.opening import is_virtual, open_for
@@ -24,6 +23,7 @@ from edgebuild.steps.postprocess import post_of
 from edgebuild.store.bundle import Bundle, open_bundle
 from edgebuild.store.catalog import find_profile, find_target, profile_names, target_names
 from edgebuild.trial import choose, run_trial
+from edgebuild.vectors import golden_vectors
 
 _MEASURED = ("latency_p50", "latency_p90", "cold_start", "first_inference", "peak_memory", "process_memory")
 _COUNTED = ("instructions",)
@@ -159,8 +159,10 @@ def measure(
     target = find_target(bundle.manifest.target, root)
     chosen = find_profile(profile or bundle.manifest.profile, root)
     changes = (_COUNTED_CHANGES if exact else _TIMED_CHANGES) if against else ()
-    lasting = choose(bundle, None, precision)[0].signature.step_seconds is not None
-    measured = (*_MEASURED, "real_time_factor") if lasting else _MEASURED
+    signature = choose(bundle, None, precision)[0].signature
+    lasting = signature.step_seconds is not None
+    around = bool(signature.pre or signature.answer)
+    measured = (*_MEASURED, *("real_time_factor",) * lasting, *("end_to_end_p90",) * around)
     names = (*(_COUNTED if exact else measured), *changes)
     unlimited = tuple(Budget(metric=name, limit=1e300) for name in names)
     opened = open_device(target, device, say, exact=exact)

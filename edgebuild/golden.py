@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,6 @@ from edgebuild.bench.bench import Bench
 from edgebuild.bench.given import in_steps
 from edgebuild.core.array import Array, np
 from edgebuild.core.artifact import Artifact, Part, Variant
-from edgebuild.core.errors import BundleError
 from edgebuild.core.origin import OriginMap
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
@@ -19,6 +17,7 @@ from edgebuild.rounding import Asked, Cause, find_cause
 from edgebuild.sampling import model_files
 from edgebuild.steps.preprocess import apply_steps
 from edgebuild.store.bundle import Bundle
+from edgebuild.vectors import golden_vectors
 
 
 @dataclass(frozen=True)
@@ -130,16 +129,3 @@ def _differences(found: Array, wanted: Array) -> list[float]:
     far = np.where(np.isfinite(a), np.abs(a - b), np.inf)
     rows = far.reshape(len(far), -1) if far.ndim and far.size else far.reshape(1, -1)
     return [float(row.max(initial=0.0)) / width for row in rows]
-
-
-def golden_vectors(bundle: Bundle) -> dict[str, Array]:
-    """The arrays of the bundle's golden file by name.
-
-    Raises:
-        BundleError: it is no file of arrays.
-    """
-    try:
-        with np.load(io.BytesIO(bundle.read(bundle.manifest.golden.file)), allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError) as error:
-        raise BundleError(str(bundle.path), f"golden vectors can't be read: {error}") from error

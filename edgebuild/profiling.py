@@ -21,10 +21,11 @@ from edgebuild.devices.opening import open_device
 from edgebuild.judge.layer_units import Unit
 from edgebuild.judge.layers import Findings, compare_layers
 from edgebuild.layer_origins import layer_times
-from edgebuild.sampling import Subject, model_files, record, timing_inputs
+from edgebuild.sampling import Subject, model_files, record
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.catalog import find_profile, find_target
 from edgebuild.trial import choose, subject_of
+from edgebuild.vectors import timing_inputs
 
 _RUNS = 3
 """Fresh processes a variant, in turn: one that something else disturbed does not decide."""

@@ -11,9 +11,8 @@ from typing import Literal
 from edgebuild import __version__
 from edgebuild.bench.bench import Bench, now
 from edgebuild.bench.exact import exact_run
-from edgebuild.bench.given import Side, Steps, states_of
+from edgebuild.bench.given import Side
 from edgebuild.bench.guard import cool_down, judged_by
-from edgebuild.core.array import Array, np
 from edgebuild.core.artifact import Part, Variant
 from edgebuild.core.evidence import Payload, record_of, runs_under
 from edgebuild.core.measurement import Environment, Measurement, MeasurementKey, Run
@@ -23,12 +22,10 @@ from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.evidence import append, read_evidence
+from edgebuild.vectors import raw_inputs, timing_inputs
 
 Say = Callable[[str], None]
 _Side = Literal["", "a", "b"]
-_ROWS = 8
-_STEPS = 256
-"""After so many steps of a model with state a new sequence begins, lest noise drive the state anywhere."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +149,8 @@ class Sampler:
             return bench.memory_run(runtime, files, inputs, options, seed)
         if mode is Mode.EXACT:
             return exact_run(bench, runtime, files, inputs, options, seed)
+        if mode is Mode.END_TO_END:
+            inputs = raw_inputs(subject.bundle, subject.signature)
         return bench.latency_run(runtime, files, inputs, options, self.profile.measuring, seed, mode)
 
 
@@ -167,22 +166,6 @@ def pair_series(subject: Subject, baseline: Subject) -> str:
 def model_files(bundle: Bundle, variant: Variant) -> dict[str, bytes]:
     """A variant's files, the one that the runtime opens first."""
     return {file.name: bundle.read(file.name) for file in variant.files}
-
-
-def timing_inputs(signature: Signature) -> dict[str, Array] | Steps:
-    """A few samples of noise from a fixed seed: what is timed does not depend on the user's data.
-
-    Of a model with state they are steps: it begins with zeros, and from then on it is what the model gave before.
-    """
-    noise = np.random.default_rng(0)
-    made: dict[str, Array] = {}
-    for spec in (spec for spec in signature.inputs if spec.fed_by is None):
-        shape = (_ROWS, *spec.shape[1:])
-        if np.dtype(spec.dtype).kind == "f":
-            made[spec.name] = noise.standard_normal(shape).astype(spec.dtype)
-        else:
-            made[spec.name] = noise.integers(0, 2, shape).astype(spec.dtype)
-    return Steps(made, states_of(signature), _STEPS) if signature.fed else made
 
 
 def record(bundle: Bundle, payload: Payload) -> None:

@@ -1,7 +1,8 @@
 """Mistakes in how samples reach a model, as data: what is done to a right project, and what should be said of it.
 
-Two halves. Ten follow public reports of what others ran into, each named in ``source``; they were picked, and turned
-into edits, by the check's author. The other ten are the author's own. Both were written before the check was first run.
+Twenty are the check's author's. Ten of them follow public reports of what others ran into, each named in ``source``.
+They were written before the check was first run. The others, of ``planted_by_others.py``, are by somebody who had not
+seen the check, and are planted as they were written.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from planted_by_others import MISTAKES as BY_ANOTHER
 
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Cast, Normalize, Step, Transpose
@@ -28,12 +30,14 @@ class Mistake:
     Attributes:
         kinds: any of these, said, is right.
         source: the report that it follows; empty for the author's own.
+        by_another: whether its author had not seen the check.
     """
 
     name: str
     kinds: tuple[str, ...]
     edit: Edit
     source: str = ""
+    by_another: bool = False
 
 
 def _steps(spec: InputSpec, samples: Samples, *steps: Step) -> Planted:
@@ -246,4 +250,5 @@ MISTAKES = (
     Mistake("reshaped, not transposed", ("layout",), _reshaped),
     Mistake("a dead channel", ("constant channel",), _dead_channel),
     Mistake("overexposed", ("saturated",), _overexposed),
+    *(Mistake(name, families, edit, by_another=True) for name, families, edit in BY_ANOTHER),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import NoReturn, Self, TypeGuard
 
 from edgebuild.bench.blame import refuse, refuse_other_version
-from edgebuild.bench.given import Files, Given, Placed, Side, Steps
+from edgebuild.bench.given import Files, Given, Placed, Raw, Side, Steps
 from edgebuild.bench.runners.base import Crash
 from edgebuild.bench.session import Session, runner_for
 from edgebuild.core.array import Array, np
@@ -241,6 +241,8 @@ class Bench:
         return Placed(self._session.place_file(inputs))
 
     def _ready(self, request: Request, files: Files, inputs: Given | None) -> Request:
+        if isinstance(inputs, Raw):
+            return self._ready(request.model_copy(update={"around": inputs.around}), files, inputs.inputs)
         if isinstance(inputs, Steps):
             stepped = request.model_copy(update={"states": inputs.states, "steps": inputs.length})
             return self._ready(stepped, files, inputs.inputs)

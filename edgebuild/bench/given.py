@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from edgebuild.core.array import Array
 from edgebuild.core.signature import Signature
-from edgebuild.core.wire import FedState
+from edgebuild.core.wire import Around, FedState
 
 Files = Mapping[str, bytes]
 """A model's files by name, the one that the runtime opens first."""
@@ -36,8 +36,16 @@ class Steps:
     length: int
 
 
-Given = Inputs | Placed | Steps
-Side = tuple[Files, Inputs | Steps | None]
+@dataclass(frozen=True)
+class Raw:
+    """Samples as they were read, of any dtype and shape, and the steps around the model, to be made on the device."""
+
+    inputs: Inputs | Steps
+    around: Around
+
+
+Given = Inputs | Placed | Steps | Raw
+Side = tuple[Files, Inputs | Steps | Raw | None]
 """A model's files and what it is given."""
 
 
@@ -56,3 +64,11 @@ def states_of(signature: Signature) -> tuple[FedState, ...]:
         FedState(input=fed.state.name, output=fed.by.name, place=fed.place, zero=fed.state.zero_point)
         for fed in signature.fed
     )
+
+
+def around_of(signature: Signature) -> Around:
+    """The steps around a model, as a run is told of them."""
+    return Around(
+        pre=signature.pre, post=signature.post, outputs=tuple(spec.name for spec in signature.outputs),
+        places=signature.answers, answer=signature.answer,
+    )  # fmt: skip

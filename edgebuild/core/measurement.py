@@ -147,6 +147,7 @@ _WORKLOADS = {
     Mode.BURST: "burst",
     Mode.DUTY: "duty_cycle",
     Mode.SUSTAINED: "sustained",
+    Mode.END_TO_END: "end_to_end",
     Mode.MEMORY: "memory",
     Mode.EXACT: "exact",
     Mode.PROFILE: "profile",
@@ -161,7 +162,9 @@ class MeasurementKey(Frozen):
     precision: Precision
     model: Digest
     signature: str
-    workload: Literal["back_to_back", "by_turns", "burst", "duty_cycle", "sustained", "memory", "exact", "profile"]
+    workload: Literal[
+        "back_to_back", "by_turns", "burst", "duty_cycle", "sustained", "end_to_end", "memory", "exact", "profile"
+    ]  # fmt: skip
     device: str
     threads: int
     affinity: str = ""

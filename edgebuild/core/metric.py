@@ -33,7 +33,7 @@ class Mode(StrEnum):
 
     EXACT: the runner does what it does for LATENCY, with a clock that counts executed instructions. TURNS: the same as
     LATENCY, in turns of a few hundredths of a second with another process. BURST, DUTY, SUSTAINED: the same as LATENCY,
-    at another pace (core/workload.py).
+    at another pace (core/workload.py). END_TO_END: the same, from the sample to the answer.
     """
 
     SELFTEST = "selftest"
@@ -43,13 +43,14 @@ class Mode(StrEnum):
     BURST = "burst"
     DUTY = "duty"
     SUSTAINED = "sustained"
+    END_TO_END = "end_to_end"
     MEMORY = "memory"
     PROFILE = "profile"
     EXACT = "exact"
     STATE = "state"
 
 
-TIMED = (Mode.LATENCY, Mode.BURST, Mode.DUTY, Mode.SUSTAINED)
+TIMED = (Mode.LATENCY, Mode.BURST, Mode.DUTY, Mode.SUSTAINED, Mode.END_TO_END)
 """Modes that tell times."""
 
 
@@ -102,6 +103,12 @@ def _latency(percent: int) -> Metric:
     return _percentile("latency", percent, Mode.LATENCY, warm, "one run's steady inferences")
 
 
+def _end_to_end(percent: int) -> Metric:
+    meaning = "one run's steady calls, each with the declared steps before and after the model"
+    metric = _percentile("end_to_end", percent, Mode.END_TO_END, "model loaded, warmed up until steady", meaning)
+    return metric.model_copy(update={"start": "sample read and decoded, in memory", "end": "answer in memory"})
+
+
 def _latency_change(percent: int) -> Metric:
     return Metric(
         name=f"latency_p{percent}_change",
@@ -149,6 +156,7 @@ METRICS: dict[str, Metric] = {
             mode=Mode.SUSTAINED,
             meaning="percent by which the median of the last of five minutes is above that of the first",
         ),
+        *(_end_to_end(percent) for percent in (50, 90)),
         Metric(
             name="cold_start",
             unit=Unit.NANOSECOND,

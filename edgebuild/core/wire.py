@@ -9,6 +9,8 @@ from pydantic import Field
 from edgebuild.core.base import Frozen
 from edgebuild.core.measurement import Environment, Memory, Share
 from edgebuild.core.metric import Mode
+from edgebuild.core.postprocess import PostStep
+from edgebuild.core.signature import Step
 
 Nanoseconds = Annotated[int, Field(ge=0, le=10**15)]
 SIZE_LIMIT = 64 * 2**20
@@ -29,6 +31,22 @@ class FedState(Frozen):
     zero: int = 0
 
 
+class Around(Frozen):
+    """The steps that belong to a call in mode END_TO_END.
+
+    Attributes:
+        pre, post: by the name of an input and of an output, as in a signature.
+        outputs: the model's, in its order; ``places``: which of them are answers.
+        answer: the steps over the answers.
+    """
+
+    pre: dict[str, tuple[Step, ...]] = Field(default={})
+    post: dict[str, tuple[Step, ...]] = Field(default={})
+    outputs: tuple[str, ...]
+    places: tuple[Annotated[int, Field(ge=0)], ...]
+    answer: tuple[PostStep, ...] = ()
+
+
 class Request(Frozen):
     """One run. File names are relative to the request's own folder on the device.
 
@@ -36,7 +54,7 @@ class Request(Frozen):
     and the run has no thread but the model's. ``turn_seconds`` is how long one of two runs goes on before it is the
     other's turn, in mode TURNS. ``burst``, ``gap_seconds`` and ``period_seconds`` are the pace (core/workload.py).
     Threads, delegates and precision are as in ``RuntimeOptions``. With ``states`` an inference is a step, and a new
-    sequence begins after every ``steps`` of them (0: never).
+    sequence begins after every ``steps`` of them (0: never). With ``around`` inputs are samples as they were read.
     """
 
     schema_version: Literal[1] = Field(alias="schema", default=1)
@@ -63,6 +81,7 @@ class Request(Frozen):
     period_seconds: float = 0.0
     states: tuple[FedState, ...] = ()
     steps: Annotated[int, Field(ge=0)] = 0
+    around: Around | None = None
     seed: int = 0
 
     model_config = Frozen.model_config | {"populate_by_name": True}

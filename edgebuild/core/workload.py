@@ -29,4 +29,5 @@ WORKLOADS: dict[Mode, Workload] = {
     Mode.BURST: Workload(burst=10, gap_seconds=0.5),
     Mode.DUTY: Workload(burst=1, period_seconds=0.1),
     Mode.SUSTAINED: Workload(seconds=5 * MINUTE),
+    Mode.END_TO_END: Workload(),
 }

@@ -33,6 +33,7 @@ FLOAT_TOLERANCE = 1e-3
 """As a share of the output's range."""
 
 _SAMPLES = 8
+_RAW = 2
 GOLDEN_STEPS = 16
 """Of a model with state, a golden vector is a sequence of so many steps at most."""
 
@@ -164,14 +165,26 @@ def _undo(value: np.ndarray, steps: Iterable[Step]) -> np.ndarray:
 
 
 def golden_file(
-    inputs: Mapping[str, np.ndarray], expected: Mapping[str, list[np.ndarray]], signature: Signature
-) -> bytes:
-    """``golden.npz``: ``input/NAME`` as the part's signature takes it, ``expected/PRECISION/NAME`` after ``post``."""
+    inputs: Mapping[str, np.ndarray], expected: Mapping[str, list[np.ndarray]], signature: Signature,
+    raw: Mapping[str, np.ndarray],
+) -> bytes:  # fmt: skip
+    """``golden.npz``: ``input/NAME`` as the part's signature takes it, ``expected/PRECISION/NAME`` after ``post``.
+
+    Args:
+        raw: by input, samples before its steps; a few of them become ``raw/NAME``, to be timed with the steps.
+    """
     arrays = {f"input/{name}": value for name, value in inputs.items()}
+    arrays |= {f"raw/{name}": value[:_RAW] for name, value in raw.items()}
     for precision, outputs in expected.items():
         for spec, value in zip(signature.outputs, outputs, strict=True):
             arrays[f"expected/{precision}/{spec.name}"] = value
     return npz_bytes(arrays)
+
+
+def whole_numbers(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Rounded to an integer dtype and kept within its limits."""
+    limits = np.iinfo(dtype)
+    return np.clip(np.round(values), limits.min, limits.max).astype(dtype)
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:

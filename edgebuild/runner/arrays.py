@@ -24,17 +24,36 @@ def read_inputs(path: Path, tensors: Sequence[Tensor]) -> Iterator[list[Any]]:
     A model with one input takes it under any name.
     """
     with zipfile.ZipFile(str(path)) as archive:
-        given = [name[: -len(".npy")] for name in archive.namelist()]
-        names = given if len(tensors) == 1 == len(given) else [tensor[0] for tensor in tensors]
-        missing = [name for name in names if name not in given]
-        if missing:
-            raise Fault("bad_request", "no input {}; given: {}".format(", ".join(missing), ", ".join(given)))
+        names = _names(archive, tensors)
         columns = [_Column(archive.open(name + ".npy"), tensor) for name, tensor in zip(names, tensors)]  # noqa: B905
         counts = {column.count for column in columns}
         if len(counts) != 1 or 0 in counts:
             raise Fault("bad_request", f"inputs have {sorted(counts)} samples")
         for _ in range(counts.pop()):
             yield [column.read() for column in columns]
+
+
+def read_as_they_are(path: Path, tensors: Sequence[Tensor]) -> Iterator[list[Any]]:
+    """The same with arrays of any dtype and shape, (N, …), which the steps before the model are still to be made of."""
+    with zipfile.ZipFile(str(path)) as archive:
+        columns = []
+        for name in _names(archive, tensors):
+            with archive.open(name + ".npy") as file:
+                columns.append(np.lib.format.read_array(file, allow_pickle=False))
+    if len({len(column) for column in columns}) != 1:
+        raise Fault("bad_request", f"inputs have {sorted(len(column) for column in columns)} samples")
+    for number in range(len(columns[0])):
+        yield [column[number : number + 1] for column in columns]
+
+
+def _names(archive: zipfile.ZipFile, tensors: Sequence[Tensor]) -> list[str]:
+    """The names in the archive of a model's inputs, in the model's order."""
+    given = [name[: -len(".npy")] for name in archive.namelist()]
+    names = given if len(tensors) == 1 == len(given) else [tensor[0] for tensor in tensors]
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise Fault("bad_request", "no input {}; given: {}".format(", ".join(missing), ", ".join(given)))
+    return names
 
 
 def zeros(tensors: Sequence[Tensor]) -> list[list[Any]]:

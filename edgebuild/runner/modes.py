@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import arrays
+from runner.around import surrounded
 from runner.baton import Baton
 from runner.delegation import demanded, told
 from runner.faults import Fault, kind_of
@@ -133,6 +134,7 @@ MODES: dict[str, Callable[[Fields, Path], Fields]] = {
     "burst": latency,
     "duty": latency,
     "sustained": latency,
+    "end_to_end": latency,
     "memory": memory,
     "profile": profile,
     "state": state,
@@ -174,7 +176,7 @@ def _load(runtime: Any, request: Fields, folder: Path) -> Any:
         raise Fault("bad_request", f"no file {path.name}")
     try:
         session = runtime.Session(str(path), request["threads"], demanded(request), request["precision"])
-        return recurrent(session, request)
+        return surrounded(recurrent(session, request), request)
     except Fault:
         raise
     except Exception as error:
@@ -189,6 +191,8 @@ def _samples(session: Any, request: Fields, folder: Path) -> list[list[Any]]:
 def _each_sample(session: Any, request: Fields, folder: Path) -> Iterable[list[Any]]:
     if request.get("inputs") is None:
         return arrays.zeros(session.inputs())
+    if request.get("around"):
+        return arrays.read_as_they_are(_path(request, "inputs", folder), session.inputs())
     return arrays.read_inputs(_path(request, "inputs", folder), session.inputs())
 
 

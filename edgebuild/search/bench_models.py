@@ -27,8 +27,8 @@ from edgebuild.pipeline.host import int8_scheme
 from edgebuild.pipeline.int8_stages import quantize_foreign
 from edgebuild.pipeline.sources import Sets, Source
 from edgebuild.pipeline.stage import Road, silent
-from edgebuild.sampling import timing_inputs
 from edgebuild.store.cache import Cache
+from edgebuild.vectors import timing_inputs
 
 if TYPE_CHECKING:
     from edgebuild.models.graph import TorchModel

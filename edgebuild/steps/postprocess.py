@@ -40,7 +40,7 @@ class PostProcess:
         Raises:
             ConfigError: a step does not fit them.
         """
-        values: dict[str, Array] = dict(zip(self.names, outputs, strict=True))
+        values: dict[str, Array] = dict(zip(self.names, outputs))
         for step in self.steps:
             values = _detections(values, step) if step.op == "nms" else _changed(values, step)
         return values
@@ -102,7 +102,7 @@ def _detections(values: Mapping[str, Array], step: Nms) -> dict[str, Array]:
     boxes, scores = (_output(values, name, step.op) for name in (step.boxes, step.scores))
     if boxes.ndim != 3 or scores.ndim != 3 or boxes.shape[2] != 4 or boxes.shape[1] != scores.shape[1]:
         raise _unfit(step.op, f"boxes {_shape(boxes)} and scores {_shape(scores)}", "[N, A, 4] and [N, A, classes]")
-    found = np.stack([suppressed(b, s, step) for b, s in zip(_floats(boxes), _floats(scores), strict=True)])
+    found = np.stack([suppressed(b, s, step) for b, s in zip(_floats(boxes), _floats(scores))])
     rest = {name: value for name, value in values.items() if name not in (step.boxes, step.scores)}
     return {"detections": found, **rest}
 
@@ -140,7 +140,7 @@ def _ctc(value: Array, step: PostStep) -> Array:
     best = value.argmax(axis=2)
     fresh = np.concatenate([np.ones((len(best), 1), bool), best[:, 1:] != best[:, :-1]], axis=1)
     found: Integers = np.full(best.shape, -1, np.int64)
-    for row, tokens, kept in zip(found, best, fresh & (best != step.blank), strict=True):
+    for row, tokens, kept in zip(found, best, fresh & (best != step.blank)):
         row[: int(kept.sum())] = tokens[kept]
     return found
 

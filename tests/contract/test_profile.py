@@ -21,7 +21,7 @@ from edgebuild.core.target import RuntimeOptions
 from edgebuild.devices.transports.local import open_local
 from edgebuild.judge.layers import compare_layers
 from edgebuild.layer_origins import layer_times
-from edgebuild.sampling import timing_inputs
+from edgebuild.vectors import timing_inputs
 
 SHORT = Measuring(min_samples=12, min_seconds=0.0, warmup_seconds=0.1)
 LAYERS = {"residual": {"stem", "body", "down", "skip", "head"}, "squeeze": {"stem", "depthwise", "gate", "head"}}

@@ -10,12 +10,19 @@ import numpy as np
 import pytest
 
 from edgebuild.bench.bench import Bench
+from edgebuild.bench.given import Raw
 from edgebuild.core.device import DeviceEntry
 from edgebuild.core.errors import ConfigError, ModelRejected
+from edgebuild.core.metric import Mode
+from edgebuild.core.postprocess import Argmax, Sigmoid, Softmax, Threshold
 from edgebuild.core.profile import Measuring
+from edgebuild.core.signature import Normalize
 from edgebuild.core.target import RuntimeOptions
+from edgebuild.core.wire import Around
 from edgebuild.devices.ship import RUNNER
 from edgebuild.devices.transports.local import open_local
+from edgebuild.steps.postprocess import PostProcess
+from edgebuild.steps.preprocess import apply_steps
 
 RUNTIMES = sorted(path.stem.removesuffix("_session") for path in RUNNER.glob("*_session.py"))
 SHORT = Measuring(min_samples=20, min_seconds=0.0, warmup_seconds=0.1)
@@ -87,3 +94,26 @@ def test_a_broken_model_is_the_models_fault_and_a_wrong_dtype_the_callers(
         bench.infer(runtime, dict.fromkeys(files, b"no model"), {"x": inputs}, OPTIONS)
     with pytest.raises(ConfigError, match="float64"):
         bench.infer(runtime, files, {"x": inputs.astype(np.float64)}, OPTIONS)
+
+
+def test_the_steps_around_a_model_are_made_on_the_device(
+    ready: tuple[Bench, str, dict[str, bytes], np.ndarray],
+) -> None:
+    """The answer is that of the same steps here; a Python without pydantic or edgebuild has them from the runner."""
+    bench, runtime, files, inputs = ready
+    raw = np.clip(np.round(inputs * 80), 0, 255).astype(np.uint8)
+    pre, name = (Normalize(scale=1 / 80, mean=(0.25,), std=(2.0,)),), "x"
+    answer = (Sigmoid(), Threshold(at=0.7)) if runtime == "litert" else (Softmax(), Argmax())
+    around = Around(pre={name: pre}, outputs=("y",), places=(0,), answer=answer)
+    prepared = apply_steps(raw, pre)
+    (given,) = bench.infer(runtime, files, {"x": prepared}, OPTIONS)
+    (found,) = bench.infer(runtime, files, Raw({"x": raw}, around), OPTIONS)
+    wanted = PostProcess(("y",), answer)([given])["y"]
+    assert found.dtype == wanted.dtype
+    np.testing.assert_array_equal(found, wanted)
+    run = bench.latency_run(runtime, files, Raw({"x": raw}, around), OPTIONS, SHORT, mode=Mode.END_TO_END)
+    assert run.mode is Mode.END_TO_END
+    assert len(run.samples_ns) >= 20
+    wrong = around.model_copy(update={"pre": {name: (Normalize(mean=(1.0,) * 7),)}})
+    with pytest.raises(ConfigError, match="channels"):
+        bench.infer(runtime, files, Raw({"x": raw}, wrong), OPTIONS)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edgebuild.devices.ship import RUNNER
+from edgebuild.devices.ship import RUNNER, STEPS
 
-FILES = sorted((*RUNNER.glob("*.py"), *(RUNNER.parent / "devices/onboard").glob("*.py")))
+FILES = sorted((*STEPS, *RUNNER.glob("*.py"), *(RUNNER.parent / "devices/onboard").glob("*.py")))
 LATER = {"zip": {"strict"}, "dataclass": {"slots", "kw_only"}, "open": set[str]()}
 """Keywords that Python 3.9 does not take, by the function's name."""
 

@@ -12,7 +12,6 @@ from several_inputs_project import make_project
 
 from edgebuild.cli.main import main
 from edgebuild.core.errors import BundleError
-from edgebuild.golden import golden_vectors
 from edgebuild.models.data import load_samples
 from edgebuild.models.samples import Samples, input_specs, prepare_inputs
 from edgebuild.pipeline.sources import load_sets, load_source
@@ -21,6 +20,7 @@ from edgebuild.store.bundle import open_bundle
 from edgebuild.store.cache import Cache
 from edgebuild.store.catalog import find_profile
 from edgebuild.store.toml import load_project
+from edgebuild.vectors import golden_vectors
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ _HEIGHT = 200
 _TABLE_ROWS = 500
 _PACES = {
     Mode.LATENCY: "", Mode.TURNS: ", in turns with the baseline", Mode.BURST: ", in bursts",
-    Mode.DUTY: ", one at a time", Mode.SUSTAINED: ", sustained",
+    Mode.DUTY: ", one at a time", Mode.SUSTAINED: ", sustained", Mode.END_TO_END: ", end to end",
 }  # fmt: skip
 _SIDES = {"a": "baseline", "b": "of a pair", "": "alone"}
 
