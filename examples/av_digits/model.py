@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from edgebuild import read_weights
 
 WEIGHTS = Path(__file__).parent / "weights.safetensors"
+ALONE = {"image": WEIGHTS.with_name("image_alone.safetensors"), "sound": WEIGHTS.with_name("sound_alone.safetensors")}
+"""The networks that were trained for one modality each, to hold the fused one against."""
 
 
 class Block(nn.Sequential):
@@ -46,10 +48,10 @@ def untrained() -> AVDigits:
         return AVDigits().eval()
 
 
-def trained() -> AVDigits:
-    """The network with the weights that ``train.py`` wrote."""
-    if not WEIGHTS.is_file():
-        raise RuntimeError(f"{WEIGHTS.name} is not there; run train.py first (see README.md)")
+def trained(weights: Path = WEIGHTS) -> AVDigits:
+    """The network with weights that ``train.py`` wrote."""
+    if not weights.is_file():
+        raise RuntimeError(f"{weights.name} is not there; run train.py first (see README.md)")
     net = AVDigits()
-    net.load_state_dict(read_weights(WEIGHTS))
+    net.load_state_dict(read_weights(weights))
     return net.eval()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from data import evaluation, training
-from model import WEIGHTS, AVDigits
+from model import ALONE, WEIGHTS, AVDigits
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -84,6 +84,7 @@ def main() -> None:
     say(f"fused: {right(net, 1, 1):.1f} %; image alone {right(net, 1, 0):.1f} %, sound alone {right(net, 0, 1):.1f} %")
     for name, image, audio in (("image", 1.0, 0.0), ("sound", 0.0, 1.0)):
         alone = train(only(image, audio), lambda _: None)
+        save_file(alone.state_dict(), ALONE[name])
         say(f"a network for the {name} alone: {right(alone, image, audio):.1f} %")
 
 
