@@ -66,7 +66,7 @@ def shares(
             f"is for the bucket {list(sizes[wanted[first]])}", expected=f"at most {list(sizes[there[-1]])}",
             fix="give the bundle of that bucket too, or the path of all without the bucket's part",
         )  # fmt: skip
-    made = []
+    made: list[Share] = []
     for place, number in enumerate(there):
         rows = np.flatnonzero(chosen == place)
         if len(rows) or not (len(chosen) or made):

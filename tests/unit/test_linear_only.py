@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import onnx.numpy_helper
 import torch
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
+from edgebuild.backends.onnxruntime.integer_bias import write_biases
 from edgebuild.backends.onnxruntime.plain_reads import biases_read_in_float, read_plainly
 from edgebuild.core.origin import RuntimeOp
 from edgebuild.core.profile import QuantSetting
@@ -148,3 +150,23 @@ def test_what_int8_made_and_int8_reads_too_stays_rounded() -> None:
     rounded(made, "m")
     read_plainly(made, {"tanh"})
     assert reads(made)["bias"] == ["m_dq", "b"]
+
+
+def test_the_bias_of_an_int8_layer_is_integers_of_its_sums() -> None:
+    made = model()
+    rounded(made, "t")
+    rounded(made, "w")
+    write_biases(made, {"bias"})
+    (name,) = [name for name in reads(made)["bias"] if name != "m"]
+    maker = next(node for node in made.graph.node if name in node.output)
+    values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in made.graph.initializer}
+    assert maker.op_type == "DequantizeLinear"
+    assert values[maker.input[0]].tolist() == [50, 0, 0, 0]
+    np.testing.assert_allclose(values[maker.input[1]], 0.01, rtol=1e-6)
+    assert "b" not in values
+
+
+def test_the_bias_of_a_layer_in_float_stays_as_it_is() -> None:
+    made = model()
+    write_biases(made, {"bias"})
+    assert reads(made)["bias"] == ["m", "b"]

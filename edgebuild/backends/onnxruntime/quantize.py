@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from edgebuild.backends.base import Exported, float_boundary, quiet
 from edgebuild.backends.onnxruntime.export import FILE, canonical_bytes
 from edgebuild.backends.onnxruntime.graph import first
+from edgebuild.backends.onnxruntime.integer_bias import write_biases
 from edgebuild.backends.onnxruntime.plain_reads import biases_read_in_float, read_plainly
 from edgebuild.core.array import np
 from edgebuild.core.plan import Range, WeightGrid
@@ -34,7 +35,8 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
             for name, limits in ranges.items()
         }
         given = onnx.load_from_string(first(model.files))
-        kept = {*keep_float, *biases_read_in_float(given, keep_float)}
+        biases = biases_read_in_float(given, keep_float)
+        kept = {*keep_float, *biases}
         quantizer = QDQQuantizer(
             given,
             per_channel=scheme.weight_granularity == "per_channel",
@@ -53,6 +55,7 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
         quantizer.quantize_model()
         if kept:
             read_plainly(quantizer.model.model, kept)
+            write_biases(quantizer.model.model, biases)
         return Exported({FILE: canonical_bytes(quantizer.model.model)}, model.signature)
 
 
