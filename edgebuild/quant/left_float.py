@@ -14,30 +14,15 @@ if TYPE_CHECKING:
 MASK = 1e9
 """Values beyond it stand for infinity: no measured quantity lies there, and float32 numbers of it are 64 apart."""
 
-_MOVES = frozenset(
-    f"aten.{name}"
-    for name in [
-        "view",
-        "reshape",
-        "transpose",
-        "permute",
-        "contiguous",
-        "clone",
-        "dropout",
-        "unsqueeze",
-        "squeeze",
-        "flatten",
-        "expand",
-        "slice",
-    ]
-)
+_CARRIED = "view reshape transpose permute contiguous clone dropout unsqueeze squeeze flatten expand slice"
+_MOVES = frozenset(f"aten.{name}" for name in _CARRIED.split(" "))
 """What only carries values, in whatever numbers those are; runtimes take it for a part of what comes next."""
 
 _KINDS = ("Gemm", "MatMul", "FULLY_CONNECTED")
 
 
 def all_but_linear(program: ExportedProgram) -> set[str]:
-    """Nodes that compute and are no linear layer with a weight of its own, nor the activation that is merged into one."""
+    """Nodes that compute and are no linear layer with a weight of its own, nor the activation merged into one."""
     linear = {layer.node for layer in layers(program) if layer.operator in LINEAR}
     calls = [node for node in program.graph.nodes if node.op == "call_function"]
     merged = {next(iter(node.users)).name for node in calls if node.name in linear and absorbed(node)}
