@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgebuild.bench.bench import Bench
 from edgebuild.bench.given import in_steps
+from edgebuild.by_bucket import joined, shares
 from edgebuild.core.array import Array, np
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Signature
 from edgebuild.devices.opening import open_device
+from edgebuild.models.gather import Raw
 from edgebuild.models.notes import Notes
 from edgebuild.models.raw_files import KINDS, is_raw, read_raw
 from edgebuild.models.samples import Samples, in_rows, input_specs, stand_in
@@ -44,21 +46,52 @@ class Ran:
 
 
 def run_samples(
-    bundle: Bundle, source: Path, dest: Path | None, device: str | None, precision: str | None, root: Path,
-    say: Callable[[str], None] = lambda _: None,
+    bundle: Bundle | Sequence[Bundle], source: Path, dest: Path | None, device: str | None, precision: str | None,
+    root: Path, say: Callable[[str], None] = lambda _: None,
 ) -> Ran:  # fmt: skip
     """Run samples through ``pre``, the model and ``post``; a missing input that may be is replaced as declared.
 
     Args:
+        bundle: or several, of the buckets of one model: each sample goes to the smallest that holds it.
         source: an ``.npz`` file of samples by input, or a file that the first steps read.
         dest: an ``.npz`` file for the outputs.
         say: is told what happened to samples while they were read.
     """
+    bundles = [bundle] if isinstance(bundle, Bundle) else list(bundle)
+    signatures = [_signature(each, precision) for each in bundles]
+    given = _raw(source, bundles[0], signatures[0])
+    for note in given.notes:
+        say(f"{source.name}: {note}")
+    if len(bundles) > 1 or any(spec.buckets for spec in signatures[0].inputs):
+        ran = _run_in_buckets(bundles, signatures, given, source, device, precision, root)
+    else:
+        ran = _run(bundles[0], given.arrays, source, device, precision, root)
+    if dest is not None:
+        save_arrays(dest, ran.outputs)
+    return ran
+
+
+def _signature(bundle: Bundle, precision: str | None) -> Signature:
+    part, variant = choose(bundle, None, precision)
+    return variant.signature or part.signature
+
+
+def _run_in_buckets(
+    bundles: Sequence[Bundle], signatures: Sequence[Signature], given: Raw, source: Path, device: str | None,
+    precision: str | None, root: Path,
+) -> Ran:  # fmt: skip
+    divided = shares(signatures, given.arrays, given.places, source.name)
+    made = [_run(bundles[share.bundle], share.arrays, source, device, precision, root) for share in divided]
+    seconds = [ran.post_seconds for ran in made if ran.post_seconds is not None]
+    outputs = joined([(share.rows, ran.outputs) for share, ran in zip(divided, made, strict=True)])
+    return Ran(outputs, max(seconds) if seconds else None)
+
+
+def _run(
+    bundle: Bundle, given: dict[str, Array], source: Path, device: str | None, precision: str | None, root: Path
+) -> Ran:
     part, variant = choose(bundle, None, precision)
     target, signature = find_target(bundle.manifest.target, root), variant.signature or part.signature
-    given, notes = _raw(source, bundle, signature)
-    for note in notes:
-        say(f"{source.name}: {note}")
     inputs, steps = _inputs(given, signature, source)
     names = tuple(spec.name for spec in signature.outputs)
     with Bench(open_device(target, device), bundle.manifest.lineage.tools) as bench:
@@ -68,8 +101,6 @@ def run_samples(
     post = post_of(signature)
     outputs = post.answers(meant) | {n: v for n, v in zip(names, meant, strict=True) if n not in post.names}
     outputs = {name: in_time(value, steps) for name, value in outputs.items()} if steps else outputs
-    if dest is not None:
-        save_arrays(dest, outputs)
     return Ran(outputs, post.seconds(post.chosen(meant)))
 
 
@@ -89,15 +120,14 @@ def _prepared(rows: Array | None, spec: InputSpec, count: int) -> Array:
     return stand_in(spec, count) if rows is None else apply_steps(rows, spec.pre).astype(spec.dtype)
 
 
-def _raw(source: Path, bundle: Bundle, signature: Signature) -> tuple[dict[str, Array], tuple[str, ...]]:
-    """A file's samples by input, before the steps on arrays, and what happened to them; tokenizers are the bundle's."""
+def _raw(source: Path, bundle: Bundle, signature: Signature) -> Raw:
+    """A file's samples by input, before the steps on arrays; tokenizers are the bundle's."""
     specs, notes = input_specs(signature), Notes()
     if not is_raw(source):
-        return with_tokens(_samples(source), specs, bundle.read, notes, source.name), notes.lines()
+        return Raw(with_tokens(_samples(source), specs, bundle.read, notes, source.name), notes.lines())
     if not source.exists():
         raise ConfigError(str(source), missing(source))
-    raw = read_raw(source, specs, bundle.read)
-    return raw.arrays, raw.notes
+    return read_raw(source, specs, bundle.read)
 
 
 def _in_rows(given: dict[str, Array], signature: Signature, source: Path) -> tuple[dict[str, Array], int | None]:

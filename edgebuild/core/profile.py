@@ -14,6 +14,7 @@ from edgebuild.core.recovery import Distillation, Recovery
 from edgebuild.core.target import Name
 
 RangeMethod = Literal["minmax", "percentile", "mse"]
+Operators = Literal["all", "linear"]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -26,6 +27,9 @@ class QuantSetting(Frozen):
         equalize: cross-layer equalization before ranges are taken.
         correct_bias: bias correction against the float model on the calibration set.
         keep_float: how many of the most sensitive layers stay float.
+        operators: what becomes int8: all that the runtime has integer kernels for, or linear layers alone. Between the
+            linear layers of a transformer lie a residual stream, sums of masks, normalizations and a softmax, whose few
+            large values leave one scale a tensor no steps for all others.
     """
 
     ranges: RangeMethod = "minmax"
@@ -33,12 +37,14 @@ class QuantSetting(Frozen):
     equalize: bool = False
     correct_bias: bool = True
     keep_float: Annotated[int, Field(ge=0)] = 0
+    operators: Operators = "all"
 
     @property
     def label(self) -> str:
         """A short name for tables and the lock."""
         parts = [f"percentile-{self.percentile:g}" if self.ranges == "percentile" else self.ranges]
         parts += ["equalized"] if self.equalize else []
+        parts += ["linear-only"] if self.operators == "linear" else []
         parts += ["bias-corrected"] if self.correct_bias else []
         parts += [f"{self.keep_float}-float"] if self.keep_float else []
         return "+".join(parts)

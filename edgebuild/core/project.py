@@ -24,7 +24,8 @@ class InputSpec(Frozen):
         absent: the input may be missing, and what then stands in for it after the ``pre`` steps: "zeros", or a number.
         buckets: further shapes, longer along one axis. Each is compiled on its own, and a sample goes to the smallest
             one that holds it.
-        pad: what a sample that is shorter than its bucket is filled up with.
+        pad: what a sample that is shorter than its bucket is filled up with; of a text, the number of the tokenizer's
+            own padding is taken.
     """
 
     shape: Shape
@@ -58,9 +59,20 @@ class InputSpec(Frozen):
         axes = {axis for shape in self.buckets for axis, size in enumerate(shape) if size != self.shape[axis]}
         if len(self.sizes) <= len(self.buckets) or len(axes) != 1 or axes == {0}:
             raise ValueError("buckets differ from shape, and from each other, along one axis that is not the first")
-        if self.is_state or any(step.op not in ("normalize", "cast") for step in self.pre):
+        if self.is_state or any(step.op not in ("tokenize", "normalize", "cast", "quantize") for step in self.pre):
             raise ValueError("buckets are for inputs that are no state and whose pre steps keep the axes as they are")
+        for step in self.pre:
+            if isinstance(step, Tokenize):
+                self._check_text(step)
         return self
+
+    def _check_text(self, step: Tokenize) -> None:
+        """A text is read as long as the largest bucket, and cut to the smallest that holds it."""
+        most = self.sizes[-1][self.bucket_axis]
+        if len(self.shape) != 2 or step.length != most:
+            raise ValueError(f"tokenize with buckets: shape is [1, tokens], and length that of the largest, {most}")
+        if step.padding != "right":
+            raise ValueError('tokenize with buckets: padding is cut off at the end, so it must be "right"')
 
     @property
     def sizes(self) -> tuple[Shape, ...]:

@@ -82,6 +82,8 @@ class Tokenize(Frozen):
     each declares this step with the output that it takes.
 
     Attributes:
+        length: tokens, special ones included; of an input with buckets that of the largest one.
+        longer: what becomes of a text of more tokens: it is truncated and counted, or refused.
         tokenizer: ``tokenizer.json``, relative to the project; in a bundle, the name of the bundle's own copy.
         sha256: of that file; filled in when the project is loaded. If the project states it, another file is refused.
         pair: a second column, for models that take two texts at once.
@@ -96,6 +98,7 @@ class Tokenize(Frozen):
     tokenizer: Annotated[str, Field(min_length=1)]
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     length: Annotated[int, Field(gt=0, le=1 << 20)]
+    longer: Literal["truncate", "refuse"] = "truncate"
     output: Literal["ids", "attention_mask", "token_type_ids"] = "ids"
     special_tokens: bool = True
     pad_token: str = ""

@@ -81,8 +81,17 @@ def shipped(signature: Signature, source: ModelSource, root: Path) -> dict[str, 
 
 
 def _with_assets(name: str, spec: InputSpec, root: Path) -> InputSpec:
-    steps = tuple(_known(step, root, f"[model.inputs.{name}] pre") for step in spec.pre)
-    return spec.model_copy(update={"pre": steps})
+    subject = f"[model.inputs.{name}] pre"
+    steps = tuple(_known(step, root, subject) for step in spec.pre)
+    return spec.model_copy(update={"pre": steps, "pad": _pad(spec, root, subject)})
+
+
+def _pad(spec: InputSpec, root: Path, subject: str) -> float:
+    """What ends a text where the input has buckets: padding, by its number, or 0 for its marks."""
+    step = next((step for step in spec.pre if isinstance(step, Tokenize)), None)
+    if step is None or not spec.buckets:
+        return spec.pad
+    return Encoder(step, _read(root, step.tokenizer, subject), subject).fill
 
 
 def _known(step: Step, root: Path, subject: str) -> Step:

@@ -5,7 +5,7 @@ A sample ends where nothing but padding follows, in every input that has buckets
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from edgebuild.core.array import Array, Integers, np
 from edgebuild.core.errors import ConfigError
@@ -22,7 +22,7 @@ def in_bucket(arrays: Mapping[str, Array], specs: Mapping[str, InputSpec], subje
     if not bucketed:
         return dict(arrays)
     lengths = {name: _lengths(arrays[name], spec, f"{subject}, input {name!r}") for name, spec in bucketed.items()}
-    places = _places(lengths, bucketed, subject)
+    places = _places(lengths, bucketed, lambda name, number: (f"{subject}, input {name!r}", f"sample {number}"))
     own = next(spec.sizes.index(spec.shape) for spec in bucketed.values())
     chosen = np.flatnonzero(places == own)
     if not len(chosen):
@@ -34,7 +34,35 @@ def in_bucket(arrays: Mapping[str, Array], specs: Mapping[str, InputSpec], subje
             fix="give samples of that length, or take the bucket out",
         )
     taken = {name: array[chosen] for name, array in arrays.items()}
-    return {name: _fitted(array, bucketed[name]) if name in bucketed else array for name, array in taken.items()}
+    return fitted(taken, bucketed)
+
+
+def fitted(arrays: Mapping[str, Array], specs: Mapping[str, InputSpec]) -> dict[str, Array]:
+    """Samples cut or padded to the shapes of ``specs``, which hold them."""
+    return {
+        name: _fitted(array, specs[name]) if name in specs and specs[name].buckets else array
+        for name, array in arrays.items()
+    }
+
+
+def bucket_numbers(
+    arrays: Mapping[str, Array], specs: Mapping[str, InputSpec], subject: str, places: Sequence[str]
+) -> Integers:
+    """For each sample the number of the smallest of the buckets in ``specs`` that holds it.
+
+    Args:
+        places: how messages name the samples; empty: by their numbers.
+
+    Raises:
+        ConfigError: a sample is too long for every bucket.
+    """
+    bucketed = {name: spec for name, spec in specs.items() if spec.buckets and name in arrays}
+    lengths = {name: _lengths(arrays[name], spec, f"{subject}, input {name!r}") for name, spec in bucketed.items()}
+
+    def named(name: str, number: int) -> tuple[str, str]:
+        return (places[number], name) if places else (f"{subject}, input {name!r}", f"sample {number}")
+
+    return _places(lengths, bucketed, named)
 
 
 def _lengths(array: Array, spec: InputSpec, where: str) -> Integers:
@@ -52,7 +80,9 @@ def _lengths(array: Array, spec: InputSpec, where: str) -> Integers:
     return found
 
 
-def _places(lengths: Mapping[str, Integers], specs: Mapping[str, InputSpec], subject: str) -> Integers:
+def _places(
+    lengths: Mapping[str, Integers], specs: Mapping[str, InputSpec], named: Callable[[str, int], tuple[str, str]]
+) -> Integers:
     """For each sample the number of the smallest bucket that holds it in every input."""
     needed = []
     for name, spec in specs.items():
@@ -60,9 +90,10 @@ def _places(lengths: Mapping[str, Integers], specs: Mapping[str, InputSpec], sub
         place = np.searchsorted(sizes, lengths[name])
         if (place == len(sizes)).any():
             first = int(np.argmax(place == len(sizes)))
+            where, what = named(name, first)
             raise ConfigError(
-                f"{subject}, input {name!r}",
-                f"sample {first} is {int(lengths[name][first])} long",
+                where,
+                f"{what} is {int(lengths[name][first])} long",
                 expected=f"at most {int(sizes[-1])}, the largest of its buckets",
                 fix=f"cut it, add a bucket, or say what is padding: pad = {spec.pad:g} is",
             )

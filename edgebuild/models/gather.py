@@ -17,10 +17,11 @@ from edgebuild.models.rows import Row
 
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """The arrays of a source by name, and what happened while they were read."""
+    """The arrays of a source by name, what happened while they were read, and how messages name each sample."""
 
     arrays: dict[str, Array]
     notes: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ def gather(
             subject, f"all {notes.read} samples are left out; the first, {first.subject}: {first.found}",
             expected=first.expected, fix=first.fix,
         )  # fmt: skip
-    return Raw(_arrays(samples, readers), notes.lines())
+    return Raw(_arrays(samples, readers), notes.lines(), tuple(sample.row.where for sample in samples))
 
 
 def _skippable(error: ConfigError) -> ConfigError:

@@ -144,7 +144,7 @@ def _text_reader(step: Tokenize, encoder: Encoder, notes: Notes) -> Reader:
     def read(row: Row) -> Array:
         encoded = encoder.encode(row.text(step.column), row.text(step.pair) if step.pair else "")
         if step.output == "ids":
-            count(encoded, step, notes)
+            count(encoded, step, notes, row.where)
         return encoded.outputs[step.output]
 
     return Reader("text", step.column, read)

@@ -52,6 +52,11 @@ class Encoder:
         self._last: tuple[tuple[str, str], Encoded] | None = None
         self._limit(subject)
 
+    @property
+    def fill(self) -> int:
+        """What the step's output has where there is no token."""
+        return self._pad if self.step.output == "ids" else 0
+
     def encode(self, text: str, pair: str = "") -> Encoded:
         """A text, and where a model takes two, its pair."""
         if self._last is None or self._last[0] != (text, pair):
@@ -120,8 +125,17 @@ def _unknown_number(settings: dict[str, object], number_of: Callable[[str], int 
     return number if isinstance(number, int) else None
 
 
-def count(encoded: Encoded, step: Tokenize, notes: Notes) -> None:
-    """Note what happened to one text."""
+def count(encoded: Encoded, step: Tokenize, notes: Notes, where: str) -> None:
+    """Note what happened to one text.
+
+    Raises:
+        ConfigError: it is too long, and not to be truncated.
+    """
+    if encoded.truncated and step.longer == "refuse":
+        raise ConfigError(
+            where, f"a text of more than {step.length} tokens", expected=f"at most {step.length}",
+            fix='shorten it, or truncate such texts: longer = "truncate"',
+        )  # fmt: skip
     notes.counts[f"texts longer than {step.length} tokens, truncated"] += encoded.truncated
     notes.counts["unknown tokens"] += encoded.unknown
     notes.counts["texts with unknown tokens"] += encoded.unknown > 0
@@ -160,6 +174,6 @@ def _encoded(texts: Array, pairs: Array | None, step: Tokenize, encoder: Encoder
             raise ConfigError(subject, f"sample {number} is an empty text", fix="take it out")
         encoded = encoder.encode(text, "" if pairs is None else pair)
         if step.output == "ids":
-            count(encoded, step, notes)
+            count(encoded, step, notes, f"{subject}, sample {number}")
         rows.append(encoded.outputs[step.output])
     return np.stack(rows) if rows else np.zeros((0, step.length), np.int64)

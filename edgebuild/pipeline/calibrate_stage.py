@@ -19,6 +19,7 @@ from edgebuild.pipeline.float_stages import prepared
 from edgebuild.pipeline.sources import DataSet, Source
 from edgebuild.pipeline.stage import Road, Stage
 from edgebuild.pipeline.unrolled import MOST
+from edgebuild.quant.left_float import all_but_linear
 from edgebuild.quant.named_layers import named_nodes
 from edgebuild.store.arrays import save_arrays
 from edgebuild.store.entry import Entry
@@ -167,9 +168,11 @@ def _calibrate(
     if program is None:
         (folder / "skipped").touch()
         return
-    done = run(program, rows, names, scheme, setting, grid, kept.nodes(model))
+    own = all_but_linear(program) if setting.operators == "linear" else set()
+    done = run(program, rows, names, scheme, setting, grid, kept.nodes(model) | own)
     sensitive = tuple(sorted(done.sqnr, key=lambda node: done.sqnr[node])[: setting.keep_float])
-    plan = done.plan.model_copy(update={"keep_float": tuple(dict.fromkeys((*sensitive, *chain(*kept.freed))))})
+    stay = (*sensitive, *chain(*kept.freed), *sorted(own), *done.plan.keep_float)
+    plan = done.plan.model_copy(update={"keep_float": tuple(dict.fromkeys(stay))})
     save_calibration(folder, changes(model.program, done.program), plan)
 
 

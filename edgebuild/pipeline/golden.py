@@ -82,7 +82,7 @@ def _rows(
     """Raw samples of one input, (count, …)."""
     if any(isinstance(step, SoundStep) for step in steps):
         return _sound(spec, steps, calibration, count, random)
-    marks = _marks(steps, count)
+    marks = _marks(spec, steps, count)
     return _undo(_between(spec, limits[spec.name], count, random), steps) if marks is None else marks
 
 
@@ -121,14 +121,15 @@ def _sound_shape(spec: TensorSpec, steps: Sequence[Step]) -> tuple[int, ...]:
     return spec.shape[1:]
 
 
-def _marks(steps: Sequence[Step], count: int) -> np.ndarray | None:
+def _marks(spec: TensorSpec, steps: Sequence[Step], count: int) -> np.ndarray | None:
     """Masks of texts that get shorter, and one text throughout; None for what is no mark of a tokenizer."""
     step = next((step for step in steps if isinstance(step, Tokenize)), None)
     if step is None or step.output == "ids":
         return None
-    made = np.zeros((count, step.length), np.int64)
+    length = spec.shape[1] if spec.buckets else step.length
+    made = np.zeros((count, length), np.int64)
     for row in range(count if step.output == "attention_mask" else 0):
-        made[row, : max(1, step.length - row * step.length // count)] = 1
+        made[row, : max(1, length - row * length // count)] = 1
     return made[:, ::-1] if step.padding == "left" else made
 
 

@@ -24,6 +24,7 @@ from edgebuild.pipeline.float_stages import Converted, export, prepared, save_ex
 from edgebuild.pipeline.sources import DataSet
 from edgebuild.pipeline.stage import Road, Stage
 from edgebuild.pipeline.unrolled import MOST
+from edgebuild.quant.left_float import foreign_but_linear
 from edgebuild.quant.named_layers import named_nodes
 
 
@@ -81,7 +82,8 @@ def quantize_foreign(
     setting: QuantSetting,
 ) -> Candidate:  # fmt: skip
     """Quantize a foreign float model: every range is observed in the runtime itself."""
-    plan = QuantPlan(activations={}, scheme=arithmetic(scheme), setting=setting)
+    kept = foreign_but_linear(origins.ops) if setting.operators == "linear" else ()
+    plan = QuantPlan(activations={}, keep_float=kept, scheme=arithmetic(scheme), setting=setting)
     return _write(road, converted, plan, target, scheme, origins, samples)
 
 

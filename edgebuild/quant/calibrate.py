@@ -16,6 +16,7 @@ from edgebuild.core.errors import BuildError
 from edgebuild.core.plan import QuantPlan, Range, WeightGrid
 from edgebuild.core.profile import QuantSetting
 from edgebuild.core.target import Int8Scheme
+from edgebuild.quant.left_float import is_mask
 from edgebuild.quant.numerics import pick_range, quantize_activation, quantize_weight, sqnr_db
 from edgebuild.quant.program import (
     Layer,
@@ -52,13 +53,17 @@ class Calibrated:
 
 @dataclass
 class _State:
+    """``simulated``: values as int8 reads them; ``plain``: those that float nodes read as float nodes made them."""
+
     program: ExportedProgram
     scheme: Int8Scheme
     setting: QuantSetting
     grid: WeightGrid
-    exact: frozenset[str]
+    exact: set[str]
     layers: dict[str, Layer]
     simulated: dict[str, list[Any]] = field(default_factory=dict)
+    plain: dict[str, list[Any]] = field(default_factory=dict)
+    masks: list[str] = field(default_factory=list)
     ranges: dict[str, Range] = field(default_factory=dict)
     biases: dict[str, torch.Tensor] = field(default_factory=dict)
     sqnr: dict[str, float] = field(default_factory=dict)
@@ -88,11 +93,11 @@ def calibrate(
     if not samples:
         raise BuildError("calibrate", "the calibration set is empty", fix="give [data.calibration] samples")
     known = {layer.node: layer for layer in layers(program)}
-    state = _State(program, scheme, setting, grid, frozenset(exact), known)
+    state = _State(program, scheme, setting, grid, set(exact), known)
     walk(program, samples, _visitor(state))
     renamed = dict(zip(user_inputs(program), input_names, strict=True))
     ranges = {renamed.get(name, name): limits for name, limits in state.ranges.items()}
-    plan = QuantPlan(activations=ranges, scheme=scheme, setting=setting)
+    plan = QuantPlan(activations=ranges, keep_float=tuple(state.masks), scheme=scheme, setting=setting)
     return Calibrated(with_weights(program, state.biases), plan, state.sqnr)
 
 
@@ -103,11 +108,15 @@ def _visitor(state: _State) -> Visit:
         rounded = exact if node.op == "placeholder" else _simulate(state, node, look_up, len(exact))
         if isinstance(exact[0], torch.Tensor) and exact[0].is_floating_point():
             _refuse_non_finite(node, exact)
+            if is_mask(exact):
+                _leave_float(state, node)
             rounded = [_finite(value, wanted) for value, wanted in zip(rounded, exact, strict=True)]
             if node.name in state.layers and state.setting.correct_bias:
                 rounded = _correct(state, state.layers[node.name], exact, rounded)
             state.ranges[node.name] = limits = _range(rounded, state)
             if not absorbed(node) and not _between_floats(node, state):
+                if node.name in state.exact:
+                    state.plain[node.name] = rounded
                 rounded = [quantize_activation(value, limits, state.scheme) for value in rounded]
                 state.sqnr[node.name] = sqnr_db(_stack(exact), _stack(rounded))
         state.simulated[node.name] = rounded
@@ -115,6 +124,14 @@ def _visitor(state: _State) -> Visit:
         return exact
 
     return visit
+
+
+def _leave_float(state: _State, node: Node) -> None:
+    """A mask, and what reads it: what comes of it, as a softmax, can be rounded again."""
+    for name in (node.name, *(user.name for user in node.users)):
+        if name not in state.exact:
+            state.exact.add(name)
+            state.masks.append(name)
 
 
 def _simulate(state: _State, node: Node, look_up: LookUp, count: int) -> list[Any]:
@@ -127,7 +144,8 @@ def _simulate(state: _State, node: Node, look_up: LookUp, count: int) -> list[An
     def given(read: Node, sample: int) -> Any:
         if layer is not None and read is node.args[1]:
             return weight
-        return state.simulated[read.name][sample] if read.name in state.simulated else look_up(read, sample)
+        made = state.plain if node.name in state.exact and read.name in state.plain else state.simulated
+        return made[read.name][sample] if read.name in made else look_up(read, sample)
 
     return [evaluate(node, given, sample) for sample in range(count)]
 
@@ -209,3 +227,4 @@ def _forget(state: _State, node: Node) -> None:
     for read in node.all_input_nodes:
         if all(user.name in state.simulated for user in read.users):
             state.simulated[read.name] = []
+            state.plain.pop(read.name, None)

@@ -24,12 +24,12 @@ def folder() -> Path:
     return Path(os.environ["TEXT_EMBEDDING"])
 
 
-LENGTH = 48
-"""Tokens, as edgebuild.toml has them."""
+LENGTH = 128
+"""Tokens, at most: edgebuild.toml has 48, and the largest bucket of buckets.toml as many."""
 
-MASKED = -20.0
-"""Added to the score of a token that is padding: e^-20 of its weight is left. The usual -3e38 would leave an int8 range
-no step for the scores of all others."""
+MASKED = torch.finfo(torch.float32).min
+"""Added to the score of a token that is padding. No int8 range could hold it beside the other scores: a build keeps
+what holds such numbers in float."""
 
 
 class Embeddings(nn.Module):
@@ -45,7 +45,7 @@ class Embeddings(nn.Module):
         self.register_buffer("places", table.detach()[None])
 
     def forward(self, input_ids: Tensor) -> Tensor:
-        made: Tensor = self.norm(self.words(input_ids) + self.places)
+        made: Tensor = self.norm(self.words(input_ids) + self.places[:, : input_ids.shape[1]])
         return made
 
 

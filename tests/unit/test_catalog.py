@@ -33,7 +33,7 @@ def test_unknown_names_say_what_there_is() -> None:
     with pytest.raises(ConfigError, match="did you mean 'raspberry-pi-5'") as caught:
         find_target("rasberry-pi-5")
     assert "host-litert" in caught.value.expected
-    with pytest.raises(ConfigError, match="default, noisy, quick, release"):
+    with pytest.raises(ConfigError, match="default, encoder, noisy, quick, release"):
         find_profile("../default")
 
 

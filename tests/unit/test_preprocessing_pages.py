@@ -33,7 +33,8 @@ def write_model(path: Path, project: Project) -> None:
     inputs, nodes, means = [], [], []
     for name, spec in project.model.inputs.items():
         kind = TensorProto.INT64 if spec.dtype == "int64" else TensorProto.FLOAT
-        inputs.append(helper.make_tensor_value_info(name, kind, spec.shape))
+        shape = [spec.shape[0], "tokens"] if spec.buckets else spec.shape
+        inputs.append(helper.make_tensor_value_info(name, kind, shape))
         nodes.append(helper.make_node("Cast", [name], [f"{name}_f"], to=TensorProto.FLOAT))
         nodes.append(helper.make_node("Flatten", [f"{name}_f"], [f"{name}_flat"]))
         nodes.append(helper.make_node("ReduceMean", [f"{name}_flat"], [f"{name}_mean"], axes=[1]))
@@ -61,16 +62,20 @@ def texts(root: Path, name: str, seed: int) -> None:
     write_tokenizer(root / "tokenizer.json")
     (root / "sentences.txt").write_text("the cat sat\nthe dog ran\n", encoding="utf-8")
     random = np.random.default_rng(seed)
-    rows = [{"text": " ".join(random.choice(WORDS[4:], 8)), "topic": ["sport", "food"][n % 2]} for n in range(4)]
+    rows = [
+        {"text": " ".join(random.choice(WORDS[4:], (8, 5)[n % 2])), "topic": ["sport", "food"][n % 2]} for n in range(4)
+    ]
     (root / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
 
 
-@pytest.mark.parametrize(("page", "write"), [("images", images), ("sound", sounds), ("text", texts)])
+@pytest.mark.parametrize(
+    ("page", "write", "number"), [("images", images, 0), ("sound", sounds, 0), ("text", texts, 0), ("text", texts, 1)]
+)
 def test_the_project_and_commands_of_a_page(
-    page: str, write: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (text,) = blocks(page, "toml")
-    (commands,) = blocks(page, "sh")
+    page: str, write: object, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    text, commands = blocks(page, "toml")[number], blocks(page, "sh")[number]
     project = Project.model_validate(tomllib.loads(text))
     (tmp_path / "edgebuild.toml").write_text(text, encoding="utf-8")
     (tmp_path / "profiles").mkdir()
@@ -80,8 +85,8 @@ def test_the_project_and_commands_of_a_page(
     )
     write_model(tmp_path / "model.onnx", project)
     assert callable(write)
-    for number, name in enumerate(("calibration", "evaluation")):
-        write(tmp_path, name, 100 * number)
+    for place, name in enumerate(("calibration", "evaluation")):
+        write(tmp_path, name, 100 * place)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "cache"))
     for command in commands.strip().splitlines():

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from edgebuild.backends.base import Exported, float_boundary, quiet
 from edgebuild.backends.onnxruntime.export import FILE, canonical_bytes
 from edgebuild.backends.onnxruntime.graph import first
+from edgebuild.backends.onnxruntime.integer_bias import write_biases
+from edgebuild.backends.onnxruntime.plain_reads import biases_read_in_float, read_plainly
 from edgebuild.core.array import np
 from edgebuild.core.plan import Range, WeightGrid
 from edgebuild.core.target import Int8Scheme
@@ -32,15 +34,18 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
             name: TensorData(lowest=np.float32(limits.low), highest=np.float32(limits.high))
             for name, limits in ranges.items()
         }
+        given = onnx.load_from_string(first(model.files))
+        biases = biases_read_in_float(given, keep_float)
+        kept = {*keep_float, *biases}
         quantizer = QDQQuantizer(
-            onnx.load_from_string(first(model.files)),
+            given,
             per_channel=scheme.weight_granularity == "per_channel",
             reduce_range=scheme.dot_product == "saturating",
             weight_qType=QuantType.QInt8,
             activation_qType=QuantType[_ACTIVATIONS[scheme.activation_dtype]],
             tensors_range=TensorsData(CalibrationMethod.MinMax, data),
             nodes_to_quantize=None,
-            nodes_to_exclude=sorted(keep_float),
+            nodes_to_exclude=sorted(kept),
             op_types_to_quantize=sorted(set(QDQRegistry) | set(QLinearOpsRegistry)),
             extra_options={
                 "WeightSymmetric": scheme.weight_symmetric,
@@ -48,6 +53,9 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
             },
         )
         quantizer.quantize_model()
+        if kept:
+            read_plainly(quantizer.model.model, kept)
+            write_biases(quantizer.model.model, biases)
         return Exported({FILE: canonical_bytes(quantizer.model.model)}, model.signature)
 
 

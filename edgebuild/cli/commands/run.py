@@ -11,7 +11,14 @@ from edgebuild.cli.console import Json, emit, note
 
 
 def command(
-    bundle: Annotated[Path, typer.Argument(help="The bundle: a folder or a .edgebundle file.")],
+    bundles: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="BUNDLE...",
+            help="The bundle: a folder or a .edgebundle file; of a model that is built for several lengths, those of"
+            " all, or their common path without the length: each sample goes to the smallest that holds it.",
+        ),
+    ],
     input_file: Annotated[
         Path,
         typer.Option(
@@ -26,10 +33,12 @@ def command(
     project: Annotated[Path, typer.Option(help="The project's folder, whose own targets come first.")] = Path(),
     json: Json = False,
 ) -> int:
+    from edgebuild.by_bucket import bundles_at
     from edgebuild.report.answers import answers_result, answers_text
     from edgebuild.running import run_samples
     from edgebuild.store.bundle import open_bundle
 
-    ran = run_samples(open_bundle(bundle), input_file, output, device, precision, project, note)
+    opened = [open_bundle(path) for path in bundles_at(bundles)]
+    ran = run_samples(opened, input_file, output, device, precision, project, note)
     result = {**answers_result(ran.outputs), "post_seconds": ran.post_seconds}
     return emit("run", result, lambda: answers_text(ran.outputs, ran.post_seconds), json=json)
