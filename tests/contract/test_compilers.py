@@ -23,7 +23,7 @@ from edgebuild.compilers.contained import run_contained
 from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.metric import METRICS, Kind
 from edgebuild.core.project import InputSpec
-from edgebuild.core.target import Int8Scheme, Target
+from edgebuild.core.target import CONFIG, Int8Scheme, Target
 from edgebuild.models.graph import export_module
 from edgebuild.models.preprocess import apply_steps
 from edgebuild.quant.numerics import sqnr_db
@@ -134,6 +134,19 @@ def test_constants_of_a_larger_model_are_inside_the_file_where_every_reader_look
     (outputs,) = compiler.SIMULATE(made.files, {}, {"features": fed})
     ((name, expected),) = run_really("litert", quantized, samples, tmp_path).items()
     assert sqnr_db(expected, apply_steps(outputs, quantized.signature.post.get(name, ()))) > 25
+
+
+@pytest.mark.parametrize("name", ["ethos-u55-128", "ethos-u85-256"])
+def test_vela_is_given_the_targets_own_systems_beside_arms(name: str) -> None:
+    target = find_target(name)
+    model, compiler, asked = integers(target), compiler_of(target), options(target)
+    arms = compiler.compile(model.files, asked).estimates
+    own = f"[System_Config.Mine]\ninherit=System_Config.{asked['system']}\ncore_clock=100e6\n"
+    mine = compiler.compile(model.files, {**asked, "system": "Mine", CONFIG: own}).estimates
+    assert mine["latency_estimate"] == pytest.approx(mine["cycles"] * 10, rel=1e-3), "at 100 MHz a cycle is 10 ns"
+    assert mine["latency_estimate"] > 2 * arms["latency_estimate"]
+    with pytest.raises(BuildError, match="Theirs"):
+        compiler.compile(model.files, {**asked, "system": "Theirs", CONFIG: own})
 
 
 @pytest.mark.parametrize("name", ["ethos-u55-128", "ethos-u85-256"])

@@ -32,6 +32,7 @@ TITLE = "tflite-micro"
 DISTRIBUTIONS = ()
 RUNTIMES = ("litert",)
 OPTIONS = ()
+TAKES_CONFIG = False
 VARIABLE = "EDGEBUILD_TFLITE_MICRO_PYTHON"
 _STAGE = "try with tflite-micro"
 _PROGRAM = Path(__file__).with_name("program.py")
