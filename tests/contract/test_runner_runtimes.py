@@ -11,7 +11,7 @@ import pytest
 
 from edgebuild.bench.bench import Bench
 from edgebuild.core.device import DeviceEntry
-from edgebuild.core.errors import ConfigError, ModelRejected
+from edgebuild.core.errors import ConfigError, DeviceError, ModelRejected
 from edgebuild.core.profile import Measuring
 from edgebuild.core.target import RuntimeOptions
 from edgebuild.devices.ship import RUNNER
@@ -87,3 +87,14 @@ def test_a_broken_model_is_the_models_fault_and_a_wrong_dtype_the_callers(
         bench.infer(runtime, dict.fromkeys(files, b"no model"), {"x": inputs}, OPTIONS)
     with pytest.raises(ConfigError, match="float64"):
         bench.infer(runtime, files, {"x": inputs.astype(np.float64)}, OPTIONS)
+
+
+def test_openvino_says_which_devices_there_are_where_the_demanded_one_is_not() -> None:
+    import openvino
+
+    there = openvino.Core().available_devices
+    files, inputs = openvino_model(), {"x": np.zeros((1, 4), np.float32)}
+    with Bench(open_local()) as bench:
+        for device in {"GPU", "NPU"} - set(there):
+            with pytest.raises(DeviceError, match=f"OpenVINO finds no {device} here, only CPU"):
+                bench.infer("openvino", files, inputs, RuntimeOptions(delegate=device.lower(), precision="f16"))
