@@ -55,9 +55,7 @@ def build(project: str, out: Path) -> int:
     return build_for(ROOT / "examples" / project, (), out)[0]
 
 
-def build_for(
-    project: Path, targets: Sequence[str], out: Path, profile: str = ""
-) -> tuple[int, dict[str, str]]:
+def build_for(project: Path, targets: Sequence[str], out: Path, profile: str = "") -> tuple[int, dict[str, str]]:
     """Build one project into ``out``, for some targets or all its own; progress goes to stderr.
 
     Returns:

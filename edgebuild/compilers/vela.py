@@ -76,7 +76,8 @@ def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001
 
 def _command(options: Mapping[str, str]) -> list[str]:
     return [
-        sys.executable, "-I", "-m", "ethosu.vela", "model.tflite", "--output-dir", "out", "--config", _CONFIG, "--config", _OWN_CONFIG,
+        sys.executable, "-I", "-m", "ethosu.vela", "model.tflite", "--output-dir", "out",
+        "--config", _CONFIG, "--config", _OWN_CONFIG,
         "--accelerator-config", options["accelerator"], "--system-config", options["system"],
         "--memory-mode", options["memory_mode"],
     ]  # fmt: skip

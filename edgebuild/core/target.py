@@ -118,7 +118,9 @@ class RuntimeOptions(Frozen):
     @model_validator(mode="after")
     def _nothing_is_delegated_to_the_cpu(self) -> RuntimeOptions:
         if self.delegate in ON_CPU and (self.delegate_library or self.delegate_options or self.least_delegated):
-            raise ValueError(f'a delegate\'s library and options are for an accelerator, and delegate is "{self.delegate}"')
+            raise ValueError(
+                f'a delegate\'s library and options are for an accelerator, and delegate is "{self.delegate}"'
+            )
         return self
 
     @property

@@ -110,7 +110,7 @@ def _refuse_absent(device: str, found: list[str]) -> None:
     kind = device.upper().partition(":")[0].partition(".")[0]
     if kind not in _STANDING_FOR_OTHERS and kind not in {each.partition(".")[0] for each in found}:
         there = ", ".join(found) or "no device"
-        raise Fault("delegate_failed", "OpenVINO finds no {} here, only {}".format(kind, there))
+        raise Fault("delegate_failed", f"OpenVINO finds no {kind} here, only {there}")
 
 
 def _name(port: Any, otherwise: str) -> str:

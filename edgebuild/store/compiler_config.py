@@ -1,4 +1,4 @@
-"""A compiler's own configuration file, which a target's file names: read with the target, so that its text is in keys."""
+"""A compiler's own configuration file, which a target's file names: read with it, so that its text is in keys."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """How much code an application has of tflite-micro's for some operators: from what was measured of its x86-64 build.
 
-kernels.json, which scripts/kernel_sizes writes, has the functions that each operator's registration leads to; those that
-several operators share count once. A chip's compiler makes other code of the same functions, and may have other kernels
-for them, such as CMSIS-NN's.
+kernels.json, which scripts/kernel_sizes writes, has the functions that each operator's registration leads to; those
+that several operators share count once. A chip's compiler makes other code of the same functions, and an application
+may have other kernels, such as CMSIS-NN's.
 """
 
 from __future__ import annotations
@@ -23,4 +23,4 @@ def code_size(kinds: Collection[str]) -> int | None:
     if not names <= operators.keys():
         return None
     functions = {place for name in names for place in operators[name]}
-    return int(measured["interpreter"]) + sum(measured["functions"][place] for place in functions)
+    return int(measured["interpreter"] + sum(measured["functions"][place] for place in functions))
