@@ -8,7 +8,7 @@ from edgebuild.compilers.base import Compiled
 from edgebuild.core.artifact import Placed, Placement
 from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.operator import Operator
-from edgebuild.core.target import Target
+from edgebuild.core.target import CONFIG, Target
 from edgebuild.placement import find_rules
 
 _SUSPECTS = 5
@@ -80,7 +80,9 @@ def _check(target: Target) -> None:
     assert target.compiler is not None
     compiler, given = find_compiler(target.compiler.name), target.compiler.options
     where = f"targets/{target.name}.toml"
-    if unknown := sorted(set(given) - set(compiler.OPTIONS)):
+    if CONFIG in given and not compiler.TAKES_CONFIG:
+        raise ConfigError(where, f"[compiler] config: {compiler.TITLE} takes no configuration file", fix="take it out")
+    if unknown := sorted(set(given) - {*compiler.OPTIONS, CONFIG}):
         expected = ", ".join(compiler.OPTIONS) or "none"
         raise ConfigError(where, f"[compiler.options] has {', '.join(unknown)}", expected=expected)
     if target.runtime not in compiler.RUNTIMES:

@@ -93,8 +93,8 @@ def find_cause(
     given = {Cut.given(number): value for number, value in enumerate(there[count:])}
     try:
         with Bench(open_local()) as local:
-            here = local.infer(asked.runtime, cut.whole, asked.inputs, RuntimeOptions(), names)
-            again = local.infer(asked.runtime, cut.apart, {**asked.inputs, **given}, RuntimeOptions(), names)
+            here = local.infer(asked.runtime, cut.whole, asked.inputs, options.at_home, names)
+            again = local.infer(asked.runtime, cut.apart, {**asked.inputs, **given}, options.at_home, names)
     except EdgebuildError as error:
         return _unknown(f"on this machine, {error.found}")
     if not is_right(here[:count]):

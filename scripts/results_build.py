@@ -55,7 +55,7 @@ def build(project: str, out: Path) -> int:
     return build_for(ROOT / "examples" / project, (), out)[0]
 
 
-def build_for(project: Path, targets: Sequence[str], out: Path) -> tuple[int, dict[str, str]]:
+def build_for(project: Path, targets: Sequence[str], out: Path, profile: str = "") -> tuple[int, dict[str, str]]:
     """Build one project into ``out``, for some targets or all its own; progress goes to stderr.
 
     Returns:
@@ -63,6 +63,7 @@ def build_for(project: Path, targets: Sequence[str], out: Path) -> tuple[int, di
     """
     command = [str(Path(sys.executable).with_name("edgebuild")), "build", str(project)]
     command += [word for target in targets for word in ("-t", target)]
+    command += ["-p", profile] if profile else []
     done = subprocess.run([*command, "-o", str(out), "--json"], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         print(f"{project.name}: exit code {done.returncode}: {error_of(done.stdout)}", file=sys.stderr)

@@ -62,6 +62,7 @@ class Compiler(Protocol):
         DISTRIBUTIONS: the packages beside edgebuild whose versions can change what it makes.
         RUNTIMES: the runtimes whose models it takes.
         OPTIONS: what a target's file has to say under ``[compiler.options]``.
+        TAKES_CONFIG: whether it takes a configuration file in its own format; its text is the option ``CONFIG``.
         SIMULATE: runs what was compiled on this machine; None: nothing can.
     """
 
@@ -69,6 +70,7 @@ class Compiler(Protocol):
     DISTRIBUTIONS: tuple[str, ...]
     RUNTIMES: tuple[str, ...]
     OPTIONS: tuple[str, ...]
+    TAKES_CONFIG: bool
     SIMULATE: Simulate | None
 
     def version(self) -> str:

@@ -20,16 +20,21 @@ from edgebuild.compilers.base import Compiled, read_off
 from edgebuild.compilers.contained import run_contained
 from edgebuild.core.artifact import Placement
 from edgebuild.core.errors import BuildError
+from edgebuild.core.target import CONFIG
 from edgebuild.store.installed import installed_version
 
 TITLE = "Vela"
 DISTRIBUTIONS = ("ethos-u-vela",)
 RUNTIMES = ("litert",)
 OPTIONS = ("accelerator", "system", "memory_mode")
+TAKES_CONFIG = True
 SIMULATE = None
 _STAGE = "compile with Vela"
 _CONFIG = "Arm/vela.ini"
 """The system configurations and memory modes that Arm ships with Vela."""
+_OWN_CONFIG = "./own.ini"
+"""The target's own, which is read after Arm's: it may inherit from them, and name them again. Vela looks for a path
+without the dot among its own files."""
 _NPU_OPERATOR = "ethos-u"
 _KIB = {
     "sram": ("sram_memory_used",),
@@ -56,6 +61,7 @@ def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001
     with tempfile.TemporaryDirectory(prefix="edgebuild-") as place:
         folder = Path(place)
         (folder / "model.tflite").write_bytes(first(files))
+        (folder / _OWN_CONFIG).write_text(options.get(CONFIG, ""), encoding="utf-8")
         printed = run_contained(_STAGE, _command(options), folder)
         made = folder / "out" / "model_vela.tflite"
         if not made.is_file():
@@ -70,7 +76,8 @@ def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001
 
 def _command(options: Mapping[str, str]) -> list[str]:
     return [
-        sys.executable, "-I", "-m", "ethosu.vela", "model.tflite", "--output-dir", "out", "--config", _CONFIG,
+        sys.executable, "-I", "-m", "ethosu.vela", "model.tflite", "--output-dir", "out",
+        "--config", _CONFIG, "--config", _OWN_CONFIG,
         "--accelerator-config", options["accelerator"], "--system-config", options["system"],
         "--memory-mode", options["memory_mode"],
     ]  # fmt: skip

@@ -222,6 +222,7 @@ METRICS: dict[str, Metric] = {
         _estimated("latency_estimate", Unit.NANOSECOND, "time of one inference, as the target's compiler estimates it"),
         _estimated("cycles", Unit.COUNT, "the accelerator's cycles for one inference, as the compiler estimates them"),
         _estimated("arena", Unit.BYTE, "tensor arena that an interpreter on a microcontroller allocates"),
+        _estimated("code_size", Unit.BYTE, "code of an interpreter and of the model's kernels, as it is for x86-64"),
         _estimated("sram", Unit.BYTE, "on-chip memory that the compiler planned for tensors"),
         _estimated("dram", Unit.BYTE, "external memory that the compiler planned for tensors and weights"),
         _estimated("flash", Unit.BYTE, "read-only memory for weights and commands, as the compiler packed them"),

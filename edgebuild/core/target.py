@@ -82,6 +82,10 @@ class Int8Scheme(Frozen):
         return self
 
 
+ON_CPU = ("cpu", "none")
+"""Delegates that are no accelerator."""
+
+
 class RuntimeOptions(Frozen):
     """How the runtime is asked to run the model.
 
@@ -89,7 +93,8 @@ class RuntimeOptions(Frozen):
 
     Attributes:
         delegate: what has to compute the model: "cpu", or an accelerator by its name. A run that an accelerator did not
-            compute fails.
+            compute fails. "none" is LiteRT's word for the CPU without XNNPACK: TFLite's own kernels compute all, which
+            round as tflite-micro's do.
         delegate_library: of an external delegate, as a file on the device or a name that its loader finds; without it,
             LiteRT's own way to a "gpu" or "npu" is taken, on which nothing may be left to the CPU.
         delegate_options: what the delegate is told, in its own words.
@@ -112,9 +117,16 @@ class RuntimeOptions(Frozen):
 
     @model_validator(mode="after")
     def _nothing_is_delegated_to_the_cpu(self) -> RuntimeOptions:
-        if self.delegate == "cpu" and (self.delegate_library or self.delegate_options or self.least_delegated):
-            raise ValueError('a delegate\'s library and options are for an accelerator, and delegate is "cpu"')
+        if self.delegate in ON_CPU and (self.delegate_library or self.delegate_options or self.least_delegated):
+            raise ValueError(
+                f'a delegate\'s library and options are for an accelerator, and delegate is "{self.delegate}"'
+            )
         return self
+
+    @property
+    def at_home(self) -> RuntimeOptions:
+        """How a model for this device is run on the machine that builds: on its CPU, by kernels that round alike."""
+        return RuntimeOptions(delegate=self.delegate if self.delegate in ON_CPU else "cpu")
 
 
 class Operators(Frozen):
@@ -135,16 +147,29 @@ class Pruning(Frozen):
     channel_alignment: Annotated[int, Field(gt=0)] = 1
 
 
+CONFIG = "config"
+"""The option that a compiler's own configuration file becomes: its text."""
+
+
 class Compiling(Frozen):
     """The compiler that makes the runtime's model one for the accelerator.
 
     Attributes:
         name: its module's.
+        config: a file beside the target's that is in the compiler's own format; what it says is read with the target,
+            and becomes the option ``CONFIG``.
         options: what it is told, in its own words.
     """
 
     name: str
+    config: str = ""
     options: dict[str, str] = Field(default={})
+
+    @model_validator(mode="after")
+    def _a_file_is_no_option(self) -> Compiling:
+        if CONFIG in self.options:
+            raise ValueError(f'a configuration file is named under [compiler], not as an option: {CONFIG} = "…"')
+        return self
 
 
 class Published(Frozen):
@@ -210,7 +235,7 @@ class Target(Frozen):
     def options_for(self, variant: Variant) -> RuntimeOptions:
         """How a variant is run there: its delegate has to take what the build placed on the accelerator."""
         options, compiled = self.runtime_options, variant.compilation
-        if options.delegate == "cpu" or options.least_delegated is not None or compiled is None:
+        if options.delegate in ON_CPU or options.least_delegated is not None or compiled is None:
             return options
         placed = sum(op.unit == "npu" for op in compiled.placement.ops)
         return options.model_copy(update={"least_delegated": placed or None})

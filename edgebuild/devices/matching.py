@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from edgebuild.core.target import Target
+from edgebuild.core.target import ON_CPU, Target
 from edgebuild.devices.hardware import Seen
 
 _CLOCK = 0.02
@@ -67,7 +67,7 @@ def _family(target: Target, seen: Seen) -> str | None:
 
 def _accelerator(target: Target) -> str | None:
     stated = target.hardware.accelerator
-    if stated is None and target.runtime_options.delegate == "cpu":
+    if stated is None and target.runtime_options.delegate in ON_CPU:
         return None
     return f"whether there is {stated or target.runtime_options.delegate} is not seen from here"
 

@@ -170,7 +170,7 @@ def _distilled(
     trained = distilled(shared.road, shared.folded, shared.sets, _calibrate_all(shared, target)[index], grid)
     candidate = quantize(shared.road, trained, target, scheme, origins, samples)
     quality = selected(candidate)
-    if choose.best([pick.quality, quality]) == 0:
+    if not choose.is_kept(quality, pick.quality):
         return dataclasses.replace(pick, rejected=[*pick.rejected, _refused(candidate, quality, SETTING_LOST)])
     others = [*pick.rejected, _refused(pick.candidate, pick.quality, pick.refusal or SETTING_LOST)]
     return _Pick(candidate, quality, choose.refusal(quality, rules), others)

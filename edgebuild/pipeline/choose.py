@@ -27,6 +27,17 @@ def best(qualities: Sequence[Quality]) -> int:
     return max(near, key=lambda i: (_or_low(qualities[i].sqnr_db), -i))
 
 
+def is_kept(trained: Quality, before: Quality) -> bool:
+    """Whether a trained candidate takes the place of the one that it came from.
+
+    Training kept it because it diverges less from float on the selection set. Its score may not be worse than before by
+    more than one standard error, which is what so few samples can tell; without labels, its outputs not further off.
+    """
+    if trained.value is None or before.value is None:
+        return _or_low(trained.sqnr_db) > _or_low(before.sqnr_db)
+    return trained.value >= before.value - _standard_error(trained, before.value)
+
+
 def _standard_error(quality: Quality, top: float) -> float:
     """Of the difference to float on the same samples, in points.
 

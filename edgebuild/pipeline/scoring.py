@@ -292,11 +292,12 @@ def _rows(samples: DataSet, signature: Signature) -> Inputs | Steps:
 def here(target: Target) -> How:
     """How a target's model is run on this machine while it is built.
 
-    Where this is not its device: on the CPU, and int8 emulated where the runtime's sums could clip here.
+    Where this is not its device: on the CPU, by kernels that round as the device's do, and int8 emulated where the
+    runtime's sums could clip here.
     """
     if target.is_host:
         return How(target.runtime_options)
-    return How(RuntimeOptions(), clips=find_backend(target.runtime).CLIPS)
+    return How(target.runtime_options.at_home, clips=find_backend(target.runtime).CLIPS)
 
 
 def after(outputs: list[np.ndarray], signature: Signature) -> list[np.ndarray]:

@@ -152,7 +152,8 @@ def load_sets(road: Road, source: Source) -> Sets:
     evaluation = _load_set(road, source, "evaluation", data.evaluation)
     if calibration is not None and selection is None:
         calibration, selection = _split(road, calibration)
-    training = _load_set(road, source, "training", data.training) if road.profile.pruning is not None else None
+    trains = road.profile.pruning is not None or road.profile.quantization.distill is not None
+    training = _load_set(road, source, "training", data.training) if trains else None
     sets = Sets(calibration, selection, evaluation, training)
     _refuse_overlaps(road, sets)
     return sets

@@ -133,4 +133,5 @@ def _code_digest(cache: Cache, part: str) -> Digest:
 
 
 def _sources(path: Path) -> Iterator[Path]:
-    return iter(sorted(path.rglob("*.py")) if path.is_dir() else [path])
+    """Code, and tables that code reads."""
+    return iter(sorted((*path.rglob("*.py"), *path.rglob("*.json"))) if path.is_dir() else [path])

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from runner.faults import Fault
 
+CPU, NONE = "cpu", "none"
+"""The runtime's default, and TFLite's own kernels with no delegate at all: neither is an accelerator."""
 XNNPACK, KERNELS = "xnnpack", "tflite"
 """What takes what a demanded delegate leaves, and what is left with the rest."""
 _NAMED = 20
@@ -17,7 +19,7 @@ _NAMED = 20
 
 
 class Delegate(NamedTuple):
-    """What a request demands: nothing on "cpu", where the runtime's own delegate may take what it likes.
+    """What a request demands: nothing on "cpu", where the runtime's own delegate may take what it likes, or on "none".
 
     ``library`` is an external delegate's on the device; "" asks for the runtime's own way to an accelerator.
     ``least`` is how many operators it has to take.
@@ -55,7 +57,7 @@ def told(session: Any, delegate: Delegate) -> dict[str, Any]:
     if not hasattr(session, "shares"):
         return {}
     shares = session.shares()
-    if delegate.name != "cpu":
+    if delegate.name not in (CPU, NONE):
         _refuse_cpu(shares, delegate)
     return {"shares": [_as_told(share) for share in shares]}
 

@@ -41,7 +41,7 @@ def Session(path: str, threads: int, delegate: Delegate, precision: str) -> Any:
     """One loaded model, on what the request demands."""
     if precision != "f32":
         raise Fault("bad_request", f"litert here computes in f32, not in {precision}")
-    if delegate.name == "cpu" or delegate.library:
+    if delegate.name in (delegation.CPU, delegation.NONE) or delegate.library:
         return Interpreted(path, threads, delegate)
     from runner.litert_compiled import Compiled
 
@@ -67,8 +67,12 @@ class Interpreted:
         self._outputs = self._interpreter.get_output_details()
 
     def _allocate(self, package: Any, external: list[Any] | None) -> None:
+        kinds, alone = package.OpResolverType, self._delegate.name == delegation.NONE
         self._interpreter = package.Interpreter(
-            model_path=self._path, num_threads=self._threads, experimental_delegates=external
+            model_path=self._path,
+            num_threads=self._threads,
+            experimental_delegates=external,
+            experimental_op_resolver_type=kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES if alone else kinds.AUTO,
         )
         self._applied = self._interpreter._interpreter.NumNodes()  # noqa: SLF001
         self._interpreter.allocate_tensors()
@@ -123,8 +127,8 @@ class Interpreted:
         """
         from runner import litert_profile
 
-        if self._delegate.name != "cpu":
-            raise Fault("bad_request", f"the {self._delegate.name} does not tell its time per layer")
+        if self._delegate.name != delegation.CPU:
+            raise Fault("bad_request", f"the delegate {self._delegate.name} does not tell its time per layer")
         library = litert_profile.library_of(_library()[0], version())
         profiled = litert_profile.Profiled(library, self._path, self._threads)
         places = [name for name, _, _ in self.inputs()]

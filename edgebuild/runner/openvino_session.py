@@ -15,6 +15,8 @@ from runner.faults import Fault
 sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
+_STANDING_FOR_OTHERS = ("AUTO", "MULTI", "HETERO", "BATCH")
+
 
 def version() -> str:
     """The runtime's name and version."""
@@ -42,6 +44,7 @@ class Session:
             raise Fault("bad_request", f"openvino takes no delegate's library, as {delegate.library}")
         self._again = (path, threads, delegate, precision)
         core = openvino.Core()
+        _refuse_absent(delegate.name, core.available_devices)
         options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
         if counters:
             options["PERF_COUNT"] = "YES"
@@ -96,6 +99,18 @@ class Session:
             self.feed(samples[number % len(samples)])
             self.run()
         return operators(self._model, self._request), count
+
+
+def _refuse_absent(device: str, found: list[str]) -> None:
+    """A device that OpenVINO does not find, by its kind: GPU.0 is one of GPU. Those that stand for others it looks up.
+
+    Raises:
+        Fault: naming the devices that there are.
+    """
+    kind = device.upper().partition(":")[0].partition(".")[0]
+    if kind not in _STANDING_FOR_OTHERS and kind not in {each.partition(".")[0] for each in found}:
+        there = ", ".join(found) or "no device"
+        raise Fault("delegate_failed", f"OpenVINO finds no {kind} here, only {there}")
 
 
 def _name(port: Any, otherwise: str) -> str:

@@ -15,6 +15,7 @@ from edgebuild.core.errors import ConfigError, ConfigErrors
 from edgebuild.core.profile import Profile
 from edgebuild.core.project import Project
 from edgebuild.core.target import Target
+from edgebuild.store.compiler_config import with_compiler_config
 from edgebuild.store.files import missing, near_names, read_bytes
 from edgebuild.store.toml_budgets import budget_faults
 from edgebuild.store.toml_faults import Fault, described, faults_of
@@ -42,7 +43,7 @@ def load_project(path: Path) -> tuple[Project, Path]:
 
 def load_target(path: Path) -> Target:
     """The target that a TOML file states; raises as ``load_project``, and if its name is not the file's."""
-    return _named_as_file(_load(path, Target), path)
+    return with_compiler_config(_named_as_file(_load(path, Target), path), path)
 
 
 def load_profile(path: Path) -> Profile:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Samples = dict[str, NDArray[np.generic]]
 
 SHORTER, CROP = 256, 224
+OTHERS = 325
+"""So many images of another set are distilled from, beside the 75."""
 
 
 def _resized(image: Image) -> Image:
@@ -52,6 +54,18 @@ def calibration() -> Samples:
 def selection() -> Samples:
     """25 others."""
     return _images((12,))
+
+
+def unlabelled() -> Samples:
+    """For distillation, which needs no labels: those that calibrate, and COCO images of 96 x 96 that are enlarged."""
+    from PIL import Image
+    from PIL.Image import Resampling
+
+    few = _images((0, 4, 8))["image"]
+    with np.load(Path(os.environ["EDGEBUILD_DATA"]) / "mlperf_tiny" / "data" / "vww01_dev.npz") as file:
+        small = file["x"][:OTHERS]
+    large = [np.asarray(Image.fromarray(image).resize((CROP, CROP), Resampling.BICUBIC)) for image in small]
+    return {"image": np.concatenate([few, np.stack(large)])}
 
 
 def evaluation() -> Samples:

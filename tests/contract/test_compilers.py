@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import made_nodes
 import numpy as np
 import pytest
+import torch
 from ai_edge_litert import schema_py_generated as schema
 from road_by_hand import DEFAULT, calibrated, plan_of, rows, run_really, walk_case, walk_model, write_int8
 from small_models import CASES
@@ -23,7 +25,7 @@ from edgebuild.compilers.contained import run_contained
 from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.metric import METRICS, Kind
 from edgebuild.core.project import InputSpec
-from edgebuild.core.target import Int8Scheme, Target
+from edgebuild.core.target import CONFIG, Int8Scheme, Target
 from edgebuild.models.graph import export_module
 from edgebuild.quant.numerics import sqnr_db
 from edgebuild.steps.preprocess import apply_steps
@@ -137,6 +139,45 @@ def test_constants_of_a_larger_model_are_inside_the_file_where_every_reader_look
 
 
 @pytest.mark.parametrize("name", ["ethos-u55-128", "ethos-u85-256"])
+def test_vela_is_given_the_targets_own_systems_beside_arms(name: str) -> None:
+    target = find_target(name)
+    model, compiler, asked = integers(target), compiler_of(target), options(target)
+    arms = compiler.compile(model.files, asked).estimates
+    own = f"[System_Config.Mine]\ninherit=System_Config.{asked['system']}\ncore_clock=100e6\n"
+    mine = compiler.compile(model.files, {**asked, "system": "Mine", CONFIG: own}).estimates
+    assert mine["latency_estimate"] == pytest.approx(mine["cycles"] * 10, rel=1e-3), "at 100 MHz a cycle is 10 ns"
+    assert mine["latency_estimate"] > 2 * arms["latency_estimate"]
+    with pytest.raises(BuildError, match="Theirs"):
+        compiler.compile(model.files, {**asked, "system": "Theirs", CONFIG: own})
+
+
+def test_tflite_micro_gives_what_tflites_own_kernels_give_to_one_step() -> None:
+    """Ten fully connected layers with a narrow waist: where XNNPACK rounds once, both round twice."""
+    from edgebuild.bench.bench import Bench
+    from edgebuild.devices.transports.local import open_local
+
+    target = find_target("cortex-m55")
+    assert target.int8 is not None
+    widths = (64, 48, 48, 48, 8, 48, 48, 48, 64)
+    torch.manual_seed(0)
+    layers = [part for a, b in pairwise(widths) for part in (nn.Linear(a, b), nn.ReLU())]
+    model = export_module(nn.Sequential(*layers[:-1]).eval(), {"frames": InputSpec(shape=(1, 64))}, ("scores",))
+    samples = {"frames": np.random.default_rng(0).normal(size=(16, 64)).astype(np.float32)}
+    walked, scheme = walk_model(model, "litert", samples), target.int8
+    quantized, _ = write_int8(walked, *calibrated(model, samples, scheme, DEFAULT), scheme)
+    compiler = compiler_of(target)
+    made = compiler.compile(quantized.files, {})
+    assert made.estimates["code_size"] > 16 * 1024
+    fed = {"frames": np.concatenate([row["frames"] for row in rows(samples, quantized.signature)])}
+    assert compiler.SIMULATE is not None
+    (micro,) = compiler.SIMULATE(made.files, {}, fed)
+    with Bench(open_local()) as bench:
+        (here,) = bench.infer("litert", quantized.files, fed, target.runtime_options.at_home)
+    assert np.abs(micro.astype(int) - here.astype(int)).max() <= 1
+    assert (micro != here).mean() < 0.02
+
+
+@pytest.mark.parametrize("name", ["ethos-u55-128", "ethos-u85-256"])
 def test_a_float_model_is_left_to_the_cpu_with_a_reason_for_each_operator(name: str) -> None:
     target = find_target(name)
     files = walk_case("residual", target.runtime).exported.files
@@ -144,6 +185,18 @@ def test_a_float_model_is_left_to_the_cpu_with_a_reason_for_each_operator(name: 
     assert placement.partitions == 0
     assert len(placement.fallbacks) == len(placement.ops) > 0
     assert all("float" in op.rule.lower() for op in placement.fallbacks), placement.fallbacks
+
+
+def test_a_transformers_block_is_on_the_htp_with_its_layer_normalizations() -> None:
+    """Their factors are u8 there, which onnxruntime's quantizer makes s8 of its own accord."""
+    target = find_target("snapdragon-8-gen-3-npu")
+    assert target.int8 is not None
+    walked, scheme = walk_case("attention", "onnxruntime"), scheme_for("onnxruntime", **target.int8.model_dump())
+    model, plan = plan_of("attention", scheme, grid=walked.backend.weight_grid(scheme))
+    quantized, _ = write_int8(walked, model, plan, scheme, ())
+    assert sum(op.kind == "LayerNormalization" for op in walked.backend.operators(quantized.files)) == 2
+    placement = compiler_of(target).compile(quantized.files, options(target)).placement
+    assert (placement.fallbacks, placement.partitions) == ((), 1)
 
 
 def test_a_refused_function_that_onnxruntime_unfolds_is_not_taken_for_one_on_the_accelerator() -> None:

@@ -71,7 +71,7 @@ def timed(bench: Bench, files: dict[str, bytes], options: RuntimeOptions) -> Run
     return bench.latency_run("litert", files, INPUTS, options, SHORT)
 
 
-def layers(by: str, count: int, partitions: int) -> Share:
+def layers(by: str, count: int, partitions: int | None) -> Share:
     return Share(by=by, operators={"FULLY_CONNECTED": count}, partitions=partitions)
 
 
@@ -105,6 +105,13 @@ def test_a_run_that_the_cpu_would_do_instead_fails(bench: Bench, files: dict[str
     assert "left on the CPU: FULLY_CONNECTED 0, FULLY_CONNECTED 1, FULLY_CONNECTED 2\n" in said
     assert "\n  to fix: compile" in said
     assert raised.value.exit_code == 4
+
+
+def test_none_is_tflites_own_kernels_alone(bench: Bench, files: dict[str, bytes]) -> None:
+    options = RuntimeOptions(delegate="none")
+    assert timed(bench, files, options).shares == (layers("tflite", 3, None),)
+    (found,) = bench.infer("litert", files, INPUTS, options)
+    np.testing.assert_allclose(found, np.sin(INPUTS["x"]), atol=0.2)
 
 
 def test_less_than_was_placed_on_the_accelerator_is_refused_in_every_mode(

@@ -12,7 +12,7 @@ import pytest
 from edgebuild.bench.bench import Bench
 from edgebuild.bench.given import Raw
 from edgebuild.core.device import DeviceEntry
-from edgebuild.core.errors import ConfigError, ModelRejected
+from edgebuild.core.errors import ConfigError, DeviceError, ModelRejected
 from edgebuild.core.metric import Mode
 from edgebuild.core.postprocess import Argmax, Sigmoid, Softmax, Threshold
 from edgebuild.core.profile import Measuring
@@ -117,3 +117,14 @@ def test_the_steps_around_a_model_are_made_on_the_device(
     wrong = around.model_copy(update={"pre": {name: (Normalize(mean=(1.0,) * 7),)}})
     with pytest.raises(ConfigError, match="channels"):
         bench.infer(runtime, files, Raw({"x": raw}, wrong), OPTIONS)
+
+
+def test_openvino_says_which_devices_there_are_where_the_demanded_one_is_not() -> None:
+    import openvino
+
+    there = openvino.Core().available_devices
+    files, inputs = openvino_model(), {"x": np.zeros((1, 4), np.float32)}
+    with Bench(open_local()) as bench:
+        for device in {"GPU", "NPU"} - set(there):
+            with pytest.raises(DeviceError, match=f"OpenVINO finds no {device} here, only CPU"):
+                bench.infer("openvino", files, inputs, RuntimeOptions(delegate=device.lower(), precision="f16"))

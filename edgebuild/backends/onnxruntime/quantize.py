@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from edgebuild.backends.base import Exported, float_boundary, quiet
 from edgebuild.backends.onnxruntime.export import FILE, canonical_bytes
@@ -29,16 +30,17 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
     from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
     float_boundary(scheme, "onnxruntime")
+    factor = {"quant_type": QuantType.QUInt8, "symmetric": False}
     with quiet("quantize for onnxruntime"):
         data = {
             name: TensorData(lowest=np.float32(limits.low), highest=np.float32(limits.high))
             for name, limits in ranges.items()
         }
-        given = onnx.load_from_string(first(model.files))
-        biases = biases_read_in_float(given, keep_float)
+        exact = onnx.load_from_string(first(model.files))
+        biases = biases_read_in_float(exact, keep_float)
         kept = {*keep_float, *biases}
         quantizer = QDQQuantizer(
-            given,
+            exact,
             per_channel=scheme.weight_granularity == "per_channel",
             reduce_range=scheme.dot_product == "saturating",
             weight_qType=QuantType.QInt8,
@@ -50,6 +52,7 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
             extra_options={
                 "WeightSymmetric": scheme.weight_symmetric,
                 "ActivationSymmetric": scheme.activation_symmetric,
+                "TensorQuantOverrides": {name: [factor] for name in _layer_norm_factors(exact)},
             },
         )
         quantizer.quantize_model()
@@ -57,6 +60,14 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
             read_plainly(quantizer.model.model, kept)
             write_biases(quantizer.model.model, biases)
         return Exported({FILE: canonical_bytes(quantizer.model.model)}, model.signature)
+
+
+def _layer_norm_factors(model: Any) -> list[str]:
+    """What layer normalizations multiply with: u8 where other weights are s8, since Qualcomm's HTP takes no other.
+
+    onnxruntime itself has no integer kernel for them, and computes them in float either way.
+    """
+    return [node.input[1] for node in model.graph.node if node.op_type == "LayerNormalization"]
 
 
 def weight_grid(scheme: Int8Scheme) -> WeightGrid:

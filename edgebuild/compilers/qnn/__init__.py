@@ -28,6 +28,7 @@ TITLE = "QNN"
 DISTRIBUTIONS = ("onnxruntime-qnn", "onnxruntime")
 RUNTIMES = ("onnxruntime",)
 OPTIONS = ("htp_arch", "soc_model")
+TAKES_CONFIG = False
 _STAGE = "compile with QNN"
 _PROGRAM = "edgebuild.compilers.qnn.program"
 _CONTEXT = "EPContext"

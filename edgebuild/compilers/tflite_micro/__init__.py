@@ -23,6 +23,7 @@ from edgebuild.backends.base import Files
 from edgebuild.backends.litert.graph import first, operators, read_one_graph
 from edgebuild.compilers.base import Compiled
 from edgebuild.compilers.contained import run_contained
+from edgebuild.compilers.tflite_micro.code_size import code_size
 from edgebuild.core.array import Tensors, np
 from edgebuild.core.artifact import Placed, Placement
 from edgebuild.core.errors import BuildError
@@ -32,6 +33,7 @@ TITLE = "tflite-micro"
 DISTRIBUTIONS = ()
 RUNTIMES = ("litert",)
 OPTIONS = ()
+TAKES_CONFIG = False
 VARIABLE = "EDGEBUILD_TFLITE_MICRO_PYTHON"
 _STAGE = "try with tflite-micro"
 _PROGRAM = Path(__file__).with_name("program.py")
@@ -75,8 +77,11 @@ def compile(files: Files, options: Mapping[str, str]) -> Compiled:  # noqa: A001
     placement = Placement(
         by=f"{TITLE} {version()}", ops=tuple(Placed(op=op.name, unit="mcu") for op in found), partitions=1
     )
-    made = {"model.cc": _array(first(files)), "operators.h": _resolver([op.kind for op in found])}
-    return Compiled(made, placement, {"arena": float(told["arena"]), "flash": float(len(first(files)))})
+    kinds = [op.kind for op in found]
+    made = {"model.cc": _array(first(files)), "operators.h": _resolver(kinds)}
+    code = code_size(kinds)
+    estimates = {"arena": float(told["arena"]), "flash": float(len(first(files)))}
+    return Compiled(made, placement, estimates if code is None else {**estimates, "code_size": float(code)})
 
 
 def simulate(files: Files, options: Mapping[str, str], inputs: Tensors) -> list[np.ndarray]:  # noqa: ARG001
