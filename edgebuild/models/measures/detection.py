@@ -84,7 +84,7 @@ class _Curves:
         return means
 
     def _falling(self, precision: Floats) -> Floats:
-        """The largest precision of a hit and those after it on its curve: each curve is lifted above those behind it."""
+        """The best precision of a hit and those after it on its curve: each curve is lifted above those behind it."""
         lifted = precision - 2 * self.curve
         falling: Floats = np.maximum.accumulate(lifted[::-1])[::-1] + 2 * self.curve
         return falling
