@@ -128,6 +128,6 @@ def weight_grid(_: Int8Scheme) -> WeightGrid:
 
 
 def _limits(limits: Range, rank: int) -> dict[str, np.ndarray]:
-    """As its own calibration gives them, of the tensor's rank: a constant beside it in a concatenation is rounded so."""
+    """Of the tensor's rank, as its own calibration gives them: a constant in a concatenation is rounded by them."""
     shape = [1] * rank
     return {"min": np.full(shape, limits.low, np.float32), "max": np.full(shape, limits.high, np.float32)}
