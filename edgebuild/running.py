@@ -19,7 +19,7 @@ from edgebuild.devices.opening import open_device
 from edgebuild.models.gather import Raw
 from edgebuild.models.notes import Notes
 from edgebuild.models.raw_files import KINDS, is_raw, read_raw
-from edgebuild.models.samples import Samples, in_rows, input_specs, stand_in
+from edgebuild.models.samples import Samples, in_rows, input_specs, prepare_input, stand_in
 from edgebuild.models.sequences import in_time
 from edgebuild.models.texts import with_tokens
 from edgebuild.sampling import model_files
@@ -113,11 +113,11 @@ def _inputs(given: dict[str, Array], signature: Signature, source: Path) -> tupl
         raise ConfigError(str(source), f"has no {', '.join(lacking or specs)}", expected=", ".join(specs))
     rows, steps = _in_rows(there, signature, source)
     count = len(next(iter(rows.values())))
-    return {name: _prepared(rows.get(name), spec, count) for name, spec in specs.items()}, steps
+    return {name: _prepared(name, rows.get(name), spec, count) for name, spec in specs.items()}, steps
 
 
-def _prepared(rows: Array | None, spec: InputSpec, count: int) -> Array:
-    return stand_in(spec, count) if rows is None else apply_steps(rows, spec.pre).astype(spec.dtype)
+def _prepared(name: str, rows: Array | None, spec: InputSpec, count: int) -> Array:
+    return stand_in(spec, count) if rows is None else prepare_input(name, rows, spec)
 
 
 def _raw(source: Path, bundle: Bundle, signature: Signature) -> Raw:

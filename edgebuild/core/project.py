@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from edgebuild.core.base import Frozen
+from edgebuild.core.folding import FoldAs, check_fold
 from edgebuild.core.metric import Budget, parse_budget
 from edgebuild.core.postprocess import PostStep
 from edgebuild.core.quality_metric import QUALITY_METRICS, LabelRule, MetricName
@@ -26,6 +27,8 @@ class InputSpec(Frozen):
             one that holds it.
         pad: what a sample that is shorter than its bucket is filled up with; of a text, the number of the tokenizer's
             own padding is taken.
+        fold: the last ``pre`` steps become part of the model, which then takes what they take, as this dtype: a device
+            gives raw values.
     """
 
     shape: Shape
@@ -37,6 +40,15 @@ class InputSpec(Frozen):
     pad: float = 0
     pre: tuple[Step, ...] = ()
     absent: Absent | None = None
+    fold: FoldAs | None = None
+
+    @model_validator(mode="after")
+    def _folds(self) -> InputSpec:
+        if self.fold is not None:
+            if self.dtype != "float32" or self.absent is not None:
+                raise ValueError("fold is for an input of float32 that is never absent")
+            check_fold(self.pre, self.shape)
+        return self
 
     @model_validator(mode="after")
     def _layout_fits(self) -> InputSpec:
@@ -117,6 +129,13 @@ class ModelSource(Frozen):
     def _signature_of_a_file(self) -> ModelSource:
         if self.signature and not self.source.endswith(".tflite"):
             raise ValueError("signature: only a .tflite file has several to choose from")
+        return self
+
+    @model_validator(mode="after")
+    def _folds_into_a_program(self) -> ModelSource:
+        folded = next((name for name, spec in self.inputs.items() if spec.fold is not None), None)
+        if folded is not None and self.source.endswith((".onnx", ".tflite")):
+            raise ValueError(f"inputs.{folded}.fold: steps become part of a PyTorch model; a file stays as it came")
         return self
 
     @model_validator(mode="after")

@@ -196,6 +196,7 @@ class Signature(Frozen):
 
     Attributes:
         pre, post: by tensor name, what the model's own numbers mean: golden vectors are compared after ``post``.
+        folded: by input, declared steps that the model itself takes, after those of ``pre``.
         answer: the project's ``post`` steps over all outputs, from there to what is scored and given to the user.
         step_seconds: how long what one call is given lasts, such as the audio of one frame; None: not stated.
     """
@@ -205,6 +206,7 @@ class Signature(Frozen):
     outputs: tuple[TensorSpec, ...]
     pre: dict[str, tuple[Step, ...]] = Field(default={})
     post: dict[str, tuple[Step, ...]] = Field(default={})
+    folded: dict[str, tuple[Step, ...]] = Field(default={})
     answer: tuple[PostStep, ...] = ()
     step_seconds: Annotated[float, Field(gt=0)] | None = None
 

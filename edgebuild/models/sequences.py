@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from edgebuild.core.array import Array, np
 from edgebuild.core.quality_metric import MetricName
 from edgebuild.core.signature import Signature
+from edgebuild.models.preprocess import apply_steps
 from edgebuild.models.samples import Samples, input_specs, prepare_inputs, steps_of
 
 
@@ -50,8 +51,9 @@ def judged(
 
 
 def scored_inputs(samples: Samples, signature: Signature) -> dict[str, Array]:
-    """What a model was given, as a scorer takes it: of sequences every step, (N, T, …)."""
+    """What a model was given, as a scorer takes it, after all declared steps: of sequences every step, (N, T, …)."""
     given = prepare_inputs(samples, signature)
+    given |= {name: apply_steps(given[name], steps) for name, steps in signature.folded.items() if name in given}
     steps = steps_of(samples, input_specs(signature))
     return given if steps is None else {name: in_time(rows, steps) for name, rows in given.items()}
 

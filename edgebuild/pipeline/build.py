@@ -49,6 +49,7 @@ def build_target(shared: Material, target: Target, place: Path, archive: bool = 
         BuildError: nothing can be offered for this target; says why.
     """
     samples = shared.sets.selection or shared.golden
+    _refuse_casts(shared, target)
     if shared.source.kind == "torch":
         _run_torch(shared, target, samples)
     exact = export(shared.road, shared.folded, target.runtime)
@@ -62,6 +63,20 @@ def build_target(shared: Material, target: Target, place: Path, archive: bool = 
     offer_float = _offer_float(shared, target, exact, origins, agreement)
     offers, rejected = _decide(shared, target, exact, offer_float, pick)
     return _packaged(shared, target, place, offers, rejected, archive)
+
+
+def _refuse_casts(shared: Material, target: Target) -> None:
+    """Refuse to fold raw integers into a model for a target that has no floats to make of them."""
+    if target.int8 is None or not target.int8.full_integer:
+        return
+    for spec in shared.folded.signature.inputs:
+        if spec.name in shared.folded.signature.folded and spec.dtype != "float32":
+            raise BuildError(
+                "fold", f"{spec.name} is folded as {spec.dtype}, and {target.name} computes in integers only",
+                expected='fold = "float32": int8 at the boundary then stands for the raw values',
+                fix=f'write fold = "float32" under [model.inputs.{spec.name}], or build {target.name} from another '
+                "project file",
+            )  # fmt: skip
 
 
 def _packaged(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from edgebuild.core.array import np
 from edgebuild.core.artifact import Parity
 from edgebuild.core.digest import Digest, Json
 from edgebuild.core.errors import BuildError
+from edgebuild.core.folding import FoldAs, folded_signature
 from edgebuild.core.origin import OriginMap
 from edgebuild.core.signature import Signature
 from edgebuild.pipeline.sources import DataSet, Source
@@ -25,7 +27,11 @@ if TYPE_CHECKING:
     from edgebuild.models.graph import TorchModel
 
 _ORIGIN = ("backends/origins.py", "quant/program.py")
-FOLD = Stage("fold", ("quant/fold.py", "quant/program.py", "models/copying.py"), ("torch",))
+FOLD = Stage(
+    "fold",
+    ("quant/fold.py", "quant/fold_inputs.py", "quant/program.py", "models/copying.py", "core/folding.py"),
+    ("torch",),
+)
 REFERENCE = Stage(
     "reference",
     ("models/graph.py", "steps", "models/samples.py"),
@@ -107,9 +113,13 @@ def save_exported(exported: Exported, folder: Path, quantized: bool) -> None:
 
 @dataclass(frozen=True)
 class Folded(Source):
-    """A torch program with batch normalization folded. It is made in memory: that takes less time than reading it."""
+    """A torch program with batch normalization folded, and declared preprocessing where the project says so.
+
+    It is made in memory: that takes less time than reading it.
+    """
 
     original: Source
+    inputs: Mapping[str, FoldAs]
 
     @cached_property
     def torch_model(self) -> TorchModel:
@@ -117,15 +127,21 @@ class Folded(Source):
         from edgebuild.quant.fold import fold
 
         model = self.original.torch_model
-        return dataclasses.replace(model, program=fold(model.program))
+        model = dataclasses.replace(model, program=fold(model.program))
+        if not self.inputs:
+            return model
+        from edgebuild.quant.fold_inputs import fold_inputs
+
+        return fold_inputs(model, self.inputs)
 
 
 def folded(road: Road, source: Source) -> Source:
-    """The source with batch normalization folded; a foreign model as it is."""
+    """The source with batch normalization folded, and the steps of inputs that are to be; a foreign model as it is."""
     if source.kind != "torch":
         return source
-    digest = road.key(FOLD, {"model": source.digest})
-    return Folded(source.entry, source.kind, source.signature, digest, source)
+    inputs = {name: spec.fold for name, spec in road.project.model.inputs.items() if spec.fold is not None}
+    digest = road.key(FOLD, {"model": source.digest, **({"inputs": dict(inputs)} if inputs else {})})
+    return Folded(source.entry, source.kind, folded_signature(source.signature, inputs), digest, source, inputs)
 
 
 def export_stage(runtime: str) -> Stage:

@@ -24,6 +24,8 @@ class Material:
     """The loaded model and data, and the lock, which grows as speeds are measured.
 
     Attributes:
+        source: the model as the project declares it: what all that is made of it is held against.
+        folded: what is exported and quantized.
         inputs: whether the samples fit the model; None where that was not looked at.
     """
 
@@ -60,5 +62,6 @@ def gather(road: Road, lock: Lock, targets: Sequence[Target], pricing: Pricing |
     source = compressed(road, loaded, sets, targets, lock, pricing)
     if isinstance(source, Compressed):
         lock = lock.with_latencies(source.latencies)
-    golden = golden_inputs(road, source, sets)
-    return Material(road, source, folded(road, source), sets, golden, Scorer(road, source), lock, inputs)
+    plain = folded(road, source)
+    golden = golden_inputs(road, plain, sets)
+    return Material(road, source, plain, sets, golden, Scorer(road, source), lock, inputs)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from edgebuild.core.artifact import Artifact, LayerError, Placement
 from edgebuild.core.digest import Json
-from edgebuild.core.signature import TensorSpec
+from edgebuild.core.signature import Signature, TensorSpec
 from edgebuild.core.target import Target
 from edgebuild.core.units import Unit, format_quantity
 from edgebuild.inspection import Inspected
@@ -76,7 +76,16 @@ def _summary(artifact: Artifact) -> str:
              for spec in specs]  # fmt: skip
     head = f"{artifact.runtime} {artifact.precision}, {format_quantity(artifact.size, Unit.BYTE)}, "
     head += f"{len(artifact.origins.ops)} operators, origin known of {artifact.origins.coverage():.0%} that compute"
-    return "\n".join([head, *ports])
+    return "\n".join([head, *ports, *_folded(artifact.signature)])
+
+
+def _folded(signature: Signature) -> list[str]:
+    """The declared steps that are in the model, so that whoever calls it leaves them out."""
+    return [
+        f"inside {name}: {', '.join(step.op for step in steps)}; before it: "
+        + (", ".join(step.op for step in signature.pre.get(name, ())) or "nothing")
+        for name, steps in signature.folded.items()
+    ]
 
 
 def placement_text(placement: Placement) -> str:

@@ -39,8 +39,10 @@ pairs = 1
 """
 
 
-def blocks(page: str, language: str) -> list[str]:
+def blocks(page: str, language: str, part: slice = slice(None)) -> list[str]:
+    """The code of a page, or of some of its sections: the first is what stands before the first heading."""
     text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    text = "".join(re.split(r"^## ", text, flags=re.MULTILINE)[part])
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
@@ -57,25 +59,29 @@ def copied(example: str, place: Path) -> Path:
     shutil.copytree(ROOT / "examples" / example, place, ignore=shutil.ignore_patterns("build", "*.lock", "__pycache__"))
     (place / "profiles").mkdir()
     (place / "profiles" / "short.toml").write_text(PROFILE, encoding="utf-8")
-    text = (place / "edgebuild.toml").read_text(encoding="utf-8")
-    for name, limit in (("calibration", 8), ("selection", 8), ("evaluation", 24)):
-        text = text.replace(f'source = "data.py:{name}"', f'source = "data.py:{name}"\nlimit = {limit}')
-    text = text.replace("[build]\n", '[build]\nprofile = "short"\n')
-    (place / "edgebuild.toml").write_text(text, encoding="utf-8")
+    for project in place.glob("*.toml"):
+        text = project.read_text(encoding="utf-8")
+        for name, limit in (("calibration", 8), ("selection", 8), ("evaluation", 24)):
+            text = re.sub(rf'^source = "data.py:{name}.*"$', rf"\g<0>\nlimit = {limit}", text, flags=re.MULTILINE)
+        project.write_text(text.replace("[build]\n", '[build]\nprofile = "short"\n'), encoding="utf-8")
     _write_weights(place)
     return place
 
 
 def _write_weights(place: Path) -> None:
+    """Seeded ones, and the tokenizer of an example that makes its own."""
     from safetensors.torch import save_file
 
     sys.path.insert(0, str(place))
     try:
         model = importlib.import_module("model")
         save_file(model.untrained().state_dict(), place / "weights.safetensors")
+        if (place / "captions.py").is_file():
+            importlib.import_module("captions").write_tokenizer()
     finally:
         sys.path.remove(str(place))
-        sys.modules.pop("model", None)
+        for name in ("model", "captions"):
+            sys.modules.pop(name, None)
 
 
 def execute(command: str, folder: Path) -> None:
@@ -90,14 +96,22 @@ def execute(command: str, folder: Path) -> None:
 @pytest.mark.data
 @pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("EDGEBUILD_DATA"), reason="EDGEBUILD_DATA is not set")
-@pytest.mark.parametrize(("page", "example"), [("detection", "detector"), ("multimodal", "av_digits")])
+@pytest.mark.parametrize(
+    ("page", "example", "part"),
+    [
+        ("detection", "detector", slice(None)),
+        ("multimodal", "av_digits", slice(1)),
+        ("multimodal", "clip_like", slice(1, None)),
+    ],
+)
 def test_the_commands_of_a_page_work(
-    page: str, example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+    page: str, example: str, part: slice,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     folder = copied(example, tmp_path / example)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "cache"))
-    for block in blocks(page, "sh"):
+    for block in blocks(page, "sh", part):
         for command in block.strip().splitlines():
             execute(command, folder)
     said = capsys.readouterr().out
@@ -107,7 +121,7 @@ def test_the_commands_of_a_page_work(
         assert "post, for one sample on this machine" in said
         with np.load("boxes.npz", allow_pickle=False) as answers:
             assert answers["detections"].shape == (4, 20, 6)
-    else:
+    elif example == "av_digits":
         told = [line.split()[:2] for line in said.splitlines() if "(p = " in line]
         assert sorted(told) == [[name, missing] for name in ("float32", "int8") for missing in ("audio", "image")]
         with np.load("answers.npz", allow_pickle=False) as answers:

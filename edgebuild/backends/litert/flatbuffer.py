@@ -41,6 +41,12 @@ def operator_kind(model: Any, operator: Any) -> str:
     return custom.decode(errors="replace") if names[builtin] == "CUSTOM" else names[builtin]
 
 
+def tensor_ranks(data: bytes) -> dict[str, int]:
+    """How many axes each tensor has, by name."""
+    tensors = read(data).subgraphs[0].tensors
+    return {one.name.decode(errors="replace"): 0 if one.shape is None else len(one.shape) for one in tensors}
+
+
 def rename_tensors(data: bytes) -> bytes:
     """Give computed tensors short, unique names; the converter's embed class paths and repeat."""
     model = read(data)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from edgebuild.backends.base import Exported, quiet
 from edgebuild.backends.litert.export import FILE, boundary_steps, tensor_names
-from edgebuild.backends.litert.flatbuffer import in_one_piece
+from edgebuild.backends.litert.flatbuffer import in_one_piece, tensor_ranks
 from edgebuild.backends.litert.graph import first
 from edgebuild.backends.litert.outputs import outputs_alone
 from edgebuild.core.array import np
@@ -95,8 +95,9 @@ def _written(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
             writer.update_quantization_recipe(
                 pattern, operations.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE
             )
+        ranks = tensor_ranks(alone)
         result = writer.quantize(
-            {name: _limits(limits) for name, limits in ranges.items()},
+            {name: _limits(limits, ranks.get(name, 2)) for name, limits in ranges.items()},
             enable_progress_report=False,
             enable_progress_bar=False,
         )
@@ -126,5 +127,7 @@ def weight_grid(_: Int8Scheme) -> WeightGrid:
     return WeightGrid()
 
 
-def _limits(limits: Range) -> dict[str, np.ndarray]:
-    return {"min": np.array([[limits.low]], np.float32), "max": np.array([[limits.high]], np.float32)}
+def _limits(limits: Range, rank: int) -> dict[str, np.ndarray]:
+    """Of the tensor's rank, as its own calibration gives them: a constant in a concatenation is rounded by them."""
+    shape = [1] * rank
+    return {"min": np.full(shape, limits.low, np.float32), "max": np.full(shape, limits.high, np.float32)}

@@ -7,6 +7,7 @@ recall and read at 101 recalls (Lin et al. 2014, arXiv:1405.0312). A test holds 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgebuild.core.array import Array, Booleans, Floats, Indices, np
@@ -44,30 +45,69 @@ class _OfClass:
     hits: Booleans
     labels: Floats
 
-    def precision(self, weights: Floats) -> float | None:
-        """The mean over thresholds and recalls; None where nothing is labelled."""
-        wanted = float(weights @ self.labels)
-        if not wanted:
-            return None
+
+class _Curves:
+    """The precision at every hit of every class and threshold, each pair of which is a curve; all curves lie in a row.
+
+    Between two hits precision falls and recall stays, so nothing is read there: what has to be computed for each of
+    thousands of resamples is a cumulated sum over boxes, and a few more over the far fewer hits.
+    """
+
+    def __init__(self, classes: Sequence[_OfClass]) -> None:
+        self.thresholds = len(classes[0].hits)
+        self.labels = np.stack([one.labels for one in classes], axis=1)
+        self.samples = np.concatenate([one.samples for one in classes])
+        first = np.cumsum([0, *(len(one.samples) for one in classes)])[:-1]
+        places = [start + np.flatnonzero(row) for start, one in zip(first, classes, strict=True) for row in one.hits]
+        self.places = np.concatenate(places)
+        """Of each hit its box."""
+        self.curve = np.repeat(np.arange(len(places)), [len(row) for row in places])
+        self.of_class = self.curve // self.thresholds
+        self.first_box = first[self.of_class]
+        self.first_hit = np.searchsorted(self.curve, self.curve)
+
+    def precisions(self, weights: Floats) -> Floats:
+        """Of each class the mean over thresholds and recalls; NaN where nothing is labelled."""
+        wanted = weights @ self.labels
         counted = weights[self.samples]
-        true = np.cumsum(self.hits * counted, axis=1)
+        true = _within(counted[self.places], self.first_hit)
         every = np.cumsum(counted)
-        precision = true / np.maximum(every, np.finfo(float).eps)
-        falling = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-        # Each box is read at the recalls that are reached with it and not before.
-        reached = np.searchsorted(np.linspace(0, 1, _RECALLS), true / wanted, side="right")
-        read = np.diff(reached, axis=1, prepend=0)
-        return float((falling * read).sum() / (_RECALLS * len(read)))
+        every = every[self.places] - (every - counted)[self.first_box]
+        falling = self._falling(true / np.maximum(every, np.finfo(float).eps))
+        # Each hit is read at the recalls that are reached with it and not before.
+        recall = true / np.maximum(wanted, 1)[self.of_class]
+        reached = np.searchsorted(np.linspace(0, 1, _RECALLS), recall, side="right")
+        before = np.concatenate([[0], reached[:-1]])
+        before[self.first_hit] = 0
+        read = np.bincount(self.of_class, falling * (reached - before), len(wanted))
+        means: Floats = np.where(wanted > 0, read / (_RECALLS * self.thresholds), np.nan)
+        return means
+
+    def _falling(self, precision: Floats) -> Floats:
+        """The best precision of a hit and those after it on its curve: each curve is lifted above those behind it."""
+        lifted = precision - 2 * self.curve
+        falling: Floats = np.maximum.accumulate(lifted[::-1])[::-1] + 2 * self.curve
+        return falling
+
+
+def _within(values: Floats, first: Indices) -> Floats:
+    """Cumulated sums that begin anew at each value's first one."""
+    sums = np.cumsum(values)
+    own: Floats = sums - (sums - values)[first]
+    return own
 
 
 def _pooled(case: Case, thresholds: tuple[float, ...]) -> Pooled:
     found, labels = _detections(case), case.known.astype(np.float64)
     classes = np.unique(labels[..., 4][labels[..., 4] >= 0])
-    every = [_of_class(found, labels, float(number), thresholds) for number in classes]
+    if not len(classes):
+        return Pooled(lambda _: 0.0, case.units)
+    curves = _Curves([_of_class(found, labels, float(number), thresholds) for number in classes])
 
     def score(weights: Floats) -> float:
-        precisions = [p for one in every if (p := one.precision(weights)) is not None]
-        return float(np.mean(precisions)) if precisions else 0.0
+        precisions = curves.precisions(weights)
+        known = precisions[~np.isnan(precisions)]
+        return float(known.mean()) if len(known) else 0.0
 
     return Pooled(score, case.units)
 
@@ -89,12 +129,14 @@ def _of_class(found: Floats, labels: Floats, number: float, thresholds: tuple[fl
 def _matched(overlaps: Floats, thresholds: tuple[float, ...]) -> Booleans:
     """Whether each box, the best first, takes a label that no better one took: (thresholds, boxes)."""
     hits = np.zeros((len(thresholds), len(overlaps)), bool)
+    most = overlaps.max(axis=1, initial=0)
     for row, threshold in zip(hits, thresholds, strict=True):
+        least = min(threshold, 1 - 1e-10)
         free = np.ones(overlaps.shape[1], bool)
-        for box, overlap in enumerate(overlaps):
-            fits = np.where(free, overlap, -1.0)
-            best = len(fits) - 1 - int(np.argmax(fits[::-1])) if len(fits) else 0  # of equal ones the last, as there
-            if len(fits) and fits[best] >= min(threshold, 1 - 1e-10):
+        for box in np.flatnonzero(most >= least):
+            fits = np.where(free, overlaps[box], -1.0)
+            best = len(fits) - 1 - int(np.argmax(fits[::-1]))  # of equal ones the last, as there
+            if fits[best] >= least:
                 row[box], free[best] = True, False
     return hits
 
