@@ -64,7 +64,7 @@ def inspect(path: Path, target: Target | None = None, progress: Progress = silen
             str(path), "no bundle or model", expected=expected, fix="" if path.exists() else near_names(path)
         )
     bundle = open_bundle(path)
-    variants = [variant for part in bundle.manifest.parts for variant in part.variants]
+    variants = [variant for part in bundle.manifest.parts if not part.is_chain for variant in part.variants]
     artifacts = tuple(
         Artifact.model_validate_json(bundle.read(f"{Path(variant.files[0].name).parent.as_posix()}/artifact.json"))
         for variant in variants

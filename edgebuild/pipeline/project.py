@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -146,6 +147,8 @@ def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> Buil
     Raises:
         ConfigError, BuildError: what all targets share cannot be made.
     """
+    if plan.project.parts:
+        return _build_parts(plan, archive=archive)
     built: list[Built] = []
     steps: list[Step] = []
     inputs: InputReport | None = None
@@ -154,6 +157,27 @@ def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> Buil
         made, found = _build_bucket(plan, bucket, road, archive=archive, rehearsal=rehearsal)
         built, steps, inputs = [*built, *made], [*steps, *road.steps], inputs or found
     return BuildReport(plan.project, plan.profile, plan.root, tuple(built), tuple(steps), inputs)
+
+
+def _build_parts(plan: Plan, *, archive: bool) -> BuildReport:
+    """Build a project with parts: one bundle a target, of them all."""
+    from edgebuild.pipeline.parts import build_parts, gather_parts
+
+    road = Road(plan.project, plan.root, plan.profile, plan.cache, plan.progress)
+    lock = load_lock(plan.root)
+    gathered = gather_parts(road, lock)
+    built = []
+    try:
+        for target in plan.targets:
+            make = functools.partial(build_parts, gathered, target, archive=archive)
+            built.append(_build_one(make, target, plan.place, "", archive))
+            if gathered.lock != lock:
+                lock = gathered.lock
+                save_lock(plan.root, lock)
+    finally:
+        gathered.close()
+        road.cache.digests.save()
+    return BuildReport(plan.project, plan.profile, plan.root, tuple(built), tuple(road.steps), gathered.inputs)
 
 
 def _build_bucket(
@@ -168,7 +192,8 @@ def _build_bucket(
     built = []
     try:
         for target in plan.targets:
-            built.append(_build_one(shared, target, plan.place, bucket.label, archive))
+            make = functools.partial(build_target, shared, target, archive=archive)
+            built.append(_build_one(make, target, plan.place, bucket.label, archive))
             if shared.lock != lock:
                 lock = shared.lock
                 save_lock(plan.root, lock)
@@ -191,11 +216,11 @@ def _say_what_is_too_few(shared: Material, targets: Sequence[Target]) -> None:
         road.progress(subject, told)
 
 
-def _build_one(shared: Material, target: Target, place: Path, bucket: str, archive: bool) -> Built:
+def _build_one(make: Callable[[Path], Bundle], target: Target, place: Path, bucket: str, archive: bool) -> Built:
     label = Built(target, None, bucket=bucket).label
     name = f"{label}.edgebundle" if archive else label
     try:
-        return Built(target, build_target(shared, target, place / name, archive), bucket=bucket)
+        return Built(target, make(place / name), bucket=bucket)
     except EdgebuildError as error:
         return Built(target, None, error, bucket)
     except ModuleNotFoundError as error:
