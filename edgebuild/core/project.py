@@ -291,7 +291,10 @@ class Project(Frozen):
         _ = self.wiring
         self._refuse_strange_layers()
         for name, part in self.parts.items():
-            _ = part.parsed_budgets
+            try:
+                _ = part.parsed_budgets
+            except ValueError as error:
+                raise ValueError(f"parts.{name}.budgets: {error}") from error
             for target in part.targets:
                 if target not in self.build.targets:
                     raise ValueError(

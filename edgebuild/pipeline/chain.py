@@ -19,7 +19,7 @@ from edgebuild.pipeline.handing import number, stand_ins_of
 from edgebuild.pipeline.stage import Road, Stage
 from edgebuild.store.bundle import Bundle
 
-FORGE = Stage("chain", ("pipeline/chain.py", "core/parts.py"))
+FORGE = Stage("chain", ("pipeline/chain.py", "pipeline/handing.py", "core/parts.py"))
 FOLDER = "parts"
 Choice = Mapping[str, str]
 """The precision of each part."""
