@@ -59,7 +59,7 @@ def load_model(source: ModelSource, root: Path, cache: Cache) -> TorchModel | Fo
 def _load(source: ModelSource, root: Path, cache: Cache) -> TorchModel | ForeignModel:
     if is_entry(source.source):
         return _load_entry(source, root, cache)
-    _refuse_parts(source)
+    refuse_parts(source)
     path = given(root, source.source, "[model] source")
     if path.suffix in _WEIGHTS:
         raise ConfigError("[model] source", f"{path.name} holds weights, not a model", expected=KINDS, fix=_ENTRY_FIX)
@@ -84,7 +84,12 @@ def _load(source: ModelSource, root: Path, cache: Cache) -> TorchModel | Foreign
     return model
 
 
-def _refuse_parts(source: ModelSource) -> None:
+def refuse_parts(source: ModelSource) -> None:
+    """Refuse a model that is made of parts, where one graph is wanted.
+
+    Raises:
+        ConfigError: it is.
+    """
     if source.source == PARTS:
         raise ConfigError(
             "[parts]", "this command takes a model of one graph, and this one is made of parts",
@@ -110,7 +115,7 @@ def model_state(source: ModelSource, root: Path, cache: Cache) -> Digest | None:
     if is_entry(source.source):
         state = entry_state(source.source, root, pure=source.pure, input_files=source.input_files, cache=cache)
         return None if state is None else digest_json(["model", state, declared])
-    _refuse_parts(source)
+    refuse_parts(source)
     path = given(root, source.source, "[model] source")
     own = cache.digests.of(path)
     beside = cache.recall(_beside_key(own)) if path.suffix == ".onnx" else b"[]"

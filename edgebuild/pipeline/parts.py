@@ -141,12 +141,17 @@ def _target_of(gathered: Gathered, name: str, target: Target) -> Target:
     return own
 
 
+def refuse_search(what: str) -> ConfigError:
+    """The error of what would prune parts or search for their settings."""
+    return ConfigError(
+        "[parts]", f"{what} prunes or searches, which parts can't yet",
+        fix="choose a profile without [pruning] and [fit], or build the model as one graph",
+    )  # fmt: skip
+
+
 def _refuse_profile(profile: Profile) -> None:
     if profile.pruning is not None or profile.fit is not None:
-        raise ConfigError(
-            "[parts]", f"the profile {profile.name} prunes or searches, which parts can't yet",
-            fix="choose a profile without [pruning] and [fit], or build the model as one graph",
-        )  # fmt: skip
+        raise refuse_search(f"the profile {profile.name}")
 
 
 def _road(road: Road, project: Project) -> Road:

@@ -17,8 +17,9 @@ from edgebuild.core.target import Target
 from edgebuild.pipeline.buckets import Bucket, in_buckets
 from edgebuild.pipeline.build import build_target
 from edgebuild.pipeline.fitted import settled
-from edgebuild.pipeline.material import Material, gather
+from edgebuild.pipeline.material import gather
 from edgebuild.pipeline.pricing import Pricing
+from edgebuild.pipeline.sources import Sets
 from edgebuild.pipeline.stage import Progress, Road, Step, silent
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.cache import Cache, default_cache
@@ -148,7 +149,7 @@ def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> Buil
         ConfigError, BuildError: what all targets share cannot be made.
     """
     if plan.project.parts:
-        return _build_parts(plan, archive=archive)
+        return _build_parts(plan, archive=archive, rehearsal=rehearsal)
     built: list[Built] = []
     steps: list[Step] = []
     inputs: InputReport | None = None
@@ -159,13 +160,20 @@ def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> Buil
     return BuildReport(plan.project, plan.profile, plan.root, tuple(built), tuple(steps), inputs)
 
 
-def _build_parts(plan: Plan, *, archive: bool) -> BuildReport:
-    """Build a project with parts: one bundle a target, of them all."""
-    from edgebuild.pipeline.parts import build_parts, gather_parts
+def _build_parts(plan: Plan, *, archive: bool, rehearsal: bool) -> BuildReport:
+    """Build a project with parts: one bundle a target, of them all.
 
+    Raises:
+        ConfigError: it is a search that builds.
+    """
+    from edgebuild.pipeline.parts import build_parts, gather_parts, refuse_search
+
+    if rehearsal:
+        raise refuse_search("--fit")
     road = Road(plan.project, plan.root, plan.profile, plan.cache, plan.progress)
     lock = load_lock(plan.root)
     gathered = gather_parts(road, lock)
+    _say_what_is_too_few(gathered.whole.road, gathered.whole.sets, plan.targets)
     built = []
     try:
         for target in plan.targets:
@@ -188,7 +196,7 @@ def _build_bucket(
     if rehearsal:
         shared.sets = replace(shared.sets, evaluation=shared.sets.selection)
     else:
-        _say_what_is_too_few(shared, plan.targets)
+        _say_what_is_too_few(road, shared.sets, plan.targets)
     built = []
     try:
         for target in plan.targets:
@@ -203,9 +211,9 @@ def _build_bucket(
     return built, shared.inputs
 
 
-def _say_what_is_too_few(shared: Material, targets: Sequence[Target]) -> None:
+def _say_what_is_too_few(road: Road, sets: Sets, targets: Sequence[Target]) -> None:
     """Where the model or its data are new: an accuracy budget that the evaluation set can't pass."""
-    road, evaluation = shared.road, shared.sets.evaluation
+    evaluation = sets.evaluation
     paired = QUALITY_METRICS[road.project.data.metric].paired
     if evaluation is None or not paired or all(step.cached for step in road.steps):
         return

@@ -138,15 +138,16 @@ def test_every_part_is_checked_by_itself_and_with_the_others(
 
 
 def test_the_whole_and_each_part_are_judged_by_their_own_budgets(
-    both: Bundle, capsys: pytest.CaptureFixture[str]
+    both: Bundle, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["gate", str(both.path), "--json"]) == 0
+    command = ["gate", str(both.path), "--project", str(root), "--json"]
+    assert main(command) == 0
     size = json.loads(capsys.readouterr().out)["result"]["lines"][0]["estimate"]
     assert size == both.manifest.parts[0].variants[0].size
-    assert main(["gate", str(both.path), "--part", "see", "--precision", "float32", "--json"]) == 1
+    assert main([*command, "--part", "see", "--precision", "float32"]) == 1
     verdict = json.loads(capsys.readouterr().out)["result"]
     assert (verdict["part"], verdict["lines"][0]["budget"]["metric"]) == ("see", "model_size")
-    assert main(["gate", str(both.path), "--part", "hear"]) == 2
+    assert main([*command, "--part", "hear"]) == 2
 
 
 def test_the_whole_and_each_part_are_timed(both: Bundle, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
