@@ -174,6 +174,24 @@ def _refuse_half_absent(parts: Parts, wiring: Wiring) -> None:
                 )
 
 
+def refuse_misdeclared(wiring: Wiring, parts: Parts, taker: str, signatures: Mapping[str, Signature]) -> None:
+    """Refuse a part that declares what it takes of others as another shape or dtype than they give.
+
+    Args:
+        signatures: of those that it takes from, at least.
+
+    Raises:
+        ValueError: names both.
+    """
+    for tensor, giver in wiring.taken(taker).items():
+        declared, given = parts[taker].inputs[tensor], _tensor(signatures[giver].outputs, tensor)
+        if (declared.shape, declared.dtype) != (given.shape, given.dtype):
+            raise ValueError(
+                f"{taker} takes {tensor} as {declared.dtype} {list(declared.shape)}; "
+                f"{giver} gives {given.dtype} {list(given.shape)}"
+            )
+
+
 def refuse_misfits(wiring: Wiring, signatures: Mapping[str, Signature]) -> None:
     """Refuse parts that take something of another shape or dtype than is given.
 

@@ -11,7 +11,7 @@ from edgebuild.core.digest import digest_json
 from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.input_check import InputReport
 from edgebuild.core.lock import Lock
-from edgebuild.core.parts import Wiring, declared_inputs, refuse_misfits, whole_signature
+from edgebuild.core.parts import Wiring, declared_inputs, refuse_misdeclared, refuse_misfits, whole_signature
 from edgebuild.core.profile import Profile
 from edgebuild.core.project import ModelSource, Project
 from edgebuild.core.signature import Signature
@@ -61,7 +61,7 @@ def gather_parts(road: Road, lock: Lock) -> Gathered:
     project, wiring = road.project, road.project.wiring
     _refuse_profile(road.profile)
     roads = {name: _part_road(road, name, wiring) for name in wiring.order}
-    sources = {name: load_source(roads[name]) for name in wiring.order}
+    sources = _load(roads, wiring, project)
     signature = _whole_signature(wiring, {name: source.signature for name, source in sources.items()}, project)
     whole_road = _road(road, _whole_project(project, wiring))
     digest = digest_json([[name, source.digest] for name, source in sources.items()])
@@ -119,7 +119,7 @@ def _built(gathered: Gathered, name: str, target: Target, place: Path) -> Bundle
 def _target_of(gathered: Gathered, name: str, target: Target) -> Target:
     """What a part is built for: the target, or another one of the same device."""
     wanted = gathered.project.parts[name].targets.get(target.name, target.name)
-    own, subject = find_target(wanted, gathered.road.root), f"[parts.{name}.targets] {target.name}"
+    own, subject = find_target(wanted, gathered.road.root), f"[parts.{name}] for {target.name}"
     if own.has_accelerator or own.is_estimated or own.runtime_options.delegate != "cpu":
         raise ConfigError(
             subject, f"{own.name} has an accelerator, or can't be run", expected="a target whose CPU runs every part",
@@ -206,6 +206,19 @@ def _whole_signature(wiring: Wiring, signatures: Mapping[str, Signature], projec
         return whole_signature(wiring, signatures, project.model.step_seconds)
     except ValueError as error:
         raise ConfigError("[parts]", str(error), fix="declare the input as it is given") from error
+
+
+def _load(roads: Mapping[str, Road], wiring: Wiring, project: Project) -> dict[str, Source]:
+    """Every part's model, each after those that it takes from: what it declares must be what they give."""
+    sources: dict[str, Source] = {}
+    for name in wiring.order:
+        given = {other: source.signature for other, source in sources.items()}
+        try:
+            refuse_misdeclared(wiring, project.parts, name, given)
+        except ValueError as error:
+            raise ConfigError(f"[parts.{name}.inputs]", str(error), fix="declare the input as it is given") from error
+        sources[name] = load_source(roads[name])
+    return sources
 
 
 def _sets(handing: Handing, part: str, sets: Sets) -> Sets:

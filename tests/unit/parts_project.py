@@ -1,4 +1,4 @@
-"""A project of three small parts, the same model as one graph beside it, and another one of two parts."""
+"""A project of three small parts, and another one of two; ``whole`` in model.py is the first one as one graph."""
 
 from __future__ import annotations
 
@@ -83,25 +83,6 @@ source = "selection.npz"
 targets = ["host-onnxruntime", "host-litert", "host-openvino"]
 profile = "short"
 """
-
-SINGLE = (
-    """schema = 1
-name = "single"
-
-[model]
-source = "model.py:whole"
-outputs = ["scores"]
-
-[model.inputs.image]
-shape = [1, 6]
-pre = [{ op = "normalize", mean = [3.0], std = [2.0] }]
-
-[model.inputs.sound]
-shape = [1, 5]
-absent = "zeros"
-"""
-    + REST
-)
 
 PARTS = (
     """schema = 1
@@ -189,12 +170,11 @@ pairs = 1
 
 
 def make_project(root: Path) -> Path:
-    """Write all three projects; the profile ``short`` quantizes, ``exact`` does not."""
+    """Write both projects; the profile ``short`` quantizes, ``exact`` does not."""
     (root / "profiles").mkdir(parents=True)
     (root / "model.py").write_text(MODEL, encoding="utf-8")
     (root / "edgebuild.toml").write_text(PARTS, encoding="utf-8")
     (root / "late.toml").write_text(LATE, encoding="utf-8")
-    (root / "single.toml").write_text(SINGLE, encoding="utf-8")
     (root / "profiles/short.toml").write_text(PROFILE.replace("{precisions}", '"float32", "int8"'), encoding="utf-8")
     exact = PROFILE.replace("{precisions}", '"float32"').replace('"short"', '"exact"')
     (root / "profiles/exact.toml").write_text(exact, encoding="utf-8")
