@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgebuild.baseline import LAST_RELEASE, last_release, releases_before
+from edgebuild.core.artifact import Part
 from edgebuild.core.errors import ConfigError, DeviceError
 from edgebuild.core.measurement import Basis
 from edgebuild.core.metric import Budget, parse_budget
@@ -23,7 +24,7 @@ from edgebuild.steps.postprocess import post_of
 from edgebuild.store.bundle import Bundle, open_bundle
 from edgebuild.store.catalog import find_profile, find_target, profile_names, target_names
 from edgebuild.trial import choose, run_trial
-from edgebuild.vectors import golden_vectors
+from edgebuild.vectors import golden_vectors, holds_raw
 
 _MEASURED = ("latency_p50", "latency_p90", "cold_start", "first_inference", "peak_memory", "process_memory")
 _COUNTED = ("instructions",)
@@ -64,13 +65,15 @@ def given_budget(text: str) -> Budget:
         raise ConfigError("--budget", str(error), expected='METRIC=LIMIT, such as "latency_p90=12 ms"') from error
 
 
-def budgets_of(bundle: Bundle, given: Sequence[str]) -> tuple[Budget, ...]:
-    """The bundle's own budgets, replaced or joined by those given as METRIC=LIMIT.
+def budgets_of(bundle: Bundle, given: Sequence[str], part: str | None = None) -> tuple[Budget, ...]:
+    """The budgets of a bundle, or of a part of it that is named, replaced or joined by those given as METRIC=LIMIT.
 
     Raises:
         ConfigError: one is no budget.
     """
-    found = {name: Budget(metric=name, limit=limit) for name, limit in bundle.manifest.budgets.items()}
+    first, chosen = bundle.manifest.parts[0], choose(bundle, part)[0]
+    own = bundle.manifest.budgets if chosen.name == first.name else chosen.budgets
+    found = {name: Budget(metric=name, limit=limit) for name, limit in own.items()}
     found |= {budget.metric: budget for budget in map(given_budget, given)}
     return tuple(found[name] for name in sorted(found))
 
@@ -94,6 +97,7 @@ class Gated:
 def gate(  # noqa: PLR0913 - what, where, how, against what
     bundle: Bundle, given: Sequence[str], device: str | None, profile: str | None, precision: str | None,
     root: Path, say: Callable[[str], None], baseline: Path | None = None, *, fresh: bool = False,
+    part: str | None = None,
 ) -> Gated:  # fmt: skip
     """The verdict on a bundle's budgets, measured as far as it takes; the evidence is taken up in the history.
 
@@ -101,14 +105,16 @@ def gate(  # noqa: PLR0913 - what, where, how, against what
         baseline: another bundle, that this one may be no slower than, within ``TIMED_CHANGE`` unless given; on a
             virtual board, execute no more instructions than. ``last-release``: the one that was released last.
         fresh: runs that were made before do not count.
+        part: judge this part of the bundle, by its own budgets; default the whole, by the bundle's.
 
     Raises:
-        ConfigError: there is no budget, or no release.
+        ConfigError: there is no budget, no such part, or no release.
     """
     from_history = str(baseline) == LAST_RELEASE
     releases = releases_before(bundle) if from_history else []
     other = open_bundle(baseline) if baseline and not from_history else None
-    budgets = budgets_of(bundle, given) if baseline is None else _with_change(budgets_of(bundle, given), device)
+    own = budgets_of(bundle, given, part)
+    budgets = own if baseline is None else _with_change(own, device)
     if not budgets:
         raise ConfigError(
             "gate", "no budget is given, nor is one in the bundle", fix='add --budget "latency_p90=12 ms"'
@@ -122,8 +128,9 @@ def gate(  # noqa: PLR0913 - what, where, how, against what
             other = last_release(bundle, releases, opened.identity, precision)
             say(f"baseline: {other.path}, released last")
         verdict = run_trial(
-            bundle, opened, budgets, chosen, target, precision=precision, progress=say, baseline=other, fresh=fresh
-        )
+            bundle, opened, budgets, chosen, target, part=part, precision=precision, progress=say, baseline=other,
+            fresh=fresh,
+        )  # fmt: skip
     finally:
         opened.close()
     missed = remember([bundle, other])
@@ -146,41 +153,64 @@ def _with_change(budgets: tuple[Budget, ...], device: str | None) -> tuple[Budge
     return budgets if stated else (*budgets, usual)
 
 
-def measure(
+def measure(  # noqa: PLR0913 - what, where, how, against what
     bundle: Bundle, device: str | None, profile: str | None, precision: str | None, root: Path,
-    say: Callable[[str], None], *, exact: bool = False, against: Bundle | None = None,
+    say: Callable[[str], None], *, exact: bool = False, against: Bundle | None = None, part: str | None = None,
 ) -> list[dict[str, object]]:  # fmt: skip
     """Measure without judging: each metric's median over runs with its bounds.
 
     Args:
+        part: measure only this part; default all that the bundle has, the whole first.
         exact: count instructions, on a virtual board booted for it, and measure nothing else.
         against: another bundle to measure beside; the change is from it to this one.
     """
     target = find_target(bundle.manifest.target, root)
     chosen = find_profile(profile or bundle.manifest.profile, root)
     changes = (_COUNTED_CHANGES if exact else _TIMED_CHANGES) if against else ()
-    signature = choose(bundle, None, precision)[0].signature
-    lasting = signature.step_seconds is not None
-    around = bool(signature.pre or signature.answer)
-    measured = (*_MEASURED, *("real_time_factor",) * lasting, *("end_to_end_p90",) * around)
-    names = (*(_COUNTED if exact else measured), *changes)
-    unlimited = tuple(Budget(metric=name, limit=1e300) for name in names)
-    opened = open_device(target, device, say, exact=exact)
+    opened, rows = open_device(target, device, say, exact=exact), []
     try:
         if opened.basis is Basis.ESTIMATE:
             raise DeviceError(target.name, "nothing can be run on it", fix="edgebuild inspect shows what is estimated")
-        verdict = run_trial(
-            bundle, opened, unlimited, chosen, target, precision=precision, progress=say, keep_verdict=False,
-            baseline=against,
-        )  # fmt: skip
+        for name in _measured_parts(bundle, part, against):
+            own, found = choose(bundle, name)[0], _precision_in(bundle, name, precision)
+            names = (*(_COUNTED if exact else _measured_of(bundle, own)), *changes)
+            unlimited = tuple(Budget(metric=metric, limit=1e300) for metric in names)
+            verdict = run_trial(
+                bundle, opened, unlimited, chosen, target, part=name, precision=found, progress=say,
+                keep_verdict=False, baseline=against,
+            )  # fmt: skip
+            rows += [_row(bundle, line, name) for line in verdict.lines]
     finally:
         opened.close()
-    return [_row(bundle, line) for line in verdict.lines] + _post_rows(bundle, precision)
+    return rows + (_post_rows(bundle, precision) if part is None else [])
 
 
-def _row(bundle: Bundle, line: Line) -> dict[str, object]:
+def _measured_of(bundle: Bundle, part: Part) -> tuple[str, ...]:
+    """What can be measured of a part: some metrics need more than the model."""
+    lasting = part.signature.step_seconds is not None
+    around = (part.signature.pre or part.signature.answer) and holds_raw(bundle, part)
+    return (*_MEASURED, *("real_time_factor",) * lasting, *("end_to_end_p90",) * bool(around))
+
+
+def _measured_parts(bundle: Bundle, part: str | None, against: Bundle | None) -> list[str]:
+    """What is measured: the part that is named, else all of them; beside another bundle, the whole."""
+    names = [each.name for each in bundle.manifest.parts]
+    if part is not None:
+        return [choose(bundle, part)[0].name]
+    return names[:1] if against else names
+
+
+def _precision_in(bundle: Bundle, part: str, precision: str | None) -> str | None:
+    """The precision that a part has where the whole has the one that is asked for."""
+    own = {variant.precision for variant in choose(bundle, part)[0].variants}
+    first = part == bundle.manifest.parts[0].name
+    return precision if first or precision is None or precision in own else "float32"
+
+
+def _row(bundle: Bundle, line: Line, part: str) -> dict[str, object]:
+    told = {"part": part} if len(bundle.manifest.parts) > 1 else {}
     return {
-        "bundle": bundle.path.name, "metric": line.budget.metric, "estimate": line.estimate, "low": line.low,
+        "bundle": bundle.path.name, **told, "metric": line.budget.metric, "estimate": line.estimate, "low": line.low,
         "high": line.high, "unit": line.budget.definition.unit.value, "runs": line.count, "reason": line.reason,
     }  # fmt: skip
 
@@ -191,7 +221,7 @@ def _post_rows(bundle: Bundle, precision: str | None) -> list[dict[str, object]]
     post = post_of(part.signature)
     if not post.steps:
         return []
-    vectors = golden_vectors(bundle)
+    vectors = golden_vectors(bundle, part)
     seconds = post.seconds([vectors[f"expected/{variant.precision}/{name}"] for name in post.names])
     return [{
         "bundle": bundle.path.name, "metric": "post", "estimate": (seconds or 0.0) * 1e9, "low": None, "high": None,

@@ -54,26 +54,35 @@ def compare(bundle: Bundle, part: Part, variant: Variant, bench: Bench, target: 
         BundleError: there are no golden vectors. ModelRejected: the runtime there refuses it.
         DeviceError: the device or the link failed.
     """
-    vectors, signature = golden_vectors(bundle), variant.signature or part.signature
+    golden, signature = part.golden or bundle.manifest.golden, variant.signature or part.signature
+    vectors, said_of = golden_vectors(bundle, part), f"{part.name} " if part.golden else ""
     names = tuple(spec.name for spec in signature.outputs)
     missing = [name for name in names if f"expected/{variant.precision}/{name}" not in vectors]
     if missing:
-        return False, f"{variant.precision}: no expected {missing[0]}"
+        return False, f"{said_of}{variant.precision}: no expected {missing[0]}"
     answers = {name: vectors[f"expected/{variant.precision}/{name}"] for name in names}
-    allowed = bundle.manifest.golden.tolerance.get(variant.precision, 0.0)
+    allowed = golden.tolerance.get(variant.precision, 0.0)
     expected = Expected(variant.precision, signature, answers, allowed)
     inputs = _inputs(vectors, part.signature, signature)
     asked = Asked(part.runtime, model_files(bundle, variant), inputs, names)
-    given = in_steps(signature, inputs, bundle.manifest.golden.steps)
+    given = in_steps(signature, inputs, golden.steps)
     outputs = bench.infer(part.runtime, asked.files, given, target.options_for(variant), names)
     wrong = expected.wrong(outputs)
     if not wrong:
         most = max((share for shares in expected.shares(outputs).values() for share in shares), default=0.0)
-        return True, f"{variant.precision} differs by {most:.2g} of its range at most, {allowed:.2g} is allowed"
-    # Of a model with state a step's answer hangs on all before it: a single one can't be taken apart.
-    cause = Cause(False, "") if signature.fed else _cause(bundle, variant, asked, outputs, expected, bench, target)
+        return (
+            True,
+            f"{said_of}{variant.precision} differs by {most:.2g} of its range at most, {allowed:.2g} is allowed",
+        )
+    # Of a model with state a step's answer hangs on all before it: a single one can't be taken apart. Nor can a chain;
+    # its parts have vectors of their own.
+    cause = (
+        Cause(False, "")
+        if signature.fed or part.is_chain
+        else _cause(bundle, variant, asked, outputs, expected, bench, target)
+    )
     said = "; ".join(_said(name, shares) for name, shares in wrong.items())
-    text = f"{variant.precision} {said} of its range, where {allowed:.2g} is allowed"
+    text = f"{said_of}{variant.precision} {said} of its range, where {allowed:.2g} is allowed"
     return cause.rounding, f"{text}: {cause.why}" if cause.why else text
 
 

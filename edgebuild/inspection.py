@@ -33,6 +33,7 @@ class Inspected:
 
     ``refused`` maps an artifact's position to the operators that the target's file lists as unsupported;
     ``placements``, to where its operators run: on the target, or on the accelerator that it was compiled for, or None.
+    ``parts`` names the part of each artifact, in a bundle of several.
     """
 
     subject: str
@@ -42,6 +43,7 @@ class Inspected:
     placements: tuple[Placement | None, ...] = ()
     target: Target | None = None
     rehearsed: bool = False
+    parts: tuple[str, ...] = ()
 
 
 def inspect(path: Path, target: Target | None = None, progress: Progress = silent) -> Inspected:
@@ -56,7 +58,10 @@ def inspect(path: Path, target: Target | None = None, progress: Progress = silen
         model = ModelSource(source=path.name)
         return _inspect_model(path.name, model, path.resolve().parent, target, progress)
     if path.suffix == ".toml" or (path / PROJECT_FILE).is_file():
+        from edgebuild.models.load import refuse_parts
+
         project, root = load_project(path)
+        refuse_parts(project.model)
         return _inspect_model(project.name, project.model, root, target, progress)
     if not path.exists() or path.suffix in (".pt", ".pth", ".th", ".safetensors"):
         expected = "a bundle, a project, or an .onnx, .tflite or .pt2 file"
@@ -64,7 +69,9 @@ def inspect(path: Path, target: Target | None = None, progress: Progress = silen
             str(path), "no bundle or model", expected=expected, fix="" if path.exists() else near_names(path)
         )
     bundle = open_bundle(path)
-    variants = [variant for part in bundle.manifest.parts for variant in part.variants]
+    parts = [part for part in bundle.manifest.parts if not part.is_chain]
+    names = tuple(part.name for part in parts for _ in part.variants) if len(parts) > 1 else ()
+    variants = [variant for part in parts for variant in part.variants]
     artifacts = tuple(
         Artifact.model_validate_json(bundle.read(f"{Path(variant.files[0].name).parent.as_posix()}/artifact.json"))
         for variant in variants
@@ -72,7 +79,9 @@ def inspect(path: Path, target: Target | None = None, progress: Progress = silen
     placements = tuple(
         _placed_there(bundle, variant, artifact, target) for variant, artifact in zip(variants, artifacts, strict=True)
     )
-    return Inspected(bundle.manifest.name, artifacts, bundle, _refused(artifacts, target), placements, target)
+    return Inspected(
+        bundle.manifest.name, artifacts, bundle, _refused(artifacts, target), placements, target, parts=names
+    )
 
 
 def _placed_there(bundle: Bundle, variant: Variant, artifact: Artifact, target: Target | None) -> Placement | None:

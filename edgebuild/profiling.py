@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from edgebuild.bench.bench import Bench
 from edgebuild.bench.layers import profile_run
 from edgebuild.core.artifact import Artifact, Part, Precision, Variant
-from edgebuild.core.errors import BundleError
+from edgebuild.core.errors import BundleError, ConfigError
 from edgebuild.core.layers import LayerTimes
 from edgebuild.core.metric import Mode
 from edgebuild.core.profile import Profile
@@ -70,17 +70,24 @@ class ProfiledBundle:
 
 
 def profile_bundle(
-    bundle: Bundle, device: str | None, profile: str | None, precision: str | None, root: Path, say: Say
-) -> ProfiledBundle:
-    """Profile one variant, or all of the first part; each is kept as evidence.
+    bundle: Bundle, device: str | None, profile: str | None, precision: str | None, root: Path, say: Say,
+    part_name: str | None = None,
+) -> ProfiledBundle:  # fmt: skip
+    """Profile one variant, or all of a part, which is the first one unless named; each is kept as evidence.
 
     Raises:
-        ConfigError: there is no such variant, or the device's runtime has no profiler.
+        ConfigError: there is no such variant, the device's runtime has no profiler, or it is a chain of parts.
         DeviceError, ModelRejected: as ``Bench.execute``.
     """
     target = find_target(bundle.manifest.target, root)
     chosen = find_profile(profile or bundle.manifest.profile, root)
-    part, first = choose(bundle, None, precision)
+    part, first = choose(bundle, part_name, precision)
+    if part.is_chain:
+        others = ", ".join(each.name for each in bundle.manifest.parts if not each.is_chain)
+        raise ConfigError(
+            "bench --profile", f"{bundle.path.name} is made of parts, each with layers of its own",
+            expected=f"--part with one of {others}",
+        )  # fmt: skip
     variants = part.variants if precision is None else (first,)
     artifacts = {variant.precision: artifact_of(bundle, variant) for variant in variants}
     with Bench(open_device(target, device, say), bundle.manifest.lineage.tools) as bench:

@@ -150,7 +150,7 @@ class Sampler:
         if mode is Mode.EXACT:
             return exact_run(bench, runtime, files, inputs, options, seed)
         if mode is Mode.END_TO_END:
-            inputs = raw_inputs(subject.bundle, subject.signature)
+            inputs = raw_inputs(subject.bundle, subject.part, subject.signature)
         return bench.latency_run(runtime, files, inputs, options, self.profile.measuring, seed, mode)
 
 

@@ -90,7 +90,8 @@ def run_trial(  # noqa: PLR0913 - what, where, against what, how
 def _other(baseline: Bundle, subject: Subject, bench: Bench, target: Target) -> Subject:
     """The baseline's variant of the same part and precision."""
     found = subject_of(baseline, *choose(baseline, subject.part.name, subject.variant.precision), bench, target)
-    if unlike := not_comparable(found.key, subject.key):
+    unlike = not_comparable(found.key, subject.key) or ("runtime" * (found.part.runtime != subject.part.runtime))
+    if unlike:
         raise ConfigError("baseline", f"can't be compared: {unlike} differ", fix="name one of the same runtime")
     return found
 

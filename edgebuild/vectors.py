@@ -6,6 +6,7 @@ import io
 
 from edgebuild.bench.given import Raw, Steps, around_of, states_of
 from edgebuild.core.array import Array, np
+from edgebuild.core.artifact import Part
 from edgebuild.core.errors import BundleError, ConfigError
 from edgebuild.core.signature import Signature
 from edgebuild.steps.preprocess import reads
@@ -16,14 +17,14 @@ _STEPS = 256
 """After so many steps of a model with state a new sequence begins, lest noise drive the state anywhere."""
 
 
-def golden_vectors(bundle: Bundle) -> dict[str, Array]:
-    """The arrays of the bundle's golden file by name.
+def golden_vectors(bundle: Bundle, part: Part) -> dict[str, Array]:
+    """The arrays of a part's golden file by name; of the bundle's where it has none of its own.
 
     Raises:
         BundleError: it is no file of arrays.
     """
     try:
-        with np.load(io.BytesIO(bundle.read(bundle.manifest.golden.file)), allow_pickle=False) as file:
+        with np.load(io.BytesIO(bundle.read((part.golden or bundle.manifest.golden).file)), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (ValueError, OSError, EOFError) as error:
         raise BundleError(str(bundle.path), f"golden vectors can't be read: {error}") from error
@@ -37,23 +38,32 @@ def timing_inputs(signature: Signature) -> dict[str, Array] | Steps:
     return _stepped(_noise(signature), signature)
 
 
-def raw_inputs(bundle: Bundle, signature: Signature) -> Raw:
+def raw_inputs(bundle: Bundle, part: Part, signature: Signature) -> Raw:
     """Samples as they were read, and the steps around the model; of an input without steps, noise as for any timing.
 
     Raises:
         ConfigError: the bundle holds none. BundleError: they can't be read.
     """
-    made, vectors = _noise(signature), golden_vectors(bundle)
+    made, vectors = _noise(signature), golden_vectors(bundle, part)
+    if lacking := _lacking(part.signature, vectors):
+        raise ConfigError(
+            "end_to_end", f"{bundle.path.name} holds no samples from before the steps of input {lacking[0]}",
+            fix="build it again: they are stored since there is this metric",
+        )  # fmt: skip
     for name in made:
-        raw = vectors.get(f"raw/{name}")
-        if raw is not None:
+        if (raw := vectors.get(f"raw/{name}")) is not None:
             made[name] = np.resize(raw, (_ROWS, *raw.shape[1:]))
-        elif not all(reads(step) or step.op == "quantize" for step in signature.pre.get(name, ())):
-            raise ConfigError(
-                "end_to_end", f"{bundle.path.name} holds no samples from before the steps of input {name}",
-                fix="build it again: they are stored since there is this metric",
-            )  # fmt: skip
     return Raw(_stepped(made, signature), around_of(signature))
+
+
+def holds_raw(bundle: Bundle, part: Part) -> bool:
+    """Whether a bundle holds what ``raw_inputs`` gives."""
+    return not _lacking(part.signature, golden_vectors(bundle, part))
+
+
+def _lacking(signature: Signature, vectors: dict[str, Array]) -> list[str]:
+    steps = {name: steps for name, steps in signature.pre.items() if not all(map(reads, steps))}
+    return [name for name in steps if f"raw/{name}" not in vectors]
 
 
 def _noise(signature: Signature) -> dict[str, Array]:

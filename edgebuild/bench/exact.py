@@ -10,6 +10,7 @@ import dataclasses
 from edgebuild.bench.bench import Bench, now, request_for
 from edgebuild.bench.empty_models import empty_model
 from edgebuild.bench.given import Files, Given
+from edgebuild.core.artifact import CHAIN
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.measurement import Run
 from edgebuild.core.metric import Mode
@@ -56,6 +57,11 @@ def exact_run(
     """
     if options.threads != 1:
         raise ConfigError("threads", f"{options.threads} are asked for", expected="1: only then it repeats")
+    if runtime.startswith(CHAIN):
+        raise ConfigError(
+            "instructions", "of a chain of parts they can't be counted yet: no empty model stands for several",
+            fix="count a part by itself: --part NAME",
+        )  # fmt: skip
     started = now()
     if runtime not in bench.empties:
         bench.empties[runtime] = _few(bench, runtime, empty_model(runtime), None, options).samples_ns[WARM_UP:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -22,6 +22,12 @@ OUTPUTS_LIMIT = 8 * 2**30
 _STARTING_S = 60.0
 
 
+def placed_name(name: str, files: Iterable[str]) -> str:
+    """Where one of some files lies in their folder: as in their own, from the folder of the first one on."""
+    first = Path(next(iter(files))).parent
+    return Path(name).relative_to(first).as_posix() if Path(name).is_relative_to(first) else Path(name).name
+
+
 @dataclass
 class Session:
     """Files pushed once, and runs; one after another wherever time is measured."""
@@ -33,8 +39,11 @@ class Session:
     _pushing: Lock = field(default_factory=Lock)
 
     def place(self, files: Mapping[str, bytes]) -> str:
-        """Push files that belong together into one folder, once; returns the folder's name."""
-        named = {Path(name).name: data for name, data in files.items()}
+        """Push files that belong together into one folder, once; returns the folder's name.
+
+        Each lies there as ``placed_name`` says.
+        """
+        named = {placed_name(name, files): data for name, data in files.items()}
         folder = f"f-{digest_json({name: digest_bytes(data) for name, data in named.items()})[:24]}"
         for name, data in named.items():
             self._push(data, f"{folder}/{name}")

@@ -15,6 +15,15 @@ from edgebuild.core.origin import OriginMap
 from edgebuild.core.signature import Shape, Signature
 
 Precision = Literal["float32", "int8", "int16x8", "as-is"]
+WHOLE = "model"
+"""The name of a bundle's only part, or of the one that is all others one after the other."""
+CHAIN = "chain:"
+"""What the runtime of such a part begins with; the runtimes of the others follow, with "+" between."""
+
+
+def runtimes_of(runtime: str) -> tuple[str, ...]:
+    """The runtimes of a chain; of any other one, that one."""
+    return tuple(runtime.removeprefix(CHAIN).split("+")) if runtime.startswith(CHAIN) else (runtime,)
 
 
 class ModelFile(Frozen):
@@ -199,22 +208,6 @@ class Variant(Frozen):
         return sum(file.size for file in self.files)
 
 
-class Part(Frozen):
-    """One model of a bundle: a runtime, a signature and its variants, the preferred one first."""
-
-    name: str = "model"
-    runtime: str
-    signature: Signature
-    variants: tuple[Variant, ...] = Field(min_length=1)
-
-
-class Edge(Frozen):
-    """An output of one part that feeds an input of another."""
-
-    source: str
-    target: str
-
-
 class Rejected(Frozen):
     """A candidate that was built and not offered, and why. ``size`` is in bytes."""
 
@@ -224,19 +217,6 @@ class Rejected(Frozen):
     size: int | None = None
     quality: Quality | None = None
     speed: Speed | None = None
-
-
-class Lineage(Frozen):
-    """What a bundle was made from."""
-
-    edgebuild: str
-    model: Digest
-    project: Digest
-    calibration: Digest | None = None
-    selection: Digest | None = None
-    evaluation: Digest | None = None
-    tools: dict[str, str] = Field(default={})
-    cpu_features: Digest | None = None
 
 
 class Golden(Frozen):
@@ -251,6 +231,54 @@ class Golden(Frozen):
     samples: int
     tolerance: dict[str, float]
     steps: int | None = None
+
+
+class Part(Frozen):
+    """One model of a bundle: a runtime, a signature and its variants, the preferred one first.
+
+    A bundle of several has the whole as its first part: a chain, whose files are those of the others and what says how
+    they follow each other.
+
+    Attributes:
+        golden: its own vectors; None: the bundle's are.
+        budgets: its own, beside the bundle's on the whole.
+        rejected: of a part that is not the whole, what was not offered.
+        alone: of such a part, the whole's quality on the selection set with this part alone in int8.
+    """
+
+    name: str = WHOLE
+    runtime: str
+    signature: Signature
+    variants: tuple[Variant, ...] = Field(min_length=1)
+    golden: Golden | None = None
+    budgets: dict[str, float] = Field(default={})
+    rejected: tuple[Rejected, ...] = ()
+    alone: Quality | None = None
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether it is the others, one after the other."""
+        return self.runtime.startswith(CHAIN)
+
+
+class Edge(Frozen):
+    """An output of one part that feeds an input of another."""
+
+    source: str
+    target: str
+
+
+class Lineage(Frozen):
+    """What a bundle was made from."""
+
+    edgebuild: str
+    model: Digest
+    project: Digest
+    calibration: Digest | None = None
+    selection: Digest | None = None
+    evaluation: Digest | None = None
+    tools: dict[str, str] = Field(default={})
+    cpu_features: Digest | None = None
 
 
 class Manifest(Frozen):
@@ -284,9 +312,17 @@ class Manifest(Frozen):
         variants = [variant for part in self.parts for variant in part.variants]
         named = {file.name for variant in variants for file in variant.files}
         named |= {file.name for variant in variants if variant.compilation for file in variant.compilation.files}
+        named |= {part.golden.file for part in self.parts if part.golden}
         missing = sorted((named | {self.golden.file}) - listed)
         if missing:
             raise ValueError(f"files not listed with a digest: {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _parts_differ_in_name(self) -> Manifest:
+        names = [part.name for part in self.parts]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two parts have the same name: {', '.join(names)}")
         return self
 
     @model_validator(mode="after")

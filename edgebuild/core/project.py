@@ -9,11 +9,15 @@ from pydantic import Field, model_validator
 from edgebuild.core.base import Frozen
 from edgebuild.core.folding import FoldAs, check_fold
 from edgebuild.core.metric import Budget, parse_budget
+from edgebuild.core.parts import Wiring, wired
 from edgebuild.core.postprocess import PostStep
 from edgebuild.core.quality_metric import QUALITY_METRICS, LabelRule, MetricName
 from edgebuild.core.reading import Tokenize, check_reading
 from edgebuild.core.signature import Absent, DType, Role, Shape, Step, check_layout
 from edgebuild.core.target import Name
+
+PARTS = "parts"
+"""The ``source`` of a model that is made of ``[parts.NAME]``."""
 
 
 class InputSpec(Frozen):
@@ -106,7 +110,8 @@ class ModelSource(Frozen):
     """``[model]``: where the model comes from.
 
     Attributes:
-        source: ``file.py:callable``, or a path to a ``.pt2``, ``.onnx`` or ``.tflite`` file.
+        source: ``file.py:callable``, or a path to a ``.pt2``, ``.onnx`` or ``.tflite`` file; "parts": what is declared
+            under ``[parts.NAME]``, one after the other.
         outputs: names for the outputs, in order; default ``output``, or ``output_0``, ``output_1``, …
         signature: which one of a ``.tflite`` file that has several.
         step_seconds: how long what one call is given lasts, such as the audio of one frame: ``real_time_factor`` is the
@@ -163,6 +168,31 @@ class ModelSource(Frozen):
             if spec.is_state and spec.pre:
                 raise ValueError(f"inputs.{name}.pre: a state is what the model itself gave, and has no steps")
         return self
+
+
+class PartSource(ModelSource):
+    """``[parts.NAME]``: one model of several that are built, quantized and checked each on its own.
+
+    It takes what another part gives under the same name; any other input is what samples hold.
+
+    Attributes:
+        targets: by target of the project, the target of the same device that this part is built for instead.
+        budgets: of this part alone; those of the project are of the whole.
+    """
+
+    targets: dict[Name, Name] = Field(default={})
+    budgets: dict[str, str] = Field(default={})
+
+    @model_validator(mode="after")
+    def _is_a_part(self) -> PartSource:
+        if self.post or self.step_seconds is not None or self.source == PARTS:
+            raise ValueError('post, step_seconds and source = "parts" are of the whole, under [model]')
+        return self
+
+    @property
+    def parsed_budgets(self) -> tuple[Budget, ...]:
+        """Its budgets."""
+        return tuple(parse_budget(name, text) for name, text in sorted(self.budgets.items()))
 
 
 class DataSource(Frozen):
@@ -263,6 +293,7 @@ class Project(Frozen):
     name: Name
     known_as: tuple[str, ...] = ()
     model: ModelSource
+    parts: dict[Name, PartSource] = Field(default={})
     data: Data = Data()
     build: Build
     budgets: dict[str, str | dict[str, str]] = Field(default={})
@@ -279,6 +310,42 @@ class Project(Frozen):
             if isinstance(value, dict) and name not in self.build.targets:
                 raise ValueError(f"budgets.{name}: not a target of this project ({', '.join(self.build.targets)})")
         return self
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Project:
+        if (self.model.source == PARTS) != bool(self.parts):
+            raise ValueError('model.source = "parts" and [parts.NAME] go together')
+        if not self.parts:
+            return self
+        if self.model.inputs:
+            raise ValueError("model.inputs: the parts declare theirs, under [parts.NAME.inputs]")
+        _ = self.wiring
+        self._refuse_strange_layers()
+        for name, part in self.parts.items():
+            try:
+                _ = part.parsed_budgets
+            except ValueError as error:
+                raise ValueError(f"parts.{name}.budgets: {error}") from error
+            for target in part.targets:
+                if target not in self.build.targets:
+                    raise ValueError(
+                        f"parts.{name}.targets.{target}: not a target of this project ({', '.join(self.build.targets)})"
+                    )
+        return self
+
+    def _refuse_strange_layers(self) -> None:
+        for target, layers in self.build.keep_float.items():
+            for layer in layers:
+                if not any(layer.startswith(f"{name}.") for name in self.parts):
+                    raise ValueError(
+                        f"build.keep_float.{target}: {layer!r} names a layer of no part; "
+                        f"say PART.LAYER, with one of {', '.join(self.parts)}"
+                    )
+
+    @property
+    def wiring(self) -> Wiring:
+        """How its parts are put together."""
+        return wired(self.parts, self.model.outputs)
 
     def budgets_for(self, target: str) -> tuple[Budget, ...]:
         """The budgets of one target: the common ones, overridden by ``[budgets.TARGET]``."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from edgebuild.core.digest import Digest, digest_bytes, digest_json
 from edgebuild.core.errors import BuildError, ConfigError
-from edgebuild.core.project import ModelSource
+from edgebuild.core.project import PARTS, ModelSource
 from edgebuild.core.signature import Role, Signature
 from edgebuild.models.archive import load_program
 from edgebuild.models.assets import check_assets, with_assets
@@ -59,6 +59,7 @@ def load_model(source: ModelSource, root: Path, cache: Cache) -> TorchModel | Fo
 def _load(source: ModelSource, root: Path, cache: Cache) -> TorchModel | ForeignModel:
     if is_entry(source.source):
         return _load_entry(source, root, cache)
+    refuse_parts(source)
     path = given(root, source.source, "[model] source")
     if path.suffix in _WEIGHTS:
         raise ConfigError("[model] source", f"{path.name} holds weights, not a model", expected=KINDS, fix=_ENTRY_FIX)
@@ -83,6 +84,19 @@ def _load(source: ModelSource, root: Path, cache: Cache) -> TorchModel | Foreign
     return model
 
 
+def refuse_parts(source: ModelSource) -> None:
+    """Refuse a model that is made of parts, where one graph is wanted.
+
+    Raises:
+        ConfigError: it is.
+    """
+    if source.source == PARTS:
+        raise ConfigError(
+            "[parts]", "this command takes a model of one graph, and this one is made of parts",
+            expected="edgebuild build, release, run, eval, verify, bench and gate take parts",
+        )  # fmt: skip
+
+
 def _refuse_batches(signature: Signature) -> None:
     """Samples go through one at a time; only a state's first axis may mean something else."""
     for spec in signature.inputs:
@@ -101,6 +115,7 @@ def model_state(source: ModelSource, root: Path, cache: Cache) -> Digest | None:
     if is_entry(source.source):
         state = entry_state(source.source, root, pure=source.pure, input_files=source.input_files, cache=cache)
         return None if state is None else digest_json(["model", state, declared])
+    refuse_parts(source)
     path = given(root, source.source, "[model] source")
     own = cache.digests.of(path)
     beside = cache.recall(_beside_key(own)) if path.suffix == ".onnx" else b"[]"

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from edgebuild.core.array import Array, np
 from edgebuild.core.quality_metric import MetricName
 from edgebuild.core.signature import Signature
-from edgebuild.models.preprocess import apply_steps
 from edgebuild.models.samples import Samples, input_specs, prepare_inputs, steps_of
+from edgebuild.steps.preprocess import apply_steps
 
 
 def states_in(outputs: Sequence[Array], signature: Signature, steps: int) -> dict[str, Array]:

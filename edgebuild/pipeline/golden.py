@@ -22,7 +22,7 @@ from edgebuild.core.signature import AddAxis, Normalize, Signature, Step, Tensor
 from edgebuild.core.sound import SoundStep, Spectrogram
 from edgebuild.pipeline.sources import DataSet, Sets, Source
 from edgebuild.pipeline.stage import Road, Stage
-from edgebuild.steps.preprocess import apply_steps
+from edgebuild.steps.preprocess import apply_steps, reads
 
 if TYPE_CHECKING:
     from edgebuild.models.samples import Samples
@@ -182,10 +182,18 @@ def golden_file(
     return npz_bytes(arrays)
 
 
-def whole_numbers(values: np.ndarray, dtype: str) -> np.ndarray:
-    """Rounded to an integer dtype and kept within its limits."""
-    limits = np.iinfo(dtype)
-    return np.clip(np.round(values), limits.min, limits.max).astype(dtype)
+def before_steps(golden: DataSet, sets: Sets, signature: Signature) -> dict[str, np.ndarray]:
+    """Of each input with steps, golden samples from before them; integers where the user's own samples are."""
+    made = {}
+    for name in (name for name, steps in signature.pre.items() if not all(map(reads, steps))):
+        value = golden.samples.inputs[name]
+        made[name] = value.reshape(-1, *value.shape[2:]) if signature.fed else value
+        own = sets.calibration.samples.inputs[name].dtype if sets.calibration else value.dtype
+        if own.kind in "iu":
+            limits = np.iinfo(own.name)
+            whole = np.round(made[name].astype(np.float64))
+            made[name] = np.clip(whole, limits.min, limits.max).astype(own)
+    return made
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:

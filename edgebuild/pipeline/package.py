@@ -33,7 +33,7 @@ from edgebuild.core.target import Target
 from edgebuild.pipeline.buckets import bucket_of
 from edgebuild.pipeline.compress_stage import Compressed
 from edgebuild.pipeline.float_stages import Converted, load_outputs
-from edgebuild.pipeline.golden import FLOAT_TOLERANCE, golden_file, whole_numbers
+from edgebuild.pipeline.golden import FLOAT_TOLERANCE, before_steps, golden_file
 from edgebuild.pipeline.material import Material
 from edgebuild.pipeline.scoring import here
 from edgebuild.pipeline.stage import Stage, cpu_digest
@@ -223,25 +223,11 @@ def _golden(shared: Material, target: Target, offers: list[Offer]) -> tuple[byte
         expected[precision] = outputs = load_outputs(answers_of(shared, target, offer))
         tolerance[precision] = _tolerance(target, precision, outputs)
     inputs: Mapping[str, np.ndarray] = prepare_inputs(shared.golden.samples, signature)
-    data = golden_file(inputs, expected, signature, _raw(shared, signature))
+    data = golden_file(inputs, expected, signature, before_steps(shared.golden, shared.sets, signature))
     settings = shared.road.project.build
     steps = steps_of(shared.golden.samples, input_specs(signature))
     count = len(shared.golden.samples)
     return data, Golden(source=settings.golden, samples=count, tolerance=tolerance, steps=steps)
-
-
-def _raw(shared: Material, signature: Signature) -> dict[str, np.ndarray]:
-    """Of each input with steps, golden samples from before them; integers where the user's own samples are."""
-    from edgebuild.steps.preprocess import reads
-
-    calibration, made = shared.sets.calibration, {}
-    for name in (name for name, steps in signature.pre.items() if not all(map(reads, steps))):
-        value = shared.golden.samples.inputs[name]
-        made[name] = value.reshape(-1, *value.shape[2:]) if signature.fed else value
-        own = calibration.samples.inputs[name].dtype if calibration else value.dtype
-        if own.kind in "iu":
-            made[name] = whole_numbers(made[name], own.name)
-    return made
 
 
 def answers_of(shared: Material, target: Target, offer: Offer) -> Entry:

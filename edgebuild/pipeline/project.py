@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from edgebuild.core.target import Target
 from edgebuild.pipeline.buckets import Bucket, in_buckets
 from edgebuild.pipeline.build import build_target
 from edgebuild.pipeline.fitted import settled
-from edgebuild.pipeline.material import Material, gather
+from edgebuild.pipeline.material import gather
 from edgebuild.pipeline.pricing import Pricing
+from edgebuild.pipeline.sources import Sets
 from edgebuild.pipeline.stage import Progress, Road, Step, silent
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.cache import Cache, default_cache
@@ -146,6 +148,8 @@ def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> Buil
     Raises:
         ConfigError, BuildError: what all targets share cannot be made.
     """
+    if plan.project.parts:
+        return _build_parts(plan, archive=archive, rehearsal=rehearsal)
     built: list[Built] = []
     steps: list[Step] = []
     inputs: InputReport | None = None
@@ -156,6 +160,34 @@ def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> Buil
     return BuildReport(plan.project, plan.profile, plan.root, tuple(built), tuple(steps), inputs)
 
 
+def _build_parts(plan: Plan, *, archive: bool, rehearsal: bool) -> BuildReport:
+    """Build a project with parts: one bundle a target, of them all.
+
+    Raises:
+        ConfigError: it is a search that builds.
+    """
+    from edgebuild.pipeline.parts import build_parts, gather_parts, refuse_search
+
+    if rehearsal:
+        raise refuse_search("--fit")
+    road = Road(plan.project, plan.root, plan.profile, plan.cache, plan.progress)
+    lock = load_lock(plan.root)
+    gathered = gather_parts(road, lock)
+    _say_what_is_too_few(gathered.whole.road, gathered.whole.sets, plan.targets)
+    built = []
+    try:
+        for target in plan.targets:
+            make = functools.partial(build_parts, gathered, target, archive=archive)
+            built.append(_build_one(make, target, plan.place, "", archive))
+            if gathered.lock != lock:
+                lock = gathered.lock
+                save_lock(plan.root, lock)
+    finally:
+        gathered.close()
+        road.cache.digests.save()
+    return BuildReport(plan.project, plan.profile, plan.root, tuple(built), tuple(road.steps), gathered.inputs)
+
+
 def _build_bucket(
     plan: Plan, bucket: Bucket, road: Road, *, archive: bool, rehearsal: bool
 ) -> tuple[list[Built], InputReport | None]:
@@ -164,11 +196,12 @@ def _build_bucket(
     if rehearsal:
         shared.sets = replace(shared.sets, evaluation=shared.sets.selection)
     else:
-        _say_what_is_too_few(shared, plan.targets)
+        _say_what_is_too_few(road, shared.sets, plan.targets)
     built = []
     try:
         for target in plan.targets:
-            built.append(_build_one(shared, target, plan.place, bucket.label, archive))
+            make = functools.partial(build_target, shared, target, archive=archive)
+            built.append(_build_one(make, target, plan.place, bucket.label, archive))
             if shared.lock != lock:
                 lock = shared.lock
                 save_lock(plan.root, lock)
@@ -178,9 +211,9 @@ def _build_bucket(
     return built, shared.inputs
 
 
-def _say_what_is_too_few(shared: Material, targets: Sequence[Target]) -> None:
+def _say_what_is_too_few(road: Road, sets: Sets, targets: Sequence[Target]) -> None:
     """Where the model or its data are new: an accuracy budget that the evaluation set can't pass."""
-    road, evaluation = shared.road, shared.sets.evaluation
+    evaluation = sets.evaluation
     paired = QUALITY_METRICS[road.project.data.metric].paired
     if evaluation is None or not paired or all(step.cached for step in road.steps):
         return
@@ -191,11 +224,11 @@ def _say_what_is_too_few(shared: Material, targets: Sequence[Target]) -> None:
         road.progress(subject, told)
 
 
-def _build_one(shared: Material, target: Target, place: Path, bucket: str, archive: bool) -> Built:
+def _build_one(make: Callable[[Path], Bundle], target: Target, place: Path, bucket: str, archive: bool) -> Built:
     label = Built(target, None, bucket=bucket).label
     name = f"{label}.edgebundle" if archive else label
     try:
-        return Built(target, build_target(shared, target, place / name, archive), bucket=bucket)
+        return Built(target, make(place / name), bucket=bucket)
     except EdgebuildError as error:
         return Built(target, None, error, bucket)
     except ModuleNotFoundError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from edgebuild.backends import find_backend
 from edgebuild.core.array import np
-from edgebuild.core.artifact import Quality, Speed
+from edgebuild.core.artifact import Quality, Speed, runtimes_of
 from edgebuild.core.digest import Digest, Json, digest_json
 from edgebuild.core.errors import BuildError, DeviceError, ModelRejected, NotMeasured
 from edgebuild.core.lock import Lock, LockedSpeed
@@ -268,7 +268,8 @@ def _running(converted: Converted, samples: DataSet, how: How) -> tuple[Stage, d
     """The stage that runs an artifact on a data set, and what its result depends on."""
     runtime, emulated = converted.runtime, how.emulates(converted)
     code = (*INFER.code, f"backends/{runtime}") if emulated else INFER.code
-    stage = Stage(f"run {runtime}", code, _RUNTIME_PACKAGES.get(runtime, (runtime,)), on_cpu=True)
+    packages = [package for each in runtimes_of(runtime) for package in _RUNTIME_PACKAGES.get(each, (each,))]
+    stage = Stage(f"run {runtime}", code, tuple(packages), on_cpu=True)
     return stage, {
         "artifact": converted.entry.content,
         "samples": samples.digest,

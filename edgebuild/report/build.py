@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from edgebuild.core.artifact import Compilation, Manifest, Quality, Variant
+from edgebuild.core.artifact import Compilation, Part, Quality, Rejected, Variant
 from edgebuild.core.compression import Compression, LatencyCheck, LatencyTable
 from edgebuild.core.digest import Json
 from edgebuild.core.metric import METRICS
@@ -51,8 +51,19 @@ def _built(built: Built) -> Json:
         "bundle": str(built.bundle.path),
         "digest": built.bundle.digest,
         "variants": [variant.model_dump(mode="json") for variant in manifest.parts[0].variants],
+        **({"parts": [_part(part) for part in manifest.parts[1:]]} if manifest.edges else {}),
         "rejected": [rejected.model_dump(mode="json") for rejected in manifest.rejected],
         "compression": manifest.compression.model_dump(mode="json") if manifest.compression else None,
+    }
+
+
+def _part(part: Part) -> Json:
+    return {
+        "part": part.name,
+        "runtime": part.runtime,
+        "variants": [variant.model_dump(mode="json") for variant in part.variants],
+        "rejected": [rejected.model_dump(mode="json") for rejected in part.rejected],
+        "alone": part.alone.model_dump(mode="json") if part.alone else None,
     }
 
 
@@ -82,8 +93,21 @@ def _rows(built: Built) -> Iterable[tuple[str, ...]]:
         if variant.compilation is not None:
             made = "compiled" if variant.compilation.files else "not compiled"
             yield "", made, "", "", _compiled_size(variant.compilation), "", compilation_text(variant.compilation)
-    for row in _rejected_rows(built.bundle.manifest):
+    for row in _rejected_rows(built.bundle.manifest.rejected):
         yield "", *row
+    for part in built.bundle.manifest.parts[1:]:
+        yield from _part_rows(part)
+
+
+def _part_rows(part: Part) -> Iterable[tuple[str, ...]]:
+    """A part's variants, what it did not offer, and what the whole loses with it alone in int8."""
+    for variant in part.variants:
+        yield f"  {part.name} ({part.runtime})", *_variant_row(variant)
+    for row in _rejected_rows(part.rejected):
+        yield "", *row
+    if part.alone is not None:
+        quality = quality_text(part.alone), drop_text(part.alone)
+        yield "", "the whole with it alone in int8", *quality, "", "", "on the selection set"
 
 
 def compression_text(compression: Compression) -> str:
@@ -132,9 +156,9 @@ def _variant_row(variant: Variant) -> tuple[str, ...]:
     return setting, quality_text(variant.quality), drop_text(variant.quality), size, ratio, variant.note
 
 
-def _rejected_rows(manifest: Manifest) -> list[tuple[str, ...]]:
+def _rejected_rows(rejected: Sequence[Rejected]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
-    for one in manifest.rejected:
+    for one in rejected:
         if one.reason == SETTING_LOST:
             continue
         size = "" if one.size is None else format_quantity(one.size, Unit.BYTE)

@@ -21,6 +21,7 @@ def inspect_result(found: Inspected) -> dict[str, Json]:
         "subject": found.subject,
         "bundle": found.bundle.digest if found.bundle else None,
         "variants": [_variant(artifact) for artifact in found.artifacts],
+        **({"parts": list(found.parts)} if found.parts else {}),
         "unsupported": [list(one) for one in found.refused],
         "rehearsed": found.rehearsed,
         "placements": [one.model_dump(mode="json") if one else None for one in found.placements],
@@ -47,6 +48,7 @@ def inspect_text(found: Inspected) -> Page:
     for index, artifact in enumerate(found.artifacts):
         placement = found.placements[index]
         parts += [_REHEARSED.format(found.target.name)] if found.rehearsed and found.target else []
+        parts += [f"part {found.parts[index]}"] if found.parts else []
         parts += [_summary(artifact), _operators(artifact, placement)]
         if placement is not None:
             parts.append("\n".join(_placed(placement, artifact)))

@@ -14,6 +14,7 @@ from typing import Any
 from runner import arrays
 from runner.around import surrounded
 from runner.baton import Baton
+from runner.chain import PREFIX, Chain
 from runner.delegation import demanded, told
 from runner.faults import Fault, kind_of
 from runner.memory import Memory
@@ -36,11 +37,15 @@ def selftest(request: Fields, folder: Path) -> Fields:  # noqa: ARG001
 
 
 def infer(request: Fields, folder: Path) -> Fields:
-    """Run every sample once and write all outputs. What a session remembers is forgotten before each sample."""
+    """Run every sample once and write all outputs. What a session remembers is forgotten before each sample.
+
+    What a part of a chain gives for the same inputs is no such memory: it is kept.
+    """
     runtime = _runtime(request)
     session = _load(runtime, request, folder)
     shares, rows = told(session, demanded(request)), []
     forget = getattr(session, "restart", lambda: None)
+    getattr(session, "keep", lambda: None)()
     for sample in _each_sample(session, request, folder):
         forget()
         session.feed(sample)
@@ -142,8 +147,14 @@ MODES: dict[str, Callable[[Fields, Path], Fields]] = {
 
 
 def _runtime(request: Fields) -> Any:
-    """The session module of a runtime, its library imported."""
+    """The session module of a runtime, or what does as much for a chain of them; their libraries imported."""
     name = str(request.get("runtime"))
+    if name.startswith(PREFIX):
+        return Chain({each: _module(each) for each in name[len(PREFIX) :].split("+")})
+    return _module(name)
+
+
+def _module(name: str) -> Any:
     try:
         if not _NAME.match(name):
             raise ImportError(name)

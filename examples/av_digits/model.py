@@ -55,3 +55,30 @@ def trained(weights: Path = WEIGHTS) -> AVDigits:
     net = AVDigits()
     net.load_state_dict(read_weights(weights))
     return net.eval()
+
+
+class Fusion(nn.Module):
+    """The features of both (N, 64 each) → logits (N, 10): the last of three parts, as parts.toml has them."""
+
+    def __init__(self, layers: nn.Sequential) -> None:
+        super().__init__()
+        self.layers = layers
+
+    def forward(self, image_vector: Tensor, sound_vector: Tensor) -> Tensor:
+        """The logits of the ten digits."""
+        return self.layers(torch.cat([image_vector, sound_vector], 1))
+
+
+def image_encoder() -> nn.Module:
+    """The part that sees."""
+    return trained().image_encoder
+
+
+def sound_encoder() -> nn.Module:
+    """The part that hears."""
+    return trained().audio_encoder
+
+
+def fusion() -> nn.Module:
+    """The part that makes one answer of both."""
+    return Fusion(trained().fusion)

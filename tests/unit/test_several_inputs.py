@@ -99,7 +99,8 @@ def test_what_was_left_out_is_said(built: tuple[Path, str]) -> None:
 
 
 def test_golden_inputs_are_texts_and_sounds(built: tuple[Path, str]) -> None:
-    vectors = golden_vectors(open_bundle(bundle_of(built[0])))
+    bundle = open_bundle(bundle_of(built[0]))
+    vectors = golden_vectors(bundle, bundle.manifest.parts[0])
     mask, spectrum = vectors["input/attention_mask"], vectors["input/spectrum"]
     assert mask[:, 0].all()
     assert (np.diff(mask, axis=1) <= 0).all()

@@ -24,6 +24,7 @@ def command(
         bool, typer.Option("--profile", help="Time per layer by the runtime's own profiler, float against int8.")
     ] = False,
     precision: Annotated[str | None, typer.Option(help="The variant; default the preferred one.")] = None,
+    part: Annotated[str | None, typer.Option(help="One part of a bundle that has several; default all.")] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Count instructions, on a virtual board.")] = False,
     against: Annotated[Path | None, typer.Option(help="Another bundle, measured beside, to tell the change.")] = None,
     project: Annotated[Path, typer.Option(help="The project's folder, whose own targets come first.")] = Path(),
@@ -33,7 +34,9 @@ def command(
 
     if profile:
         _refuse_beside_profile(exact=exact, against=against)
-        return _profile([open_bundle(path) for path in bundles], device, release_profile, precision, project, json)
+        return _profile(
+            [open_bundle(path) for path in bundles], device, release_profile, precision, part, project, json
+        )
     from edgebuild.deviceside import measure
     from edgebuild.indexing import remember
 
@@ -42,7 +45,9 @@ def command(
         rows = [
             row
             for bundle in opened
-            for row in measure(bundle, device, release_profile, precision, project, say, exact=exact, against=other)
+            for row in measure(
+                bundle, device, release_profile, precision, project, say, exact=exact, against=other, part=part
+            )
         ]
     note_missed(remember([*opened, other]))
     text = "\n".join("  ".join(str(value) for value in row.values()) for row in rows)
@@ -50,15 +55,15 @@ def command(
 
 
 def _profile(
-    bundles: list[Bundle], device: str | None, release_profile: str | None, precision: str | None, project: Path,
-    json: bool,
+    bundles: list[Bundle], device: str | None, release_profile: str | None, precision: str | None,
+    part: str | None, project: Path, json: bool,
 ) -> int:  # fmt: skip
     from edgebuild.indexing import remember
     from edgebuild.profiling import profile_bundle
     from edgebuild.report.layers import layers_result, layers_text
 
     with progress() as say:
-        found = [profile_bundle(one, device, release_profile, precision, project, say) for one in bundles]
+        found = [profile_bundle(one, device, release_profile, precision, project, say, part) for one in bundles]
     note_missed(remember(bundles))
 
     def text() -> Page:

@@ -19,6 +19,7 @@ def command(
     device: Annotated[str | None, typer.Option(help="Where to measure; default the target's own device.")] = None,
     profile: Annotated[str | None, typer.Option("-p", "--profile", help="Default: the bundle's own.")] = None,
     precision: Annotated[str | None, typer.Option(help="The variant to judge; default the preferred one.")] = None,
+    part: Annotated[str | None, typer.Option(help="The part to judge, by its own budgets; default the whole.")] = None,
     baseline: Annotated[
         Path | None,
         typer.Option(
@@ -41,7 +42,7 @@ def command(
     page_is_possible(html)
     opened = open_bundle(bundle)
     with progress() as say:
-        gated = gate(opened, budget or [], device, profile, precision, project, say, baseline, fresh=fresh)
+        gated = gate(opened, budget or [], device, profile, precision, project, say, baseline, fresh=fresh, part=part)
     verdict = gated.verdict
     note_missed(gated.missed)
     tell_ci(gate_cases(opened.path.name, verdict), junit, github=github)

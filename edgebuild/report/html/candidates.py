@@ -53,13 +53,13 @@ def candidates_of(told: Iterable[Reported]) -> list[Candidate]:
 def _of_bundle(told: Reported) -> Iterator[Candidate]:
     assert told.bundle is not None
     payloads, model = told.payloads, told.bundle.manifest.name
-    for part in told.bundle.manifest.parts:
-        for variant in part.variants:
-            quality = quality_of(part.name, variant, payloads)
-            if quality is not None and quality.value is not None:
-                latency = _of_speed(variant.speed, variant.precision) | _measured(part, variant, payloads)
-                names = (0, model, told.name, variant.precision, variant.setting)
-                yield Candidate(*names, quality, variant.size, latency)
+    part = told.bundle.manifest.parts[0]  # the whole: a part of it can't take its place
+    for variant in part.variants:
+        quality = quality_of(part.name, variant, payloads)
+        if quality is not None and quality.value is not None:
+            latency = _of_speed(variant.speed, variant.precision) | _measured(part, variant, payloads)
+            names = (0, model, told.name, variant.precision, variant.setting)
+            yield Candidate(*names, quality, variant.size, latency)
     for one in told.bundle.manifest.rejected:
         if one.quality is not None and one.quality.value is not None:
             latency = _of_speed(one.speed, one.precision)

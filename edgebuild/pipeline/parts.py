@@ -1,0 +1,234 @@
+"""Building a project with parts: each part by the road that a model of its own would go, then the whole of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgebuild.core.digest import digest_json
+from edgebuild.core.errors import BuildError, ConfigError
+from edgebuild.core.input_check import InputReport
+from edgebuild.core.lock import Lock
+from edgebuild.core.parts import Wiring, declared_inputs, refuse_misdeclared, refuse_misfits, whole_signature
+from edgebuild.core.profile import Profile
+from edgebuild.core.project import ModelSource, Project
+from edgebuild.core.signature import Signature
+from edgebuild.core.target import Target
+from edgebuild.pipeline.build import build_target
+from edgebuild.pipeline.chain import Links
+from edgebuild.pipeline.float_stages import folded
+from edgebuild.pipeline.golden import golden_inputs
+from edgebuild.pipeline.handing import Handing
+from edgebuild.pipeline.input_stage import checked_inputs
+from edgebuild.pipeline.material import Material
+from edgebuild.pipeline.scoring import Scorer
+from edgebuild.pipeline.sources import DataSet, Sets, Source, load_sets, load_source
+from edgebuild.pipeline.stage import Road
+from edgebuild.pipeline.whole import Whole, build_whole
+from edgebuild.store.bundle import Bundle
+from edgebuild.store.catalog import find_target
+
+
+@dataclass
+class Gathered:
+    """The parts of a project, loaded, with what each is given, and the lock, which grows as speeds are measured."""
+
+    road: Road
+    project: Project
+    wiring: Wiring
+    materials: dict[str, Material]
+    whole: Whole
+    lock: Lock
+    inputs: InputReport | None
+
+    def close(self) -> None:
+        """Close what runs models."""
+        for scorer in (self.whole.scorer, *(each.scorer for each in self.materials.values())):
+            scorer.close()
+
+
+def gather_parts(road: Road, lock: Lock) -> Gathered:
+    """Load every part and the data, and see whether they fit together.
+
+    Args:
+        road: of the project as it is written.
+
+    Raises:
+        ConfigError: what one gives is not what the next one takes, or the profile wants what parts can't have.
+    """
+    project, wiring = road.project, road.project.wiring
+    _refuse_profile(road.profile)
+    roads = {name: _part_road(road, name, wiring) for name in wiring.order}
+    sources = _load(roads, wiring, project)
+    signature = _whole_signature(wiring, {name: source.signature for name, source in sources.items()}, project)
+    whole_road = _road(road, _whole_project(project, wiring))
+    digest = digest_json([[name, source.digest] for name, source in sources.items()])
+    source = Source(sources[wiring.order[0]].entry, "torch", signature, digest)
+    if project.model.post:
+        from edgebuild.steps.postprocess import check_post
+
+        check_post(signature, project.model.post)
+    sets = load_sets(whole_road, source)
+    scorers = {name: Scorer(roads[name], sources[name]) for name in wiring.order}
+    handing = Handing(whole_road, wiring, project.parts, sources, scorers, _labelled(project, wiring))
+    golden = golden_inputs(whole_road, source, sets)
+    materials: dict[str, Material] = {}
+    report: InputReport | None = None
+    for name in wiring.order:
+        own = _sets(handing, name, sets)
+        found = None if wiring.taken(name) else checked_inputs(roads[name], sources[name], own)
+        report = report or found
+        given = handing.given(name, golden)
+        materials[name] = Material(
+            roads[name], sources[name], folded(roads[name], sources[name]), own, given, scorers[name], lock, found
+        )
+    whole = Whole(whole_road, project, source, sets, golden, handing, Scorer(whole_road, source))
+    return Gathered(road, project, wiring, materials, whole, lock, report)
+
+
+def build_parts(gathered: Gathered, target: Target, place: Path, archive: bool) -> Bundle:
+    """Build one target's bundle of all parts at ``place``.
+
+    Raises:
+        BuildError: as ``build_target``, of the part that it names; or of the whole.
+        ConfigError: a part is meant for another device.
+    """
+    targets = {name: _target_of(gathered, name, target) for name in gathered.wiring.order}
+    with tempfile.TemporaryDirectory(prefix="edgebuild-") as folder:
+        bundles = {name: _built(gathered, name, targets[name], Path(folder) / name) for name in gathered.wiring.order}
+        links = Links(gathered.whole.road, gathered.wiring, gathered.project.parts, bundles)
+        bundle, gathered.lock = build_whole(gathered.whole, links, target, place, gathered.lock, archive)
+    return bundle
+
+
+def _built(gathered: Gathered, name: str, target: Target, place: Path) -> Bundle:
+    material = gathered.materials[name]
+    material.lock = gathered.lock
+    gathered.road.progress("part", f"{name} for {target.name}")
+    try:
+        made = build_target(material, target, place)
+    except BuildError as error:
+        error.found = f"part {name}: {error.found}"
+        raise
+    gathered.lock = material.lock
+    return made
+
+
+def _target_of(gathered: Gathered, name: str, target: Target) -> Target:
+    """What a part is built for: the target, or another one of the same device."""
+    wanted = gathered.project.parts[name].targets.get(target.name, target.name)
+    own, subject = find_target(wanted, gathered.road.root), f"[parts.{name}] for {target.name}"
+    if own.has_accelerator or own.is_estimated or own.runtime_options.delegate != "cpu":
+        raise ConfigError(
+            subject, f"{own.name} has an accelerator, or can't be run", expected="a target whose CPU runs every part",
+            fix="build the model as one graph for it",
+        )  # fmt: skip
+    if own.int8 is not None and own.int8.full_integer:
+        raise ConfigError(
+            subject, f"{own.name} takes integers only", expected="a target whose parts hand on floats",
+            fix="build the model as one graph for it",
+        )  # fmt: skip
+    same = (own.transport, own.hardware.cpu, own.runtime_options) == (
+        target.transport, target.hardware.cpu, target.runtime_options,
+    )  # fmt: skip
+    if not same:
+        raise ConfigError(
+            subject, f"{own.name} is another device than {target.name}, or is run in another way",
+            expected="a target of the same transport, processor and [runtime_options], with another runtime",
+        )  # fmt: skip
+    return own
+
+
+def refuse_search(what: str) -> ConfigError:
+    """The error of what would prune parts or search for their settings."""
+    return ConfigError(
+        "[parts]", f"{what} prunes or searches, which parts can't yet",
+        fix="choose a profile without [pruning] and [fit], or build the model as one graph",
+    )  # fmt: skip
+
+
+def _refuse_profile(profile: Profile) -> None:
+    if profile.pruning is not None or profile.fit is not None:
+        raise refuse_search(f"the profile {profile.name}")
+
+
+def _road(road: Road, project: Project) -> Road:
+    """Another project's road, whose steps are the same build's."""
+    return Road(project, road.root, road.profile, road.cache, road.progress, road.steps)
+
+
+def _part_road(road: Road, name: str, wiring: Wiring) -> Road:
+    """A part as a project of its own.
+
+    Both variants are kept: what the whole is compared with is made of the float ones. What the whole gives, the part
+    that gives it is scored by; the others, by how near they are to float.
+    """
+    project, part = road.project, road.project.parts[name]
+    scored = name == _labelled(project, wiring)
+    values = {field: getattr(part, field) for field in ModelSource.model_fields}
+    model = ModelSource(**{**values, "post": project.model.post if scored else ()})
+    data = project.data.model_copy(update={} if scored else {"metric": "none", "classes": None, "score": ""})
+    keep_float = {
+        part.targets.get(target, target): tuple(x.removeprefix(f"{name}.") for x in layers if x.startswith(f"{name}."))
+        for target, layers in project.build.keep_float.items()
+    }
+    build = project.build.model_copy(update={"keep_both": True, "keep_float": keep_float})
+    changes = {
+        "name": f"{project.name}-{name}", "known_as": (), "model": model, "parts": {}, "data": data, "build": build,
+        "budgets": {},
+    }  # fmt: skip
+    return _road(road, project.model_copy(update=changes))
+
+
+def _labelled(project: Project, wiring: Wiring) -> str | None:
+    """The part that gives just what the whole gives; its outputs are scored with the labels.
+
+    A scorer of the project's own is given what samples hold, which such a part may not take.
+    """
+    if project.data.score:
+        return None
+    givers = set(wiring.givers.values())
+    last = next(iter(givers))
+    return last if len(givers) == 1 and project.parts[last].outputs == project.model.outputs else None
+
+
+def _whole_project(project: Project, wiring: Wiring) -> Project:
+    """The project with what its samples hold, as a model that is one graph would declare it."""
+    inputs = declared_inputs(wiring, project.parts)
+    return project.model_copy(update={"model": project.model.model_copy(update={"inputs": inputs}), "parts": {}})
+
+
+def _whole_signature(wiring: Wiring, signatures: Mapping[str, Signature], project: Project) -> Signature:
+    try:
+        refuse_misfits(wiring, signatures)
+        return whole_signature(wiring, signatures, project.model.step_seconds)
+    except ValueError as error:
+        raise ConfigError("[parts]", str(error), fix="declare the input as it is given") from error
+
+
+def _load(roads: Mapping[str, Road], wiring: Wiring, project: Project) -> dict[str, Source]:
+    """Every part's model, each after those that it takes from: what it declares must be what they give."""
+    sources: dict[str, Source] = {}
+    for name in wiring.order:
+        given = {other: source.signature for other, source in sources.items()}
+        try:
+            refuse_misdeclared(wiring, project.parts, name, given)
+        except ValueError as error:
+            raise ConfigError(f"[parts.{name}.inputs]", str(error), fix="declare the input as it is given") from error
+        sources[name] = load_source(roads[name])
+    return sources
+
+
+def _sets(handing: Handing, part: str, sets: Sets) -> Sets:
+    def given(samples: DataSet | None) -> DataSet | None:
+        return handing.given(part, samples) if samples is not None else None
+
+    return replace(
+        sets,
+        calibration=given(sets.calibration),
+        selection=given(sets.selection),
+        evaluation=given(sets.evaluation),
+        training=None,
+    )
