@@ -81,5 +81,5 @@ def test_on_a_device_without_a_compiler_estimates_are_shown_beside_what_is_measu
 
 def test_every_estimated_metric_says_what_it_is() -> None:
     named = [metric for metric in METRICS.values() if metric.kind is Kind.ESTIMATED]
-    assert len(named) == 8
+    assert len(named) == 9
     assert all(metric.meaning and metric.mode is None for metric in named)
