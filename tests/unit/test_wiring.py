@@ -96,7 +96,7 @@ def test_a_project_file_with_a_circle_is_one_error(tmp_path: Path) -> None:
     text = file.read_text(encoding="utf-8").replace("[parts.see.inputs.image]\nshape = [1, 6]\npre = ", "[x]\ny = ")
     circle = text.replace('outputs = ["seen"]', 'outputs = ["seen"]\ninputs.scores.shape = [1, 3]').split("[x]")
     file.write_text(circle[0] + circle[1].partition("\n\n")[2], encoding="utf-8")
-    with pytest.raises(ConfigErrors, match=r"1 problem(.|\n)*in a circle: see takes scores of fuse"):
+    with pytest.raises(ConfigErrors, match=r"1 problem(.|\n)*in a circle: fuse takes seen of see, see takes scores"):
         load_project(file)
 
 
