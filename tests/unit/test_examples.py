@@ -133,7 +133,7 @@ def test_the_project_file_loads(path: Path) -> None:
 
 def test_every_project_has_its_own_name() -> None:
     names = [_project(path).name for path in FILES]
-    assert len(FILES) == 19
+    assert len(FILES) == 20
     assert len(set(names)) == len(names)
 
 
