@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import Build, ModelSource, Project
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
+from edgebuild.models.ports import ASSUMED, assumed_inputs
 from edgebuild.pipeline.stage import Progress, silent
 from edgebuild.store.bundle import Bundle, open_bundle
 from edgebuild.store.cache import default_cache
@@ -33,7 +34,8 @@ class Inspected:
 
     ``refused`` maps an artifact's position to the operators that the target's file lists as unsupported;
     ``placements``, to where its operators run: on the target, or on the accelerator that it was compiled for, or None.
-    ``parts`` names the part of each artifact, in a bundle of several.
+    ``parts`` names the part of each artifact, in a bundle of several. ``assumed``: how long axes that the file leaves
+    open were taken to be; 0: it leaves none.
     """
 
     subject: str
@@ -44,6 +46,7 @@ class Inspected:
     target: Target | None = None
     rehearsed: bool = False
     parts: tuple[str, ...] = ()
+    assumed: int = 0
 
 
 def inspect(path: Path, target: Target | None = None, progress: Progress = silent) -> Inspected:
@@ -55,8 +58,10 @@ def inspect(path: Path, target: Target | None = None, progress: Progress = silen
         ConfigError: it is none of these. BundleError: a broken bundle. BuildError: the target can't get the model.
     """
     if path.is_file() and path.suffix in _MODELS:
-        model = ModelSource(source=path.name)
-        return _inspect_model(path.name, model, path.resolve().parent, target, progress)
+        inputs = assumed_inputs(path)
+        model = ModelSource(source=path.name, inputs=inputs)
+        found = _inspect_model(path.name, model, path.resolve().parent, target, progress)
+        return replace(found, assumed=ASSUMED if inputs else 0)
     if path.suffix == ".toml" or (path / PROJECT_FILE).is_file():
         from edgebuild.models.load import refuse_parts
 

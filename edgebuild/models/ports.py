@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgebuild.core.errors import EdgebuildError
+from edgebuild.core.project import InputSpec
 from edgebuild.models.onnx_file import input_ports as onnx_ports
 from edgebuild.models.tflite_file import input_ports as tflite_ports
 
@@ -24,16 +25,39 @@ class Port:
     dims: tuple[int | None, ...]
 
 
+ASSUMED = 64
+"""How long an axis that a file leaves open is taken to be, where only a look into the file is wanted."""
+
+
 def input_tables(path: Path) -> str:
     """``[model.inputs.NAME]`` tables for a foreign file; empty where it can't be read, or tells nothing."""
+    return "\n\n".join(_table(port) for port in _ports(path))
+
+
+def assumed_inputs(path: Path) -> dict[str, InputSpec]:
+    """A foreign file's inputs with every open axis closed, if there is one beside the batch; else nothing."""
+    ports = _ports(path)
+    if not any(None in port.dims[1:] for port in ports):
+        return {}
+    shapes = {port.name: [1 if place == 0 else ASSUMED for place in range(len(port.dims))] for port in ports}
+    return {
+        port.name: InputSpec.model_validate({
+            "shape": [dim or assumed for dim, assumed in zip(port.dims, shapes[port.name], strict=True)],
+            "dtype": port.dtype,
+        })
+        for port in ports
+    }  # fmt: skip
+
+
+def _ports(path: Path) -> list[Port]:
+    """A foreign file's inputs; none where it can't be read."""
     readers = {".onnx": onnx_ports, ".tflite": tflite_ports}
     if path.suffix not in readers:
-        return ""
+        return []
     try:
-        ports = [Port(*port) for port in readers[path.suffix](path)]
+        return [Port(*port) for port in readers[path.suffix](path)]
     except (EdgebuildError, ImportError):
-        return ""
-    return "\n\n".join(_table(port) for port in ports)
+        return []
 
 
 def _table(port: Port) -> str:

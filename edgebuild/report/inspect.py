@@ -12,6 +12,7 @@ from edgebuild.core.units import Unit, format_quantity
 from edgebuild.inspection import Inspected
 from edgebuild.report.table import Page, Table
 
+_ASSUMED = "the file leaves axes open: shown as if each were {} long; a project says how long they are to be"
 _REHEARSED = "as edgebuild build -t {} would make it, but from made-up samples: what its integers lose is not known"
 
 
@@ -24,6 +25,7 @@ def inspect_result(found: Inspected) -> dict[str, Json]:
         **({"parts": list(found.parts)} if found.parts else {}),
         "unsupported": [list(one) for one in found.refused],
         "rehearsed": found.rehearsed,
+        **({"assumed_length": found.assumed} if found.assumed else {}),
         "placements": [one.model_dump(mode="json") if one else None for one in found.placements],
     }
 
@@ -44,7 +46,7 @@ def _variant(artifact: Artifact) -> Json:
 
 def inspect_text(found: Inspected) -> Page:
     """A summary and a table of operators for every variant."""
-    parts: list[str | Table] = []
+    parts: list[str | Table] = [_ASSUMED.format(found.assumed)] if found.assumed else []
     for index, artifact in enumerate(found.artifacts):
         placement = found.placements[index]
         parts += [_REHEARSED.format(found.target.name)] if found.rehearsed and found.target else []
