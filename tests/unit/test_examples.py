@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 import sys
 import tomllib
@@ -28,7 +29,7 @@ OF_TEXTS = ("text",)
 CALLED = [path for path in FILES if path.parent.name not in ("digits", *FROM_FILES) and path.stem not in OF_TEXTS]
 """Whose data are callables that need EDGEBUILD_DATA."""
 
-MAY_RECUR = {"av_digits": ("image",)}
+MAY_RECUR = dict.fromkeys(("av_digits", "av_digits-fit", "av_digits_parts"), ("image",))
 """Inputs whose values may be the same in two sets: a few principal components are left of an image, in whole steps."""
 
 MEASURED = {
@@ -108,21 +109,32 @@ def _outputs(project: Project, raw: NDArray[np.generic]) -> NDArray[np.float32]:
         return np.concatenate([model(batch).numpy() for batch in batches])
 
 
+def _inputs(project: Project) -> dict[str, InputSpec]:
+    """What the samples hold: of parts, what none of them gives."""
+    parts = project.parts.values()
+    given = {name for part in parts for name in part.outputs}
+    all_inputs = project.model.inputs or {name: spec for part in parts for name, spec in part.inputs.items()}
+    return {name: spec for name, spec in all_inputs.items() if not spec.is_state and name not in given}
+
+
 def _check_sets(project: Project) -> None:
-    inputs = {name: spec for name, spec in project.model.inputs.items() if not spec.is_state}
-    recurrent = len(inputs) < len(project.model.inputs)
-    seen: dict[str, set[bytes]] = {name: set() for name in inputs}
-    for samples in _sets(project).values():
-        labels = samples["labels"]
+    inputs = _inputs(project)
+    recurrent = any(spec.is_state for spec in project.model.inputs.values())
+    seen: dict[str, dict[str, set[bytes]]] = {name: {} for name in inputs}
+    for part, samples in _sets(project).items():
         assert set(samples) <= {*inputs, "labels", "groups"}
-        check_labels(labels, project.data.label_rule, "labels")
+        assert "labels" in samples or part == "training", "a teacher labels what training has no labels for"
+        if "labels" in samples:
+            check_labels(samples["labels"], project.data.label_rule, "labels")
         for name, spec in inputs.items():
             raw = samples[name]
-            assert len(raw) == len(labels) > 0
+            assert len(raw) == len(next(iter(samples.values()))) > 0
             assert _prepared(raw[:1, 0] if recurrent else raw[:1], spec).shape == spec.shape
-            own = {sample.tobytes() for sample in raw}
-            assert not own & seen[name] or name in MAY_RECUR.get(project.name, ()), "the same sample is in two sets"
-            seen[name] |= own
+            seen[name][part] = {sample.tobytes() for sample in raw}
+    for name, sets in seen.items():
+        for one, other in itertools.combinations(sets, 2):
+            if {one, other} != {"training", "calibration"} and name not in MAY_RECUR.get(project.name, ()):
+                assert not sets[one] & sets[other], f"the same sample is in {one} and {other}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=_key)
