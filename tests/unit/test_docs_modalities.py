@@ -100,8 +100,8 @@ def execute(command: str, folder: Path) -> None:
     ("page", "example", "part"),
     [
         ("detection", "detector", slice(None)),
-        ("multimodal", "av_digits", slice(1)),
-        ("multimodal", "clip_like", slice(1, None)),
+        ("multimodal", "av_digits", slice(2)),
+        ("multimodal", "clip_like", slice(2, None)),
     ],
 )
 def test_the_commands_of_a_page_work(
