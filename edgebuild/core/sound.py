@@ -45,6 +45,11 @@ class Spectrogram(Frozen):
             raise ValueError(f"fft_length {self.fft_length} is less than window_length {self.window_length}")
         return self
 
+    @property
+    def transform_length(self) -> int:
+        """Of the Fourier transform."""
+        return self.fft_length or self.window_length
+
 
 class Mel(Frozen):
     """Triangular bands on the mel scale: (…, bins) becomes (…, bands).
