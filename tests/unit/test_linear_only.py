@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 
 from edgebuild.backends.onnxruntime.integer_bias import write_biases
-from edgebuild.backends.onnxruntime.plain_reads import biases_read_in_float, read_plainly
+from edgebuild.backends.onnxruntime.plain_reads import biases_read_in_float, makers_of, read_plainly
 from edgebuild.core.origin import RuntimeOp
 from edgebuild.core.profile import QuantSetting
 from edgebuild.core.target import Int8Scheme
@@ -130,7 +130,7 @@ def reads(of: onnx.ModelProto) -> dict[str, list[str]]:
 def test_only_int8_reads_rounded_values() -> None:
     made = model()
     rounded(made, "t")
-    read_plainly(made, {"tanh", "bias", "residual"})
+    read_plainly(made, {"tanh", "bias", "residual"}, makers_of(model()))
     assert reads(made)["residual"] == ["t", "l"]
     assert reads(made)["matmul"] == ["t_dq", "w"]
     assert "t_q" in reads(made)
@@ -139,7 +139,7 @@ def test_only_int8_reads_rounded_values() -> None:
 def test_a_layer_that_only_floats_read_is_not_rounded() -> None:
     made = model()
     rounded(made, "m")
-    read_plainly(made, {"tanh", "bias", "residual"})
+    read_plainly(made, {"tanh", "bias", "residual"}, makers_of(model()))
     assert reads(made)["bias"] == ["m", "b"]
     assert "m_q" not in reads(made)
     assert "m_dq" not in reads(made)
@@ -148,7 +148,16 @@ def test_a_layer_that_only_floats_read_is_not_rounded() -> None:
 def test_what_int8_made_and_int8_reads_too_stays_rounded() -> None:
     made = model()
     rounded(made, "m")
-    read_plainly(made, {"tanh"})
+    read_plainly(made, {"tanh"}, makers_of(model()))
+    assert reads(made)["bias"] == ["m_dq", "b"]
+
+
+def test_a_relu_that_became_the_rounding_stays() -> None:
+    """The quantizer drops a ReLU before integers from 0 on; what made its input then makes its output."""
+    made = model()
+    exact = makers_of(made) | {"m": "relu"}
+    rounded(made, "m")
+    read_plainly(made, {"tanh", "bias", "residual"}, exact)
     assert reads(made)["bias"] == ["m_dq", "b"]
 
 

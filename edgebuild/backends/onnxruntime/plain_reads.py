@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -34,17 +34,26 @@ class _Pair(NamedTuple):
     dequantize: Any
 
 
-def read_plainly(model: onnx.ModelProto, keep_float: Collection[str]) -> None:
+def makers_of(model: onnx.ModelProto) -> dict[str, str]:
+    """The name of the node that makes each tensor."""
+    return {name: node.name for node in model.graph.node for name in node.output}
+
+
+def read_plainly(model: onnx.ModelProto, keep_float: Collection[str], exact: Mapping[str, str]) -> None:
     """Let nodes that stay in float read what float nodes made as it is, and layers' results that no other node reads.
 
     Where a tensor has readers of both kinds, such as the residual stream of a transformer, which is added in float and
     multiplied in int8, only the latter are given rounded values.
+
+    Args:
+        exact: the makers of the float model's tensors. Where another node makes a tensor now, its rounding stays: the
+            quantizer drops a ReLU before integers that begin at 0, and the rounding is then the ReLU.
     """
     kept = set(keep_float)
-    makers = {name: node.name for node in model.graph.node for name in node.output}
+    makers = makers_of(model)
     outputs = {value.name for value in model.graph.output}
     unused: list[Any] = []
-    for pair in list(_pairs(model)):
+    for pair in [pair for pair in _pairs(model) if makers.get(pair.tensor) == exact.get(pair.tensor)]:
         rounded = pair.dequantize.output[0]
         readers = list(_readers(model, rounded))
         floats = [node for node in readers if node.name in kept]

@@ -9,7 +9,7 @@ from edgebuild.backends.base import Exported, float_boundary, quiet
 from edgebuild.backends.onnxruntime.export import FILE, canonical_bytes
 from edgebuild.backends.onnxruntime.graph import first
 from edgebuild.backends.onnxruntime.integer_bias import write_biases
-from edgebuild.backends.onnxruntime.plain_reads import biases_read_in_float, read_plainly
+from edgebuild.backends.onnxruntime.plain_reads import biases_read_in_float, makers_of, read_plainly
 from edgebuild.core.array import np
 from edgebuild.core.plan import Range, WeightGrid
 from edgebuild.core.target import Int8Scheme
@@ -38,7 +38,7 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
         }
         exact = onnx.load_from_string(first(model.files))
         biases = biases_read_in_float(exact, keep_float)
-        kept = {*keep_float, *biases}
+        kept, makers = {*keep_float, *biases}, makers_of(exact)
         quantizer = QDQQuantizer(
             exact,
             per_channel=scheme.weight_granularity == "per_channel",
@@ -57,7 +57,7 @@ def quantize(model: Exported, ranges: Mapping[str, Range], keep_float: Collectio
         )
         quantizer.quantize_model()
         if kept:
-            read_plainly(quantizer.model.model, kept)
+            read_plainly(quantizer.model.model, kept, makers)
             write_biases(quantizer.model.model, biases)
         return Exported({FILE: canonical_bytes(quantizer.model.model)}, model.signature)
 
