@@ -181,6 +181,9 @@ def _own_imports(folder: Path) -> Iterator[Callable[[], list[Path]]]:
     Gives a function that lists the user's modules imported so far.
     """
     before = dict(sys.modules)
+    hidden = _strangers(folder)
+    for name in hidden:
+        del sys.modules[name]
     path, bytecode = list(sys.path), sys.dont_write_bytecode
     sys.path.insert(0, str(folder))
     sys.dont_write_bytecode = True
@@ -194,8 +197,21 @@ def _own_imports(folder: Path) -> Iterator[Callable[[], list[Path]]]:
             sys.modules.pop(name, None)
             if name in before:
                 sys.modules[name] = before[name]
+        sys.modules.update(hidden)
         sys.path[:] = path
         sys.dont_write_bytecode = bytecode
+
+
+def _strangers(folder: Path) -> dict[str, types.ModuleType]:
+    """Modules that somebody imported from elsewhere, under the names of the file's neighbours here."""
+    return {name: module for name, module in sys.modules.items() if _is_stranger(name, module, folder)}
+
+
+def _is_stranger(name: str, module: types.ModuleType, folder: Path) -> bool:
+    file, top = getattr(module, "__file__", None), name.partition(".")[0]
+    if not file or not ((folder / f"{top}.py").is_file() or (folder / top).is_dir()):  # a listing would be watched
+        return False
+    return not is_library_file(file) and not Path(file).is_relative_to(folder)
 
 
 def _user_modules(before: dict[str, types.ModuleType]) -> dict[str, Path | None]:

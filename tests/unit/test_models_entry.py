@@ -4,6 +4,7 @@ import linecache
 import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -116,6 +117,19 @@ def test_modules_are_fresh_each_time_and_leave_nothing_behind(root: Path, cache:
     (other / "main.py").write_text("import near\ndef make():\n    return near.WORD\n", encoding="utf-8")
     (other / "near.py").write_text("WORD = 'x'\n", encoding="utf-8")
     assert call_entry("main.py:make", other, pure=True, input_files=(), cache=cache) == "x"
+
+
+def test_a_module_from_elsewhere_does_not_stand_in_for_a_neighbour(root: Path, cache: Cache, tmp_path: Path) -> None:
+    """As where another project's were left behind, or the program that calls has one of that name itself."""
+    (tmp_path / "near.py").write_text("WORD = 'another'", encoding="utf-8")
+    stranger = ModuleType("near")
+    stranger.__file__ = str(tmp_path / "near.py")
+    sys.modules["near"] = stranger
+    try:
+        assert call(root, cache) == "rnd"
+        assert sys.modules["near"] is stranger
+    finally:
+        del sys.modules["near"]
 
 
 def test_two_runs_draw_the_same_random_numbers(root: Path, cache: Cache) -> None:
