@@ -144,18 +144,19 @@ class Sampler:
 
     def _made(self, subject: Subject, mode: Mode, seed: int) -> Run:
         bench, runtime, options = self.bench, subject.part.runtime, self.target.options_for(subject.variant)
-        files, inputs = _files_and_inputs(subject)
+        files, inputs = _files_and_inputs(subject, mode)
         if mode is Mode.MEMORY:
             return bench.memory_run(runtime, files, inputs, options, seed)
         if mode is Mode.EXACT:
             return exact_run(bench, runtime, files, inputs, options, seed)
-        if mode is Mode.END_TO_END:
-            inputs = raw_inputs(subject.bundle, subject.part, subject.signature)
         return bench.latency_run(runtime, files, inputs, options, self.profile.measuring, seed, mode)
 
 
-def _files_and_inputs(subject: Subject) -> Side:
-    return model_files(subject.bundle, subject.variant), timing_inputs(subject.signature)
+def _files_and_inputs(subject: Subject, mode: Mode = Mode.LATENCY) -> Side:
+    files = model_files(subject.bundle, subject.variant)
+    if mode is Mode.END_TO_END:
+        return files, raw_inputs(subject.bundle, subject.part, subject.signature)
+    return files, timing_inputs(subject.signature)
 
 
 def pair_series(subject: Subject, baseline: Subject) -> str:

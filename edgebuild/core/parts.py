@@ -184,12 +184,7 @@ def refuse_misdeclared(wiring: Wiring, parts: Parts, taker: str, signatures: Map
         ValueError: names both.
     """
     for tensor, giver in wiring.taken(taker).items():
-        declared, given = parts[taker].inputs[tensor], _tensor(signatures[giver].outputs, tensor)
-        if (declared.shape, declared.dtype) != (given.shape, given.dtype):
-            raise ValueError(
-                f"{taker} takes {tensor} as {declared.dtype} {list(declared.shape)}; "
-                f"{giver} gives {given.dtype} {list(given.shape)}"
-            )
+        _refuse_unlike(tensor, taker, parts[taker].inputs[tensor], giver, signatures[giver])
 
 
 def refuse_misfits(wiring: Wiring, signatures: Mapping[str, Signature]) -> None:
@@ -200,12 +195,16 @@ def refuse_misfits(wiring: Wiring, signatures: Mapping[str, Signature]) -> None:
     """
     for taker in wiring.order:
         for tensor, giver in wiring.taken(taker).items():
-            taken, given = _tensor(signatures[taker].inputs, tensor), _tensor(signatures[giver].outputs, tensor)
-            if (taken.shape, taken.dtype) != (given.shape, given.dtype):
-                raise ValueError(
-                    f"{taker} takes {tensor} as {taken.dtype} {list(taken.shape)}; "
-                    f"{giver} gives {given.dtype} {list(given.shape)}"
-                )
+            _refuse_unlike(tensor, taker, _tensor(signatures[taker].inputs, tensor), giver, signatures[giver])
+
+
+def _refuse_unlike(tensor: str, taker: str, taken: InputSpec | TensorSpec, giver: str, gives: Signature) -> None:
+    given = _tensor(gives.outputs, tensor)
+    if (taken.shape, taken.dtype) != (given.shape, given.dtype):
+        raise ValueError(
+            f"{taker} takes {tensor} as {taken.dtype} {list(taken.shape)}; "
+            f"{giver} gives {given.dtype} {list(given.shape)}"
+        )
 
 
 def whole_signature(wiring: Wiring, signatures: Mapping[str, Signature], step_seconds: float | None) -> Signature:

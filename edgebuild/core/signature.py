@@ -36,11 +36,19 @@ __all__ = [
     "Tokenize",
     "Transpose",
     "check_layout",
+    "stand_in_for",
 ]
 
 Shape = tuple[Annotated[int, Field(gt=0)], ...]
 Absent = Literal["zeros"] | float
 """What stands in for a missing input."""
+
+
+def stand_in_for(absent: Absent | None) -> float:
+    """The number that stands in for a missing input."""
+    return 0.0 if absent is None or absent == "zeros" else absent
+
+
 DType = Literal["float32", "float16", "int8", "uint8", "int16", "int32", "int64", "bool"]
 
 

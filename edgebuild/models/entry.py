@@ -203,15 +203,19 @@ def _own_imports(folder: Path) -> Iterator[Callable[[], list[Path]]]:
 
 
 def _strangers(folder: Path) -> dict[str, types.ModuleType]:
-    """Modules that somebody imported from elsewhere, under the names of the file's neighbours here."""
-    return {name: module for name, module in sys.modules.items() if _is_stranger(name, module, folder)}
+    """Modules that somebody imported from elsewhere, under the names of the file's neighbours here.
+
+    The folder is not listed for it: that would be watched.
+    """
+    tops = {name.partition(".")[0] for name in sys.modules}
+    neighbours = {top for top in tops if (folder / f"{top}.py").is_file() or (folder / top).is_dir()}
+    named = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in neighbours}
+    return {name: module for name, module in named.items() if _is_elsewhere(module, folder)}
 
 
-def _is_stranger(name: str, module: types.ModuleType, folder: Path) -> bool:
-    file, top = getattr(module, "__file__", None), name.partition(".")[0]
-    if not file or not ((folder / f"{top}.py").is_file() or (folder / top).is_dir()):  # a listing would be watched
-        return False
-    return not is_library_file(file) and not Path(file).is_relative_to(folder)
+def _is_elsewhere(module: types.ModuleType, folder: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    return bool(file) and not is_library_file(str(file)) and not Path(str(file)).is_relative_to(folder)
 
 
 def _user_modules(before: dict[str, types.ModuleType]) -> dict[str, Path | None]:

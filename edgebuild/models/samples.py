@@ -15,7 +15,7 @@ from edgebuild.core.array import Array, Integers, np
 from edgebuild.core.digest import Digest
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.project import InputSpec
-from edgebuild.core.signature import Role, Signature
+from edgebuild.core.signature import Role, Signature, stand_in_for
 from edgebuild.steps.preprocess import apply_steps, cast
 
 _FILE = "samples.npz"
@@ -121,7 +121,7 @@ def prepare_inputs(samples: Samples, model: Signature | Mapping[str, InputSpec])
 
 def stand_in(spec: InputSpec, count: int) -> Array:
     """What so many samples' missing input is replaced by, (count, *shape[1:])."""
-    return np.full((count, *spec.shape[1:]), 0 if spec.absent in (None, "zeros") else spec.absent, spec.dtype)
+    return np.full((count, *spec.shape[1:]), stand_in_for(spec.absent), spec.dtype)
 
 
 def steps_of(samples: Samples, specs: Mapping[str, InputSpec]) -> int | None:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgebuild.backends import find_backend
+from edgebuild.backends.base import Exported
 from edgebuild.core.artifact import CHAIN, Part, Variant
 from edgebuild.core.digest import Json, digest_bytes, digest_json
 from edgebuild.core.errors import BuildError
 from edgebuild.core.parts import Wiring, refuse_misfits, whole_signature
 from edgebuild.core.project import PartSource
-from edgebuild.core.signature import Signature
-from edgebuild.pipeline.float_stages import Converted
-from edgebuild.pipeline.handing import number, stand_ins_of
+from edgebuild.core.signature import Signature, stand_in_for
+from edgebuild.pipeline.float_stages import Converted, save_exported
+from edgebuild.pipeline.handing import stand_ins_of
 from edgebuild.pipeline.stage import Road, Stage
 from edgebuild.store.bundle import Bundle
 
@@ -91,11 +92,7 @@ class Links:
         }
 
         def make(folder: Path) -> None:
-            for name, data in files.items():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes(data)
-            info = {"files": list(files), "signature": signature.model_dump(mode="json"), "quantized": False}
-            (folder / "exported.json").write_text(json.dumps(info, sort_keys=True, indent=1), encoding="utf-8")
+            save_exported(Exported(files, signature), folder, quantized=False)
 
         return Converted(self.runtime, self.road.step(FORGE, self.label(choice), inputs, make), digest_json(inputs))
 
@@ -117,7 +114,7 @@ class Links:
             "schema": 1,
             "inputs": [spec.name for spec in signature.inputs],
             "outputs": [spec.name for spec in signature.outputs],
-            "absent": {spec.name: number(spec.absent) for spec in signature.inputs if spec.absent is not None},
+            "absent": {spec.name: stand_in_for(spec.absent) for spec in signature.inputs if spec.absent is not None},
             "parts": [self._link(name, choice, skipped=name in skipped) for name in self.wiring.order],
         }
         return json.dumps(told, sort_keys=True, indent=1).encode()

@@ -105,6 +105,7 @@ class Converted:
 def save_exported(exported: Exported, folder: Path, quantized: bool) -> None:
     """Write a runtime's model, its file order and signature into an entry's folder."""
     for name, data in exported.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     signature = exported.signature.model_dump(mode="json")
     info = {"files": list(exported.files), "signature": signature, "quantized": quantized}

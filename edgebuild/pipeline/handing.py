@@ -11,6 +11,7 @@ from edgebuild.core.digest import Digest, Json
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.parts import Wiring
 from edgebuild.core.project import PartSource
+from edgebuild.core.signature import stand_in_for
 from edgebuild.pipeline.float_stages import load_outputs, save_outputs
 from edgebuild.pipeline.scoring import Scorer
 from edgebuild.pipeline.sources import DataSet, Source
@@ -112,7 +113,7 @@ class Handing:
         missing = np.ones(len(given.samples), bool)
         for name, spec in self.declared[part].inputs.items():
             rows = prepared[name].reshape(len(missing), -1)
-            missing &= (rows == number(spec.absent)).all(axis=1)
+            missing &= (rows == stand_in_for(spec.absent)).all(axis=1)
         return missing
 
     def reference(self, samples: DataSet) -> Entry:
@@ -133,10 +134,5 @@ def stand_ins_of(part: str, wiring: Wiring, declared: Mapping[str, PartSource]) 
     for taker in wiring.order:
         for name, giver in wiring.taken(taker).items():
             if giver == part:
-                found[name] = number(declared[taker].inputs[name].absent)
+                found[name] = stand_in_for(declared[taker].inputs[name].absent)
     return {name: found.get(name, 0.0) for name in declared[part].outputs}
-
-
-def number(absent: str | float | None) -> float:
-    """A stand-in as a number."""
-    return 0.0 if absent is None or absent == "zeros" else float(absent)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from edgebuild.core.input_check import InputReport
 from edgebuild.core.lock import Lock
+from edgebuild.core.project import Project
+from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.pipeline.compress_stage import Compressed, compressed
 from edgebuild.pipeline.float_stages import folded
@@ -50,13 +52,22 @@ class Material:
         return self.source.dense if isinstance(self.source, Compressed) else None
 
 
+def refuse_unfit_post(project: Project, signature: Signature) -> None:
+    """Refuse ``post`` steps that do not fit a model's outputs; nothing is imported where there are none.
+
+    Raises:
+        ConfigError: naming the step.
+    """
+    if project.model.post:
+        from edgebuild.steps.postprocess import check_post
+
+        check_post(signature, project.model.post)
+
+
 def gather(road: Road, lock: Lock, targets: Sequence[Target], pricing: Pricing | None = None) -> Material:
     """Load what every target needs, see whether it fits together, and compress the model if the profile wants it."""
     loaded = load_source(road)
-    if road.project.model.post:
-        from edgebuild.steps.postprocess import check_post
-
-        check_post(loaded.signature, road.project.model.post)
+    refuse_unfit_post(road.project, loaded.signature)
     sets = load_sets(road, loaded)
     inputs = checked_inputs(road, loaded, sets)
     source = compressed(road, loaded, sets, targets, lock, pricing)

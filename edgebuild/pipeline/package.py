@@ -28,6 +28,7 @@ from edgebuild.core.compression import Compression
 from edgebuild.core.digest import Digest, Json, digest_bytes, digest_json
 from edgebuild.core.input_check import Suspicion
 from edgebuild.core.postprocess import PostStep
+from edgebuild.core.project import Project
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.pipeline.buckets import bucket_of
@@ -36,6 +37,7 @@ from edgebuild.pipeline.float_stages import Converted, load_outputs
 from edgebuild.pipeline.golden import FLOAT_TOLERANCE, before_steps, golden_file
 from edgebuild.pipeline.material import Material
 from edgebuild.pipeline.scoring import here
+from edgebuild.pipeline.sources import Sets
 from edgebuild.pipeline.stage import Stage, cpu_digest
 from edgebuild.store.archive import LIMITS
 from edgebuild.store.bundle import Bundle, find_bundle, write_bundle
@@ -156,7 +158,7 @@ def _manifest(
         budgets=_budgets(shared, target),
         rejected=tuple(rejected),
         suspicions=_suspicions(shared),
-        files=tuple(_listed(name, data) for name, data in sorted(contents.files.items())),
+        files=tuple(listed(name, data) for name, data in sorted(contents.files.items())),
     )
 
 
@@ -186,7 +188,8 @@ def _budgets(shared: Material, target: Target) -> dict[str, float]:
     return {budget.metric: budget.limit for budget in shared.road.project.budgets_for(target.name)}
 
 
-def _listed(name: str, data: bytes) -> ModelFile:
+def listed(name: str, data: bytes) -> ModelFile:
+    """A file as a manifest lists it."""
     return ModelFile(name=name, sha256=digest_bytes(data), size=len(data))
 
 
@@ -263,15 +266,20 @@ def _compilers_tools(target: Target) -> tuple[str, ...]:
 
 
 def _lineage(shared: Material, target: Target) -> Lineage:
-    sets = shared.sets
     tools = sorted({*find_backend(target.runtime).DISTRIBUTIONS, *_compilers_tools(target), "numpy"})
+    versions = {tool: installed_version(tool) for tool in tools}
+    return lineage_of((shared.dense or shared.source).digest, shared.road.project, shared.sets, versions)
+
+
+def lineage_of(model: Digest, project: Project, sets: Sets, tools: dict[str, str]) -> Lineage:
+    """What a bundle is made from, on this machine."""
     return Lineage(
         edgebuild=__version__,
-        model=(shared.dense or shared.source).digest,
-        project=digest_json(shared.road.project),
+        model=model,
+        project=digest_json(project),
         calibration=sets.calibration.digest if sets.calibration else None,
         selection=sets.selection.digest if sets.selection else None,
         evaluation=sets.evaluation.digest if sets.evaluation else None,
-        tools={tool: installed_version(tool) for tool in tools},
+        tools=tools,
         cpu_features=cpu_digest(),
     )

@@ -22,7 +22,7 @@ from edgebuild.pipeline.float_stages import folded
 from edgebuild.pipeline.golden import golden_inputs
 from edgebuild.pipeline.handing import Handing
 from edgebuild.pipeline.input_stage import checked_inputs
-from edgebuild.pipeline.material import Material
+from edgebuild.pipeline.material import Material, refuse_unfit_post
 from edgebuild.pipeline.scoring import Scorer
 from edgebuild.pipeline.sources import DataSet, Sets, Source, load_sets, load_source
 from edgebuild.pipeline.stage import Road
@@ -66,10 +66,7 @@ def gather_parts(road: Road, lock: Lock) -> Gathered:
     whole_road = _road(road, _whole_project(project, wiring))
     digest = digest_json([[name, source.digest] for name, source in sources.items()])
     source = Source(sources[wiring.order[0]].entry, "torch", signature, digest)
-    if project.model.post:
-        from edgebuild.steps.postprocess import check_post
-
-        check_post(signature, project.model.post)
+    refuse_unfit_post(project, signature)
     sets = load_sets(whole_road, source)
     scorers = {name: Scorer(roads[name], sources[name]) for name in wiring.order}
     handing = Handing(whole_road, wiring, project.parts, sources, scorers, _labelled(project, wiring))

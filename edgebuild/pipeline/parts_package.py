@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgebuild import __version__
 from edgebuild.core.artifact import (
     WHOLE,
     Golden,
     Lineage,
     Manifest,
-    ModelFile,
     Parity,
     Part,
     Precision,
@@ -23,12 +21,12 @@ from edgebuild.core.artifact import (
     Speed,
     Variant,
 )
-from edgebuild.core.digest import digest_bytes, digest_json
+from edgebuild.core.digest import digest_json
 from edgebuild.core.target import Target
 from edgebuild.pipeline.chain import FOLDER, Choice, Links
 from edgebuild.pipeline.float_stages import Converted, load_outputs
 from edgebuild.pipeline.golden import FLOAT_TOLERANCE, before_steps, golden_file
-from edgebuild.pipeline.stage import cpu_digest
+from edgebuild.pipeline.package import lineage_of, listed
 from edgebuild.store.bundle import Bundle, write_bundle
 from edgebuild.store.entry import Entry
 
@@ -99,18 +97,14 @@ def pack(
         budgets={budget.metric: budget.limit for budget in whole.project.budgets_for(target.name)},
         rejected=tuple(rejected),
         suspicions=tuple(one for name in links.wiring.order for one in links.bundles[name].manifest.suspicions),
-        files=tuple(_listed(name, files) for name in sorted(files)),
+        files=tuple(listed(name, files[name]) for name in sorted(files)),
     )
     return write_bundle(place, files, manifest, archive)
 
 
-def _listed(name: str, files: Mapping[str, bytes]) -> ModelFile:
-    return ModelFile(name=name, sha256=digest_bytes(files[name]), size=len(files[name]))
-
-
 def _variant(made: Made, links: Links, files: Mapping[str, bytes]) -> Variant:
     value = {
-        "precision": made.precision, "files": tuple(_listed(name, files) for name in made.converted.names),
+        "precision": made.precision, "files": tuple(listed(name, files[name]) for name in made.converted.names),
         "setting": links.label(made.choice) if made.precision == "int8" else "", "parity": made.parity,
         "quality": made.quality, "speed": made.speed, "note": made.note,
     }  # fmt: skip
@@ -173,15 +167,5 @@ def _golden(whole: Whole, links: Links, made: Sequence[Made]) -> tuple[bytes, Go
 
 
 def _lineage(whole: Whole, links: Links) -> Lineage:
-    sets = whole.sets
     tools = {k: v for name in links.wiring.order for k, v in links.bundles[name].manifest.lineage.tools.items()}
-    return Lineage(
-        edgebuild=__version__,
-        model=whole.source.digest,
-        project=digest_json(whole.project),
-        calibration=sets.calibration.digest if sets.calibration else None,
-        selection=sets.selection.digest if sets.selection else None,
-        evaluation=sets.evaluation.digest if sets.evaluation else None,
-        tools=dict(sorted(tools.items())),
-        cpu_features=cpu_digest(),
-    )
+    return lineage_of(whole.source.digest, whole.project, whole.sets, dict(sorted(tools.items())))
