@@ -36,7 +36,8 @@ def trace_origins(ops: tuple[RuntimeOp, ...], tensors: Mapping[str, np.ndarray],
     stops = set(matched.values())
     regions = {node: _region(node, source.reads, stops) for node in stops}
     traced = tuple(op.model_copy(update={"origins": _origins(op, matched, regions)}) for op in ops)
-    return OriginMap(nodes=source.nodes, ops=_fill(traced, _next_nodes(matched, source.reads)), tensors=matched)
+    filled = _fill(traced, _next_nodes(matched, source.reads), source.nodes)
+    return OriginMap(nodes=source.nodes, ops=filled, tensors=matched)
 
 
 def self_origins(ops: tuple[RuntimeOp, ...]) -> OriginMap:
@@ -60,7 +61,7 @@ def carry_origins(origins: OriginMap, ops: tuple[RuntimeOp, ...]) -> OriginMap:
         found = (*by_name.get(op.name, ()), *by_tensor.get(op.outputs[0] if op.outputs else "", ()))
         carried.append(op.model_copy(update={"origins": tuple(dict.fromkeys(found))}))
     known = {tensor: node for tensor, node in origins.tensors.items() if any(tensor in op.outputs for op in ops)}
-    return OriginMap(nodes=origins.nodes, ops=_fill(tuple(carried), {}), tensors=known)
+    return OriginMap(nodes=origins.nodes, ops=_fill(tuple(carried), {}, origins.nodes), tensors=known)
 
 
 def first_divergence(origins: OriginMap) -> RuntimeOp | None:
@@ -155,14 +156,16 @@ def _next_nodes(matched: Mapping[str, str], reads: Mapping[str, tuple[str, ...]]
     return {tensor: readers[node] for tensor, node in matched.items() if node in readers}
 
 
-def _fill(ops: tuple[RuntimeOp, ...], following: Mapping[str, tuple[str, ...]]) -> tuple[RuntimeOp, ...]:
+def _fill(
+    ops: tuple[RuntimeOp, ...], following: Mapping[str, tuple[str, ...]], nodes: Iterable[SourceNode]
+) -> tuple[RuntimeOp, ...]:
     """Give operators without origins those of what they feed, or what torch does next, or else of what feeds them."""
-    forward = _spread(reversed(ops), lambda op: op.outputs, lambda op: op.inputs)
+    forward = _spread(reversed(ops), lambda op: op.outputs, lambda op: op.inputs, nodes)
     expected = tuple(
         op if op.origins or forward.get(op.name) else op.model_copy(update={"origins": _expected(op, following)})
         for op in ops
     )
-    backward = _spread(expected, lambda op: op.inputs, lambda op: op.outputs)
+    backward = _spread(expected, lambda op: op.inputs, lambda op: op.outputs, nodes)
     return tuple(
         op if op.origins else op.model_copy(update={"origins": forward.get(op.name) or backward.get(op.name, ())})
         for op in expected
@@ -173,13 +176,20 @@ def _expected(op: RuntimeOp, following: Mapping[str, tuple[str, ...]]) -> tuple[
     return next((following[tensor] for tensor in op.inputs if tensor in following), ())
 
 
-def _spread(ops: Iterable[RuntimeOp], near: _Side, far: _Side) -> dict[str, tuple[str, ...]]:
+def _spread(
+    ops: Iterable[RuntimeOp], near: _Side, far: _Side, nodes: Iterable[SourceNode]
+) -> dict[str, tuple[str, ...]]:
+    """Origins of operators by their names, handed on from one operator to the next.
+
+    A tensor that several operators read goes by the one that torch computes first: what a converter has folded into
+    the linear layers behind a normalization, as its scale, leaves them all reading what is the normalization's own.
+    """
+    order = {node.id: number for number, node in enumerate(nodes)}
     at: dict[str, tuple[str, ...]] = {}
     found: dict[str, tuple[str, ...]] = {}
     for op in ops:
         origins = op.origins or next((at[tensor] for tensor in near(op) if at.get(tensor)), ())
         found[op.name] = origins
-        for tensor in far(op):
-            if origins:
-                at.setdefault(tensor, origins)
+        for tensor in far(op) if origins else ():
+            at[tensor] = min((at.get(tensor, origins), origins), key=lambda names: order.get(names[-1], len(order)))
     return found
