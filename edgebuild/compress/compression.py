@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgebuild.compress.activations import by_activation
 from edgebuild.compress.costing import Costing, CountedCosting
 from edgebuild.compress.costs import macs_of, parameters_of
 from edgebuild.compress.groups import Grouped, groups_of
@@ -30,6 +31,7 @@ from edgebuild.models.samples import Samples
 if TYPE_CHECKING:
     import torch
 
+    from edgebuild.compress.batches import Batches
     from edgebuild.compress.telling import Say
 
 _TOLD = 8
@@ -173,18 +175,34 @@ def _importance(
                 fix='choose importance = "magnitude"',
             )  # fmt: skip
         return "norm-scale", found
+    if wanted == "activation":
+        return "activation", _activation(pupil, grouped, settings, recovery or Recovery(), material)
     return "magnitude", by_magnitude(pupil.single.program, grouped)
 
 
+def _activation(
+    pupil: Pupil, grouped: Grouped, settings: Pruning, recovery: Recovery, material: Material
+) -> Importance:
+    from edgebuild.compress.trainable import trainable
+
+    if pupil.batched is None or material.training is None:
+        raise ConfigError(
+            "[pruning] importance", "is activation, and there are no training data",
+            fix='add [data.training], without labels if there are none, or choose importance = "magnitude"',
+        )  # fmt: skip
+    batches, count = _batches(material.training, settings, recovery)
+    module, signature = trainable(pupil.batched.program), pupil.batched.signature
+    inputs = (batches.inputs(step, signature, "cpu") for step in range(count))
+    return by_activation(pupil.single.program, grouped, module, inputs)
+
+
 def _taylor(pupil: Pupil, grouped: Grouped, settings: Pruning, recovery: Recovery, material: Material) -> Importance:
-    from edgebuild.compress.batches import Batches
     from edgebuild.compress.losses import label_loss
     from edgebuild.compress.trainable import tap, trainable
 
     assert pupil.batched is not None
     assert material.training is not None
-    count = min(settings.samples, len(material.training))
-    batches = Batches(material.training, recovery.model_copy(update={"batch_size": min(recovery.batch_size, count)}))
+    batches, count = _batches(material.training, settings, recovery)
     module, signature = trainable(pupil.batched.program), pupil.batched.signature
     tap(module, [], "logits")
 
@@ -193,7 +211,16 @@ def _taylor(pupil: Pupil, grouped: Grouped, settings: Pruning, recovery: Recover
         assert labels is not None
         return label_loss(module(*batches.inputs(step, signature, "cpu"))[0], labels)
 
-    return by_taylor(grouped, module, (partial(loss, step) for step in range(max(1, count // batches.size))))
+    return by_taylor(grouped, module, (partial(loss, step) for step in range(count)))
+
+
+def _batches(training: Samples, settings: Pruning, recovery: Recovery) -> tuple[Batches, int]:
+    """The samples that importance looks at, and in how many batches."""
+    from edgebuild.compress.batches import Batches
+
+    count = min(settings.samples, len(training))
+    batches = Batches(training, recovery.model_copy(update={"batch_size": min(recovery.batch_size, count)}))
+    return batches, max(1, count // batches.size)
 
 
 def _recover(pupil: Pupil, dense: Pupil, settings: Recovery, material: Material, folder: Path, say: Say) -> Recovered:

@@ -25,7 +25,7 @@ def by_magnitude(program: ExportedProgram, grouped: Grouped) -> Importance:
     CVPR 2023. Groups are comparable only as far as layers are.
     """
     squares = {name: program.state_dict[name].detach().float().square() for name in grouped.channels.parameters}
-    return {group.name: _relative(group, squares, _matrices(group, squares)) for group in grouped.groups}
+    return {group.name: relative(group, squares, _matrices(group, squares)) for group in grouped.groups}
 
 
 def by_taylor(grouped: Grouped, module: torch.nn.Module, losses: Iterable[Callable[[], Tensor]]) -> Importance:
@@ -74,7 +74,7 @@ def by_norm_scale(program: ExportedProgram, grouped: Grouped) -> Importance | No
     found: Importance = {}
     for group in grouped.groups:
         own = [place for place in group.places if place[0] in informative]
-        found[group.name] = _relative(group, scales, own) if own else magnitude[group.name]
+        found[group.name] = relative(group, scales, own) if own else magnitude[group.name]
     return found
 
 
@@ -97,7 +97,7 @@ def _readers(group: Group, values: Mapping[str, Tensor]) -> list[Place]:
     return [place for place in known if place[1] > 0] or known
 
 
-def _relative(group: Group, values: Mapping[str, Tensor], places: Sequence[Place]) -> list[float]:
+def relative(group: Group, values: Mapping[str, Tensor], places: Sequence[Place]) -> list[float]:
     """The mean over places of a channel's part in units of the mean channel's."""
     import torch
 

@@ -10,7 +10,7 @@ from edgebuild.core.base import Frozen
 from edgebuild.core.digest import Digest
 from edgebuild.core.recovery import EpochScore, ScoreName
 
-ImportanceName = Literal["taylor", "magnitude", "norm-scale"]
+ImportanceName = Literal["taylor", "activation", "magnitude", "norm-scale"]
 CostName = Literal["macs", "parameters", "macs-and-parameters", "latency"]
 
 
@@ -22,9 +22,10 @@ class Pruning(Frozen):
         cost: what is made less: "macs" (multiplications with an addition), "parameters", or of "macs-and-parameters"
             the mean of both shares, which are counted from the graph and are no times; or "latency", measured on the
             targets in the precision that they are built in. Of several targets the largest share counts.
-        importance: what decides which channels go: "taylor" (needs labelled training data), "magnitude" of the weights,
-            or "norm-scale" of batch normalization. "auto": taylor where it can be had, else magnitude.
-        samples: of the training set, for "taylor".
+        importance: what decides which channels go: "taylor" (needs labelled training data), "activation" (needs
+            training data without labels), "magnitude" of the weights, or "norm-scale" of batch normalization.
+            "auto": taylor where it can be had, else magnitude.
+        samples: of the training set, for "taylor" and "activation".
         steps: in how many equal ratios it is done, with a recovery after each.
         step_epochs: of the recoveries before the last.
         round_to: groups become multiples of so many channels wide, as kernels like them; a target's own
@@ -34,7 +35,7 @@ class Pruning(Frozen):
 
     keep: Annotated[float, Field(gt=0, lt=1)]
     cost: CostName = "macs"
-    importance: Literal["auto", "taylor", "magnitude", "norm-scale"] = "auto"
+    importance: Literal["auto", "taylor", "activation", "magnitude", "norm-scale"] = "auto"
     samples: Annotated[int, Field(gt=0)] = 1024
     steps: Annotated[int, Field(ge=1, le=20)] = 1
     step_epochs: Annotated[int, Field(ge=1)] = 1

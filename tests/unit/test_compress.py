@@ -16,10 +16,12 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+from edgebuild.compress.activations import by_activation  # noqa: E402
 from edgebuild.compress.costs import macs_of, parameters_of  # noqa: E402
 from edgebuild.compress.groups import groups_of  # noqa: E402
 from edgebuild.compress.importance import by_magnitude, by_norm_scale, by_taylor  # noqa: E402
 from edgebuild.compress.prune import prune  # noqa: E402
+from edgebuild.compress.trainable import trainable  # noqa: E402
 
 
 def test_a_split_axis_goes_by_rows_or_by_columns() -> None:
@@ -127,6 +129,19 @@ def test_taylor_knows_the_channels_that_nothing_reads() -> None:
     found = by_taylor(grouped, model, losses)["second"]
     assert {number for number, value in enumerate(found) if value == 0} >= {3, 30}
     assert sum(value == 0 for value in found) < 16
+
+
+def test_activation_knows_the_channels_that_are_never_on() -> None:
+    """Their weights are as large as others': a ReLU behind a low bias lets nothing through."""
+    model = Net()
+    with torch.no_grad():
+        model.second.bias[[3, 30]] = -100
+    program = program_of(model)
+    grouped = groups_of(program)
+    batches = [(torch.randn(1, 3, 8, 8),) for _ in range(4)]
+    found = by_activation(program, grouped, trainable(program), batches)["second"]
+    assert {number for number, value in enumerate(found) if value == 0} == {3, 30}
+    assert all(by_magnitude(program, grouped)["second"])
 
 
 def test_norm_scales_that_are_all_one_say_nothing() -> None:
