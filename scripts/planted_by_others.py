@@ -1,9 +1,10 @@
-"""Sixteen mistakes in how samples reach a model, for measuring a check of inputs by somebody else's mistakes.
+"""Twenty-five mistakes in how samples reach a model, for measuring a check of inputs by somebody else's mistakes.
 
-Their author had not seen the check, its documentation, its tests or its results when writing them: they are what goes
-wrong in practice, with the names that would be right for each. An edit takes one input's right declaration and its raw
-samples and gives wrong ones that are silent: the prepared array keeps its shape, its values fit the dtype, and at least
-a tenth of the samples, or labels, differ. Where that cannot be, it gives None.
+Their two authors, of the first sixteen and of the last nine, had not seen the check, its documentation, its tests or
+its results when writing them: they are what goes wrong in practice, with the names that would be right for each. An
+edit takes one input's right declaration and its raw samples and gives wrong ones that are silent: the prepared array
+keeps its shape, its values fit the dtype, and at least a tenth of the samples, or labels, differ. Where that cannot be,
+it gives None.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ MNIST = ((0.1307,), (0.3081,))
 HALVES = ((0.5,), (0.5,))
 AUDIOSET = ((-4.2677,), (9.1379,))
 """The mean, and twice the deviation, that the Audio Spectrogram Transformer was published with."""
+FEWEST_IN_WINDOW = 64
+"""Columns from which on a row is a window of a signal, laid flat, and not a number of each sensor."""
 
 
 # What kind of array it is, and where its axes are.
@@ -67,6 +70,17 @@ def _full_scale(raw: Array) -> int:
     return int(2 ** (8 * raw.dtype.itemsize) - 1)
 
 
+def _white(raw: Array) -> int:
+    """The value of a white pixel: 255 of bytes, less of those that use a few bits only."""
+    highest = int(raw.max())
+    return _full_scale(raw) if highest > _full_scale(raw) // 2 else highest
+
+
+def _loudest(raw: Array) -> np.float32:
+    """The amplitude that a waveform can have."""
+    return np.float32(1 if float(np.abs(raw.astype(np.float32)).max()) <= 1 else 32768)
+
+
 def _is_sound(spec: InputSpec, raw: Array) -> bool:
     """Whether samples are waveforms."""
     if raw.dtype.kind != "f" or raw.shape[-1] < SHORTEST_SOUND or raw.size != len(raw) * raw.shape[-1]:
@@ -83,6 +97,11 @@ def _is_features(spec: InputSpec, raw: Array) -> bool:
 
 def _is_tokens(spec: InputSpec, raw: Array) -> bool:
     return raw.dtype.kind == "i" and raw.ndim == 2 and spec.dtype in ("int32", "int64")
+
+
+def _is_quantized(raw: Array) -> bool:
+    """Whether samples are spectra, or the like, as signed bytes."""
+    return raw.dtype == np.int8 and raw.ndim >= 3
 
 
 def _raw_axis(spec: InputSpec, letter: str) -> int | None:
@@ -407,14 +426,12 @@ def filled_otherwise(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | N
 def cut_off(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """The gain or the exposure is set too high, or a converter's range too small: values stop at its limits."""
     if _is_pixels(raw):
-        highest = int(raw.max())
-        full = _full_scale(raw) if highest > _full_scale(raw) // 2 else highest
-        return spec, np.minimum(raw.astype(np.int64) * 4, full).astype(raw.dtype)
+        return spec, np.minimum(raw.astype(np.int64) * 4, _white(raw)).astype(raw.dtype)
     values = raw.astype(np.float32) if raw.dtype.kind == "f" else None
     if values is None:
         return None
     if _is_sound(spec, raw):
-        full_scale = np.float32(1 if float(np.abs(values).max()) <= 1 else 32768)
+        full_scale = _loudest(raw)
         loud = float(np.quantile(np.abs(values[values != 0]), 0.8)) if values.any() else 1.0
         gain = np.float32(max(float(full_scale) / loud, 1.0))
         return spec, np.clip(values * gain, -full_scale, full_scale)
@@ -495,6 +512,122 @@ def listed_otherwise(labels: Whole) -> Whole:
     return labels[np.array(sorted(range(len(labels)), key=str), np.int64)]
 
 
+# By another author: how a device's pixels and numbers mean something else.
+
+
+@_on_array
+def linear_light(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
+    """The sensor's own pixels, proportional to light, where training had files in sRGB (IEC 61966-2-1)."""
+    if not _is_pixels(raw):
+        return None
+    white = _white(raw)
+    encoded = raw.astype(np.float32) / max(white, 1)
+    light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    return spec, np.round(light * white).astype(raw.dtype)
+
+
+@_on_array
+def video_range(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
+    """A video decoder's pixels have black at 16 and white at 235 (ITU-R BT.601), and nobody stretches them."""
+    if not _is_pixels(raw):
+        return None
+    pixels = (16 * _white(raw) + 219 * raw.astype(np.float32)) / 255
+    return spec, np.round(pixels).astype(raw.dtype)
+
+
+@_on_array
+def inverted(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
+    """Ink on paper where training had white on black (MNIST), or a file in which 0 is white (TIFF, DICOM, CMYK)."""
+    return (spec, (_white(raw) - raw.astype(np.int64)).astype(raw.dtype)) if _is_pixels(raw) else None
+
+
+@_on_array
+def other_sign(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
+    """Bytes are read as signed and are not, or the reverse; a converter counts from 0 and its numbers are so read."""
+    if _is_pixels(raw) and raw.dtype == np.uint8:
+        return spec, raw.view(np.int8)
+    if _is_quantized(raw):
+        return spec, raw.view(np.uint8)
+    if not _is_sound(spec, raw):
+        return None
+    values, loudest = raw.astype(np.float32), _loudest(raw)
+    return spec, np.where(values < 0, values + loudest, values - loudest)
+
+
+@_on_array
+def not_zeroed(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
+    """What the sensor gives at rest is not taken off: a microphone's bias, gravity, a tare, another zero point."""
+    values = raw.astype(np.float32)
+    if _is_sound(spec, raw):
+        loudest = _loudest(raw)
+        return spec, np.clip(values + loudest / 4, -loudest, loudest)
+    if _is_quantized(raw):
+        return spec, np.clip(np.round(values + values.std()), -128, 127).astype(np.int8)
+    return (spec, values + values.std()) if _is_features(spec, raw) else None
+
+
+# By the same author: how a device's buffer, or picture, is read.
+
+
+@_on_array
+def chroma_exchanged(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
+    """A camera's NV21 is read as NV12: Cr and Cb are exchanged before they become RGB (JFIF's equations)."""
+    axis = _channel_axis(spec, raw)
+    if axis is None or not _is_pixels(raw) or raw.shape[axis] != 3:
+        return None
+    red, green, blue = np.moveaxis(raw.astype(np.float32), axis, 0)
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    cr, cb = (blue - luma) / 1.772, (red - luma) / 1.402
+    wrong = np.stack([luma + 1.402 * cr, luma - 0.344136 * cb - 0.714136 * cr, luma + 1.772 * cb], axis)
+    return spec, np.clip(np.round(wrong), 0, _white(raw)).astype(raw.dtype)
+
+
+@_on_array
+def line_padding(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
+    """Rows lie in memory with a few bytes after each (the stride), and are read as if there were none: all leans."""
+    height, width = _raw_axis(spec, "H"), _raw_axis(spec, "W")
+    if not _is_pixels(raw) or height is None or width is None or height > width:
+        return None
+    widths = [(0, 0)] * raw.ndim
+    widths[width] = (0, max(1, raw.shape[width] // 8))
+    in_memory = np.pad(raw, widths).reshape(len(raw), -1)
+    return spec, in_memory[:, : raw[0].size].reshape(raw.shape)
+
+
+def _buffered(spec: InputSpec, raw: Array) -> int | None:
+    """The axis along which a buffer is filled."""
+    if _is_sound(spec, raw):
+        return raw.ndim - 1
+    if _is_pixels(raw) or _is_quantized(raw):
+        return _raw_axis(spec, "H") or _raw_axis(spec, "T")
+    if not _is_features(spec, raw):
+        return None
+    is_window = raw.ndim == 2 and raw.shape[1] >= FEWEST_IN_WINDOW
+    return 1 if is_window or _is_sequence(spec, raw) else _raw_axis(spec, "T") or _raw_axis(spec, "H")
+
+
+@_on_array
+def from_buffers_start(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
+    """A ring buffer is read from its start, wherever its oldest value is; a camera's transfer begins mid-frame."""
+    axis = _buffered(spec, raw)
+    if axis is None or raw.shape[axis] < 2:
+        return None
+    oldest = np.random.default_rng(5).integers(1, raw.shape[axis], len(raw))
+    turned = [np.roll(sample, place, axis - 1) for sample, place in zip(raw, oldest, strict=True)]
+    return spec, np.stack(turned)
+
+
+@_on_array
+def cropped(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
+    """The middle of a 4:3 picture is cut out where in training the whole of it was squeezed into the square."""
+    width = _raw_axis(spec, "W")
+    if not _is_pixels(raw) or width is None or raw.shape[width] < 8:
+        return None
+    columns = raw.shape[width]
+    kept = columns * 3 // 4
+    return spec, np.take(raw, (columns - kept) // 2 + np.arange(columns) * kept // columns, axis=width)
+
+
 MISTAKES: tuple[tuple[str, tuple[str, ...], Edit], ...] = (
     ("scaled twice", ("scale",), scaled_twice),
     ("whole numbers not scaled", ("scale",), not_scaled),
@@ -512,4 +645,13 @@ MISTAKES: tuple[tuple[str, tuple[str, ...], Edit], ...] = (
     ("another tokenizer's numbers", ("vocabulary",), other_vocabulary),
     ("labels counted from one", ("labels",), counted_from_one),
     ("labels of files listed otherwise", ("labels",), listed_otherwise),
+    ("linear light for sRGB", ("scale", "mean and deviation"), linear_light),
+    ("16 to 235 for 0 to 255", ("scale", "mean and deviation"), video_range),
+    ("inverted", ("scale", "mean and deviation"), inverted),
+    ("signed for unsigned, or the reverse", ("scale",), other_sign),
+    ("the sensor not zeroed", ("mean and deviation",), not_zeroed),
+    ("NV21 read as NV12", ("channel order",), chroma_exchanged),
+    ("the rows' stride ignored", ("layout",), line_padding),
+    ("a ring buffer read from its start", ("layout", "padding"), from_buffers_start),
+    ("the middle cut out, not squeezed", ("resize", "padding"), cropped),
 )
