@@ -1,7 +1,7 @@
 """Mistakes in how samples reach a model, as data: what is done to a right project, and what should be said of it.
 
 Twenty are the check's author's. Ten of them follow public reports of what others ran into, each named in ``source``.
-They were written before the check was first run. The others, of ``planted_by_others.py``, are by somebody who had not
+They were written before the check was first run. The others, of ``planted_by_others.py``, are by two who had not
 seen the check, and are planted as they were written.
 """
 
