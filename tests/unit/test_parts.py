@@ -147,6 +147,11 @@ def test_the_whole_and_each_part_are_judged_by_their_own_budgets(
     assert main([*command, "--part", "see", "--precision", "float32"]) == 1
     verdict = json.loads(capsys.readouterr().out)["result"]
     assert (verdict["part"], verdict["lines"][0]["budget"]["metric"]) == ("see", "model_size")
+    assert main(["report", str(both.path), "--project", str(root), "--html", str(root / "page.html")]) == 0
+    page = (root / "page.html").read_text(encoding="utf-8")
+    assert "Every part, in the order they run" in page
+    assert "seen of see, sound" in page
+    assert "Sensitivity: the whole with one part alone in int8" in page
     assert main([*command, "--part", "hear"]) == 2
 
 
