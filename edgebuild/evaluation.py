@@ -13,7 +13,7 @@ from edgebuild.bench.given import in_steps
 from edgebuild.core.array import Array
 from edgebuild.core.artifact import Part, Precision, Quality, Variant
 from edgebuild.core.errors import ConfigError
-from edgebuild.core.evidence import VariantQuality, record_of
+from edgebuild.core.evidence import Ablation, Payload, VariantQuality, record_of
 from edgebuild.core.project import Project
 from edgebuild.core.quality_metric import QUALITY_METRICS
 from edgebuild.core.signature import Signature
@@ -35,6 +35,9 @@ from edgebuild.store.evidence import append
 from edgebuild.store.toml import load_project
 
 Outputs = Mapping[Precision, list[Array]]
+_TWIN = ("float_value", "lost", "won", "drop_high", "drop_confidence", "agreement", "sqnr_db")
+_NO_TWIN = dict.fromkeys(_TWIN)
+"""What a quality says of its twin, left out."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +124,8 @@ def evaluate(
     """Score every variant of a bundle on the project's evaluation set.
 
     A float variant is the twin that the others are compared with. What was scored against a twin on the data set of
-    the bundle's own report becomes evidence. Of a compressed model nothing does: its twin is the dense one, which is
-    not in the bundle.
+    the bundle's own report becomes evidence. Of a compressed model only the scores with inputs missing do, without a
+    twin: its twin is the dense one, which is not in the bundle.
 
     Args:
         say: is told what happened to samples while they were read.
@@ -154,8 +157,8 @@ def evaluate(
         save_arrays(keep, {f"{p}/{n}": value for p, named in answers.items() for n, value in named.items()})
     found = [_evaluated(rules, variant, samples, outputs, without) for variant in part.variants]
     for each in found:
-        if each.same_data and "float32" in outputs and bundle.manifest.compression is None:
-            _record(bundle, part, each, opened.identity)
+        if each.same_data:
+            _record(bundle, part, each, opened.identity, twin="float32" in outputs)
     return found
 
 
@@ -178,7 +181,15 @@ def _gain(rules: _Rules, samples: Samples, own: list[Array], fewer: list[Array])
     return gain(rules.quality(samples, own, fewer)) if QUALITY_METRICS[rules.project.data.metric].paired else None
 
 
-def _record(bundle: Bundle, part: Part, each: Evaluated, device: str) -> None:
-    payload = VariantQuality(part=part.name, precision=each.variant.precision, device=device, quality=each.quality)
-    at = now()
-    append(bundle, record_of(bundle.digest, payload, at, {"edgebuild": __version__}))
+def _record(bundle: Bundle, part: Part, each: Evaluated, device: str, *, twin: bool) -> None:
+    named, at = {"part": part.name, "precision": each.variant.precision, "device": device}, now()
+    dense = bundle.manifest.compression is None
+    found: list[Payload] = []
+    if twin and dense:
+        found.append(VariantQuality.model_validate(named | {"quality": each.quality}))
+    for one in each.ablated:
+        quality = one.quality if dense else one.quality.model_copy(update=_NO_TWIN)
+        counted = {} if one.gain is None else {"won": one.gain.won, "lost": one.gain.lost}
+        found.append(Ablation.model_validate(named | {"missing": one.missing, "quality": quality} | counted))
+    for payload in found:
+        append(bundle, record_of(bundle.digest, payload, at, {"edgebuild": __version__}))

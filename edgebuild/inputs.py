@@ -21,8 +21,7 @@ def check_project(project_path: Path, profile: str = "", progress: Progress = si
     plan = plan_build(project_path, (), profile, progress=progress)
     asked = plan.profile.input_check.model_copy(update={"on_suspicion": "warn"})
     road = Road(plan.project, plan.root, plan.profile.model_copy(update={"input_check": asked}), plan.cache, progress)
-    source = load_source(road)
-    report = checked_inputs(road, source, load_sets(road, source))
+    report = _of_parts(road) if plan.project.parts else _of_one(road)
     road.cache.digests.save()
     if report is None:
         raise ConfigError(
@@ -31,6 +30,21 @@ def check_project(project_path: Path, profile: str = "", progress: Progress = si
             fix="add [data.calibration] to the project file",
         )  # fmt: skip
     return report
+
+
+def _of_one(road: Road) -> InputReport | None:
+    source = load_source(road)
+    return checked_inputs(road, source, load_sets(road, source))
+
+
+def _of_parts(road: Road) -> InputReport | None:
+    from edgebuild.pipeline.parts import load_parts
+
+    loaded = load_parts(road)
+    try:
+        return loaded.inputs()
+    finally:
+        loaded.close()
 
 
 def exit_code(report: InputReport) -> int:

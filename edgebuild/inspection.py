@@ -34,7 +34,8 @@ class Inspected:
 
     ``refused`` maps an artifact's position to the operators that the target's file lists as unsupported;
     ``placements``, to where its operators run: on the target, or on the accelerator that it was compiled for, or None.
-    ``parts`` names the part of each artifact, in a bundle of several. ``assumed``: how long axes that the file leaves
+    ``parts`` names the part of each artifact, in a bundle or project of several; ``targets``, what each is for, where
+    parts of a project that is not built are meant for different ones. ``assumed``: how long axes that the file leaves
     open were taken to be; 0: it leaves none.
     """
 
@@ -46,7 +47,12 @@ class Inspected:
     target: Target | None = None
     rehearsed: bool = False
     parts: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
     assumed: int = 0
+
+    def target_of(self, index: int) -> Target | None:
+        """What an artifact is for."""
+        return self.targets[index] if self.targets else self.target
 
 
 def inspect(path: Path, target: Target | None = None, progress: Progress = silent) -> Inspected:
@@ -63,10 +69,9 @@ def inspect(path: Path, target: Target | None = None, progress: Progress = silen
         found = _inspect_model(path.name, model, path.resolve().parent, target, progress)
         return replace(found, assumed=ASSUMED if inputs else 0)
     if path.suffix == ".toml" or (path / PROJECT_FILE).is_file():
-        from edgebuild.models.load import refuse_parts
-
         project, root = load_project(path)
-        refuse_parts(project.model)
+        if project.parts:
+            return _inspect_parts(project, root, target, progress)
         return _inspect_model(project.name, project.model, root, target, progress)
     if not path.exists() or path.suffix in (".pt", ".pth", ".th", ".safetensors"):
         expected = "a bundle, a project, or an .onnx, .tflite or .pt2 file"
@@ -113,6 +118,28 @@ def _inspect_model(
     placed, artifacts = _placed(files, artifact, target), (artifact,)
     rehearsed = made and artifact.precision != "as-is"
     return Inspected(subject, artifacts, None, _refused(artifacts, target), (placed,), target, rehearsed)
+
+
+def _inspect_parts(project: Project, root: Path, target: Target | None, progress: Progress) -> Inspected:
+    """Each part as a model of its own, for the target that it is meant for, and whether what they hand on fits."""
+    from edgebuild.pipeline.parts import refuse_undeclared, refuse_unfit, target_of
+
+    wiring, declared, found = project.wiring, project.parts, dict[str, Inspected]()
+    signatures: dict[str, Signature] = {}
+    targets = tuple(target_of(name, declared[name], root, target) for name in wiring.order) if target else ()
+    for name, own in zip(wiring.order, targets or (None,) * len(wiring.order), strict=True):
+        if own is None:  # a runtime may have other types than are declared
+            refuse_undeclared(wiring, declared, name, signatures)
+        found[name] = _inspect_model(name, declared[name].model_source, root, own, progress)
+        signatures[name] = found[name].artifacts[0].signature
+    refuse_unfit(wiring, signatures)
+    each = found.values()
+    return Inspected(
+        project.name, tuple(one.artifacts[0] for one in each), None,
+        tuple(refused for one in each for refused in one.refused),
+        tuple(placed for one in each for placed in one.placements), target,
+        any(one.rehearsed for one in each), wiring.order, targets,
+    )  # fmt: skip
 
 
 def _is_made_for(target: Target, source: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from edgebuild.bench.bench import Bench
+from edgebuild.core.artifact import runtimes_of
 from edgebuild.core.device import DeviceEntry
 from edgebuild.core.errors import DeviceError
 from edgebuild.core.target import Target
@@ -16,6 +17,7 @@ from edgebuild.devices.facts import PythonFacts, ask_facts, default_folder
 from edgebuild.devices.opening import open_entry
 from edgebuild.devices.provision import Place, environments_of, remove_environments
 from edgebuild.devices.wheels import PINNED, Lock, requirements_of, resolve, wheelhouse
+from edgebuild.store.bundle import Bundle
 from edgebuild.store.catalog import find_target, target_names
 from edgebuild.store.devices import device_names, find_device, forget_device, save_device
 
@@ -49,6 +51,17 @@ class SetUp:
             "name": self.name, "changed": self.changed, "environment": self.lock.digest, "python": self.python,
             "folder": self.folder, "requirements": list(self.lock.requirements), "wheels": wheels,
         }  # fmt: skip
+
+
+def runtimes_for(bundles: Sequence[Bundle], given: Sequence[str] = ()) -> tuple[str, ...]:
+    """The runtimes that some bundles need, each part's, beside those given as NAME or NAME==VERSION.
+
+    They are in one order, whichever bundle is named first: the same ones are the same environment.
+    """
+    there = {_RUNNER.get(name, name) for name in (each.partition("==")[0] for each in given)}
+    needed = {each for bundle in bundles for part in bundle.manifest.parts for each in runtimes_of(part.runtime)}
+    known = [name for name in PINNED if name in needed]
+    return (*given, *(name for name in (*known, *sorted(needed - set(known))) if name not in there))
 
 
 def set_up(

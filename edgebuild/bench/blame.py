@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgebuild.bench.runners.base import Crash
+from edgebuild.core.artifact import runtimes_of
 from edgebuild.core.device import LOCAL
 from edgebuild.core.errors import ConfigError, DeviceError, NotMeasured
 from edgebuild.core.wire import Failure, Response
@@ -31,17 +32,23 @@ def refuse_other_version(device: str, runtime: str, there: str, made_with: Mappi
     """Raise if a model fails in another version of the runtime than the one it was made and checked with.
 
     Args:
-        there: the runtime's package and version on the device.
+        runtime: of a chain too, any of whose runtimes may be why.
+        there: the runtime's package and version on the device; of a chain, each one's, with " + " between.
         made_with: versions by package; empty: not known.
     """
-    package = PINNED[runtime][0].partition("==")[0] if runtime in PINNED else runtime
-    wanted = made_with.get(package)
-    if wanted is None or there == f"{package} {wanted}":
+    packages = {each: _package(each) for each in runtimes_of(runtime)}
+    wanted = {each: made_with[package] for each, package in packages.items() if package in made_with}
+    made = {each: f"{packages[each]} {version}" for each, version in wanted.items()}
+    if set(made.values()) <= set(there.split(" + ")):
         return
     raise DeviceError(
-        device, f"its {there} does not run the model, which was made with {package} {wanted}",
-        expected=f"{package} {wanted}", fix=_installing(device, runtime, f"=={wanted}"),
+        device, f"its {there} does not run the model, which was made with {' + '.join(made.values())}",
+        expected=" + ".join(made.values()), fix=_installing(device, runtime, wanted),
     )  # fmt: skip
+
+
+def _package(runtime: str) -> str:
+    return PINNED[runtime][0].partition("==")[0] if runtime in PINNED else runtime
 
 
 def _refuse_failure(device: str, runtime: str, failure: Failure) -> None:
@@ -86,7 +93,10 @@ def _refuse_crash(device: str, crash: Crash) -> None:
         )  # fmt: skip
 
 
-def _installing(device: str, runtime: str, version: str = "") -> str:
+def _installing(device: str, runtime: str, versions: Mapping[str, str] | None = None) -> str:
+    """How to have a runtime, or all of a chain's, since ``devices setup`` puts there what it is told and no more."""
+    names = runtimes_of(runtime)
     if device == LOCAL:
-        return f'pip install "edgebuild[{runtime}]"'
-    return f"edgebuild devices setup {device} --runtime {runtime}{version}"
+        return f'pip install "edgebuild[{",".join(names)}]"'
+    wanted = {name: f"{name}=={versions[name]}" for name in names if name in versions} if versions else {}
+    return f"edgebuild devices setup {device} {' '.join(f'--runtime {wanted.get(name, name)}' for name in names)}"

@@ -6,9 +6,11 @@ What varies between processes is fixed: one thread, the hash seed here, the addr
 from __future__ import annotations
 
 import dataclasses
+import json
+from dataclasses import dataclass
 
 from edgebuild.bench.bench import Bench, now, request_for
-from edgebuild.bench.empty_models import empty_model
+from edgebuild.bench.empty_models import empty_chain, empty_model
 from edgebuild.bench.given import Files, Given
 from edgebuild.core.artifact import CHAIN
 from edgebuild.core.errors import ConfigError
@@ -52,25 +54,39 @@ def exact_run(
 ) -> Run:
     """One run of a few inferences in a fresh process; a runtime's empty model is counted once, before its first.
 
+    Of a chain it is as many empty models, each in the runtime of its part.
+
     Raises:
         As ``Bench.execute``. ConfigError: the runtime is asked for more than one thread.
     """
     if options.threads != 1:
         raise ConfigError("threads", f"{options.threads} are asked for", expected="1: only then it repeats")
-    if runtime.startswith(CHAIN):
-        raise ConfigError(
-            "instructions", "of a chain of parts they can't be counted yet: no empty model stands for several",
-            fix="count a part by itself: --part NAME",
-        )  # fmt: skip
     started = now()
-    if runtime not in bench.empties:
-        bench.empties[runtime] = _few(bench, runtime, empty_model(runtime), None, options).samples_ns[WARM_UP:]
+    empty = _Empty.of(runtime, files)
+    if empty.name not in bench.empties:
+        bench.empties[empty.name] = _few(bench, runtime, empty.files, None, options).samples_ns[WARM_UP:]
     answer = _few(bench, runtime, files, inputs, options)
     return Run(
         mode=Mode.EXACT, seed=seed, samples_ns=answer.samples_ns[WARM_UP:], warmup_ns=answer.samples_ns[:WARM_UP],
-        empty_ns=bench.empties[runtime], load_ns=answer.load_ns, first_ns=answer.first_ns, before=answer.before,
+        empty_ns=bench.empties[empty.name], load_ns=answer.load_ns, first_ns=answer.first_ns, before=answer.before,
         after=answer.after, shares=answer.shares, started_at=started,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Empty:
+    """What does as little as it can in the runtime of a model, and how it is known."""
+
+    name: str
+    files: Files
+
+    @staticmethod
+    def of(runtime: str, files: Files) -> _Empty:
+        if not runtime.startswith(CHAIN):
+            return _Empty(runtime, empty_model(runtime))
+        parts = json.loads(files[next(iter(files))])["parts"]
+        runtimes = [str(part["runtime"]) for part in parts]
+        return _Empty(f"{CHAIN}{' '.join(runtimes)}", empty_chain(runtimes))
 
 
 def _few(bench: Bench, runtime: str, files: Files, inputs: Given | None, options: RuntimeOptions) -> Response:

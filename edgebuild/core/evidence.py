@@ -15,7 +15,7 @@ from edgebuild.core.layers import LayerTimes
 from edgebuild.core.measurement import Measurement, MeasurementKey, Run
 from edgebuild.core.verdict import Verdict
 
-EvidenceKind = Literal["measurement", "quality", "verdict", "layers", "signature"]
+EvidenceKind = Literal["measurement", "quality", "ablation", "verdict", "layers", "signature"]
 
 
 class VariantQuality(Frozen):
@@ -27,10 +27,29 @@ class VariantQuality(Frozen):
     quality: Quality
 
 
-Payload = Measurement | VariantQuality | Verdict | LayerTimes | Envelope
+class Ablation(Frozen):
+    """The quality of one variant with some of its inputs missing, as scored on ``device``.
+
+    Attributes:
+        missing: the inputs' names.
+        quality: against float's with the same ones missing; of a compressed model, whose float is not there, alone.
+        won, lost: samples that only all inputs, or only these fewer, have right; None for a metric that counts none.
+    """
+
+    part: str = "model"
+    precision: Precision
+    device: str
+    missing: tuple[str, ...] = Field(min_length=1)
+    quality: Quality
+    won: int | None = None
+    lost: int | None = None
+
+
+Payload = Measurement | VariantQuality | Ablation | Verdict | LayerTimes | Envelope
 _KINDS: dict[type[Frozen], EvidenceKind] = {
     Measurement: "measurement",
     VariantQuality: "quality",
+    Ablation: "ablation",
     Verdict: "verdict",
     LayerTimes: "layers",
     Envelope: "signature",

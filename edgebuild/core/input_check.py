@@ -36,6 +36,7 @@ class Suspicion(Frozen):
 
     Attributes:
         input: whose declaration it is about; "labels" for the labels'.
+        part: the part of the model that takes it; "" of one graph.
         kinds: what is declared wrongly.
         certainty: "certain" where it can't be otherwise, "named" by a paired test on labelled samples, "suspected"
             without such a test.
@@ -52,11 +53,17 @@ class Suspicion(Frozen):
     evidence: str
     declaration: str = ""
     fix: str = ""
+    part: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the input is declared in the project file."""
+        return f"{f'parts.{self.part}' if self.part else 'model'}.inputs.{self.input}"
 
     @property
     def message(self) -> str:
         """All of it on a few lines."""
-        text = f"[model.inputs.{self.input}] {self.certainty}: {self.found}\n  evidence: {self.evidence}"
+        text = f"[{self.place}] {self.certainty}: {self.found}\n  evidence: {self.evidence}"
         if self.declaration:
             text += f"\n  would mend it: {self.declaration}"
         return text + (f"\n  to do: {self.fix}" if self.fix else "")

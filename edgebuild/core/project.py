@@ -194,6 +194,11 @@ class PartSource(ModelSource):
         """Its budgets."""
         return tuple(parse_budget(name, text) for name, text in sorted(self.budgets.items()))
 
+    @property
+    def model_source(self) -> ModelSource:
+        """The same as a model of its own."""
+        return ModelSource(**{field: getattr(self, field) for field in ModelSource.model_fields})
+
 
 class DataSource(Frozen):
     """One data set under ``[data.NAME]``.

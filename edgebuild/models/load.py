@@ -93,7 +93,7 @@ def refuse_parts(source: ModelSource) -> None:
     if source.source == PARTS:
         raise ConfigError(
             "[parts]", "this command takes a model of one graph, and this one is made of parts",
-            expected="edgebuild build, release, run, eval, verify, bench and gate take parts",
+            expected="edgebuild build, check, inspect, release, run, eval, verify, bench and gate take parts",
         )  # fmt: skip
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from edgebuild.core.array import Array
 from edgebuild.core.digest import Json
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.input_check import InputReport, Suspicion
+from edgebuild.core.signature import Signature
 from edgebuild.core.target import RuntimeOptions
 from edgebuild.pipeline.scoring import INFER, NATIVE, after, as_build_error, scorer_state
 from edgebuild.pipeline.sources import Sets, Source
@@ -18,23 +20,31 @@ from edgebuild.pipeline.stage import Road, Stage
 
 if TYPE_CHECKING:
     from edgebuild.inputcheck.case import Case
+    from edgebuild.inputcheck.norm import FirstNorm
     from edgebuild.inputcheck.running import Run
     from edgebuild.models.samples import Samples
 
-_CODE = ("inputcheck", "core/input_check.py", "pipeline/input_stage.py", "models", "steps", "core/signature.py")
+    Opened = Callable[[Samples], AbstractContextManager[Case]]
+
+CODE = ("inputcheck", "core/input_check.py", "pipeline/input_stage.py", "models", "steps", "core/signature.py")
 _TOOLS = {"torch": ("torch",), "onnx": ("onnx", "onnxruntime"), "tflite": ("ai-edge-litert",)}
 
 
 def _stage(source: Source) -> Stage:
     """A torch program runs in this process, a foreign file through the runner."""
-    code = _CODE if source.kind == "torch" else (*_CODE, *INFER.code)
+    code = CODE if source.kind == "torch" else (*CODE, *INFER.code)
     return Stage("check inputs", code, ("numpy", *_TOOLS[source.kind]), on_cpu=True)
 
 
-def checked_inputs(road: Road, source: Source, sets: Sets) -> InputReport | None:
+def checked_inputs(
+    road: Road, source: Source, sets: Sets, stage: Stage | None = None, opened: Opened | None = None
+) -> InputReport | None:
     """What the check says; None where the profile does not want it or there is no sample.
 
     The evaluation set is never looked at.
+
+    Args:
+        stage, opened: of what is no model by itself, how it is known and opened.
 
     Raises:
         ConfigError: something is suspected, and the profile says "fail".
@@ -55,11 +65,11 @@ def checked_inputs(road: Road, source: Source, sets: Sets) -> InputReport | None
     def make(folder: Path) -> None:
         from edgebuild.inputcheck.check import check
 
-        with opened_case(road, source, pooled([one.samples for one in present])) as case:
+        with (opened or partial(opened_case, road, source))(pooled([one.samples for one in present])) as case:
             report = check(case)
         (folder / "inputs.json").write_text(report.model_dump_json(indent=1), encoding="utf-8")
 
-    stage = _stage(source)
+    stage = stage or _stage(source)
     entry = road.step(stage, "calibration and selection", inputs, make)
     report = InputReport.model_validate_json(entry.read("inputs.json"))
     for suspicion in report.suspicions:
@@ -73,7 +83,7 @@ def refusal(suspicions: Sequence[Suspicion]) -> ConfigError:
     """The error that ends a build whose profile does not go on with a suspicion."""
     first = suspicions[0]
     return ConfigError(
-        f"[model.inputs.{first.input}]",
+        f"[{first.place}]",
         "; ".join(f"{one.certainty}: {one.found} ({one.evidence})" for one in suspicions),
         expected='samples that fit the model, since the profile says on_suspicion = "fail"',
         fix=first.declaration or first.fix,
@@ -99,33 +109,48 @@ def pooled(sets: Sequence[Samples]) -> Samples:
 @contextmanager
 def opened_case(road: Road, source: Source, samples: Samples) -> Iterator[Case]:
     """A model with samples, as the check takes it; what runs a foreign model is closed in the end."""
+    with opened_run(road, source) as run:
+        yield case_of(road, source.signature, samples, run, norm_of(source), vocabulary_of(source))
+
+
+def case_of(
+    road: Road, signature: Signature, samples: Samples, run: Run, norm: FirstNorm | None, words: Mapping[str, int]
+) -> Case:
+    """At most as many of the samples as the rules say, with what the model is known to be."""
     from edgebuild.inputcheck.case import Case, evenly
     from edgebuild.models.samples import input_specs
     from edgebuild.models.scorers import load_scorer
 
     data, rules = road.project.data, road.profile.input_check
     scorer = load_scorer(data.score, road.root, road.cache)
-    few, specs = evenly(samples, rules.samples), input_specs(source.signature)
+    return Case(input_specs(signature), evenly(samples, rules.samples), run, data.metric, rules, norm, words, scorer)
+
+
+def norm_of(source: Source) -> FirstNorm | None:
+    """What a model remembers of its inputs; None for a foreign file."""
+    from edgebuild.inputcheck.norm import first_norm
+
+    return first_norm(source.torch_model) if source.kind == "torch" else None
+
+
+def vocabulary_of(source: Source) -> dict[str, int]:
+    """By input, the rows of the embedding that a model looks up in."""
+    from edgebuild.inputcheck.vocabulary import onnx_vocabulary, torch_vocabulary
+
     if source.kind == "torch":
-        from edgebuild.inputcheck.norm import first_norm
-        from edgebuild.inputcheck.running import torch_run
-        from edgebuild.inputcheck.vocabulary import torch_vocabulary
-
-        model = source.torch_model
-        yield Case(
-            specs, few, torch_run(model), data.metric, rules, first_norm(model), torch_vocabulary(model), scorer
-        )  # fmt: skip
-        return
-    from edgebuild.inputcheck.vocabulary import onnx_vocabulary
-
-    words = onnx_vocabulary(source.data) if source.kind == "onnx" else {}
-    with _foreign(road, source) as run:
-        yield Case(specs, few, run, data.metric, rules, None, words, scorer)
+        return torch_vocabulary(source.torch_model)
+    return onnx_vocabulary(source.data) if source.kind == "onnx" else {}
 
 
 @contextmanager
-def _foreign(road: Road, source: Source) -> Iterator[Run]:
-    """A foreign file in its native runtime, on this machine's bench."""
+def opened_run(road: Road, source: Source) -> Iterator[Run]:
+    """A model as a function of prepared inputs: a torch program, or a foreign file in its native runtime on this
+    machine's bench."""
+    if source.kind == "torch":
+        from edgebuild.inputcheck.running import torch_run
+
+        yield torch_run(source.torch_model)
+        return
     from edgebuild.bench.bench import Bench
     from edgebuild.devices.transports.local import open_local
     from edgebuild.pipeline.float_stages import export

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from edgebuild.core.input_check import InputReport
 from edgebuild.core.lock import Lock
 from edgebuild.core.parts import Wiring, declared_inputs, refuse_misdeclared, refuse_misfits, whole_signature
 from edgebuild.core.profile import Profile
-from edgebuild.core.project import ModelSource, Project
+from edgebuild.core.project import PartSource, Project
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.pipeline.build import build_target
@@ -21,8 +22,8 @@ from edgebuild.pipeline.chain import Links
 from edgebuild.pipeline.float_stages import folded
 from edgebuild.pipeline.golden import golden_inputs
 from edgebuild.pipeline.handing import Handing
-from edgebuild.pipeline.input_stage import checked_inputs
 from edgebuild.pipeline.material import Material, refuse_unfit_post
+from edgebuild.pipeline.parts_inputs import PartsInputs
 from edgebuild.pipeline.scoring import Scorer
 from edgebuild.pipeline.sources import DataSet, Sets, Source, load_sets, load_source
 from edgebuild.pipeline.stage import Road
@@ -49,17 +50,44 @@ class Gathered:
             scorer.close()
 
 
-def gather_parts(road: Road, lock: Lock) -> Gathered:
+@dataclass(frozen=True)
+class Loaded:
+    """The parts of a project and what samples hold for them, which fit together.
+
+    Attributes:
+        road, source: of the whole, with what its samples hold; sets: its own.
+        roads, sources: of the parts.
+    """
+
+    road: Road
+    source: Source
+    sets: Sets
+    wiring: Wiring
+    roads: Mapping[str, Road]
+    sources: Mapping[str, Source]
+    handing: Handing
+
+    def inputs(self) -> InputReport | None:
+        """Whether samples fit the model; None where the profile does not look, or there is no sample."""
+        asked = PartsInputs(self.road, self.source, self.wiring, self.roads, self.sources)
+        return asked.checked(self.sets, lambda name: _sets(self.handing, name, self.sets))
+
+    def close(self) -> None:
+        """Close what runs models."""
+        for scorer in self.handing.scorers.values():
+            scorer.close()
+
+
+def load_parts(road: Road) -> Loaded:
     """Load every part and the data, and see whether they fit together.
 
     Args:
         road: of the project as it is written.
 
     Raises:
-        ConfigError: what one gives is not what the next one takes, or the profile wants what parts can't have.
+        ConfigError: what one gives is not what the next one takes.
     """
     project, wiring = road.project, road.project.wiring
-    _refuse_profile(road.profile)
     roads = {name: _part_road(road, name, wiring) for name in wiring.order}
     sources = _load(roads, wiring, project)
     signature = _whole_signature(wiring, {name: source.signature for name, source in sources.items()}, project)
@@ -70,18 +98,29 @@ def gather_parts(road: Road, lock: Lock) -> Gathered:
     sets = load_sets(whole_road, source)
     scorers = {name: Scorer(roads[name], sources[name]) for name in wiring.order}
     handing = Handing(whole_road, wiring, project.parts, sources, scorers, _labelled(project, wiring))
-    golden = golden_inputs(whole_road, source, sets)
+    return Loaded(whole_road, source, sets, wiring, roads, sources, handing)
+
+
+def gather_parts(road: Road, lock: Lock) -> Gathered:
+    """What every target needs of the parts: loaded, each with what it is given, and looked at whether samples fit.
+
+    Raises:
+        ConfigError: as ``load_parts``; or the profile wants what parts can't have.
+    """
+    project = road.project
+    _refuse_profile(road.profile)
+    loaded = load_parts(road)
+    wiring, roads, sources, sets, handing = loaded.wiring, loaded.roads, loaded.sources, loaded.sets, loaded.handing
+    report = loaded.inputs()
+    golden = golden_inputs(loaded.road, loaded.source, sets)
     materials: dict[str, Material] = {}
-    report: InputReport | None = None
     for name in wiring.order:
-        own = _sets(handing, name, sets)
-        found = None if wiring.taken(name) else checked_inputs(roads[name], sources[name], own)
-        report = report or found
-        given = handing.given(name, golden)
+        own, given = _sets(handing, name, sets), handing.given(name, golden)
         materials[name] = Material(
-            roads[name], sources[name], folded(roads[name], sources[name]), own, given, scorers[name], lock, found
+            roads[name], sources[name], folded(roads[name], sources[name]), own, given, handing.scorers[name], lock
         )
-    whole = Whole(whole_road, project, source, sets, golden, handing, Scorer(whole_road, source))
+    scorer = Scorer(loaded.road, loaded.source)
+    whole = Whole(loaded.road, project, loaded.source, sets, golden, handing, scorer, report)
     return Gathered(road, project, wiring, materials, whole, lock, report)
 
 
@@ -92,7 +131,8 @@ def build_parts(gathered: Gathered, target: Target, place: Path, archive: bool) 
         BuildError: as ``build_target``, of the part that it names; or of the whole.
         ConfigError: a part is meant for another device.
     """
-    targets = {name: _target_of(gathered, name, target) for name in gathered.wiring.order}
+    declared, root = gathered.project.parts, gathered.road.root
+    targets = {name: target_of(name, declared[name], root, target) for name in gathered.wiring.order}
     with tempfile.TemporaryDirectory(prefix="edgebuild-") as folder:
         bundles = {name: _built(gathered, name, targets[name], Path(folder) / name) for name in gathered.wiring.order}
         links = Links(gathered.whole.road, gathered.wiring, gathered.project.parts, bundles)
@@ -113,10 +153,17 @@ def _built(gathered: Gathered, name: str, target: Target, place: Path) -> Bundle
     return made
 
 
-def _target_of(gathered: Gathered, name: str, target: Target) -> Target:
-    """What a part is built for: the target, or another one of the same device."""
-    wanted = gathered.project.parts[name].targets.get(target.name, target.name)
-    own, subject = find_target(wanted, gathered.road.root), f"[parts.{name}] for {target.name}"
+def target_of(name: str, part: PartSource, root: Path, target: Target) -> Target:
+    """What a part is built for: the target, or another one of the same device.
+
+    Args:
+        root: the project's folder.
+
+    Raises:
+        ConfigError: parts can't be built for it.
+    """
+    own = find_target(part.targets.get(target.name, target.name), root)
+    subject = f"[parts.{name}] for {target.name}"
     if own.has_accelerator or own.is_estimated or own.runtime_options.delegate != "cpu":
         raise ConfigError(
             subject, f"{own.name} has an accelerator, or can't be run", expected="a target whose CPU runs every part",
@@ -127,13 +174,12 @@ def _target_of(gathered: Gathered, name: str, target: Target) -> Target:
             subject, f"{own.name} takes integers only", expected="a target whose parts hand on floats",
             fix="build the model as one graph for it",
         )  # fmt: skip
-    same = (own.transport, own.hardware.cpu, own.runtime_options) == (
-        target.transport, target.hardware.cpu, target.runtime_options,
-    )  # fmt: skip
-    if not same:
+    same = (own.transport, own.runtime_options) == (target.transport, target.runtime_options)
+    if not same or own.hardware.cpu not in (None, target.hardware.cpu):
         raise ConfigError(
             subject, f"{own.name} is another device than {target.name}, or is run in another way",
-            expected="a target of the same transport, processor and [runtime_options], with another runtime",
+            expected="a target of the same transport and [runtime_options], and the same processor or none stated, "
+            "with another runtime",
         )  # fmt: skip
     return own
 
@@ -164,8 +210,7 @@ def _part_road(road: Road, name: str, wiring: Wiring) -> Road:
     """
     project, part = road.project, road.project.parts[name]
     scored = name == _labelled(project, wiring)
-    values = {field: getattr(part, field) for field in ModelSource.model_fields}
-    model = ModelSource(**{**values, "post": project.model.post if scored else ()})
+    model = part.model_source.model_copy(update={"post": project.model.post if scored else ()})
     data = project.data.model_copy(update={} if scored else {"metric": "none", "classes": None, "score": ""})
     keep_float = {
         part.targets.get(target, target): tuple(x.removeprefix(f"{name}.") for x in layers if x.startswith(f"{name}."))
@@ -198,24 +243,48 @@ def _whole_project(project: Project, wiring: Wiring) -> Project:
 
 
 def _whole_signature(wiring: Wiring, signatures: Mapping[str, Signature], project: Project) -> Signature:
-    try:
-        refuse_misfits(wiring, signatures)
+    refuse_unfit(wiring, signatures)
+    with _unfit("[parts]"):
         return whole_signature(wiring, signatures, project.model.step_seconds)
-    except ValueError as error:
-        raise ConfigError("[parts]", str(error), fix="declare the input as it is given") from error
 
 
 def _load(roads: Mapping[str, Road], wiring: Wiring, project: Project) -> dict[str, Source]:
     """Every part's model, each after those that it takes from: what it declares must be what they give."""
     sources: dict[str, Source] = {}
     for name in wiring.order:
-        given = {other: source.signature for other, source in sources.items()}
-        try:
-            refuse_misdeclared(wiring, project.parts, name, given)
-        except ValueError as error:
-            raise ConfigError(f"[parts.{name}.inputs]", str(error), fix="declare the input as it is given") from error
+        refuse_undeclared(wiring, project.parts, name, {n: source.signature for n, source in sources.items()})
         sources[name] = load_source(roads[name])
     return sources
+
+
+def refuse_unfit(wiring: Wiring, signatures: Mapping[str, Signature]) -> None:
+    """Refuse parts that take something otherwise than it is given, as their models are made.
+
+    Raises:
+        ConfigError: names both.
+    """
+    with _unfit("[parts]"):
+        refuse_misfits(wiring, signatures)
+
+
+def refuse_undeclared(
+    wiring: Wiring, declared: Mapping[str, PartSource], part: str, signatures: Mapping[str, Signature]
+) -> None:
+    """Refuse a part that declares what it takes otherwise than those give it that are loaded already.
+
+    Raises:
+        ConfigError: names both.
+    """
+    with _unfit(f"[parts.{part}.inputs]"):
+        refuse_misdeclared(wiring, declared, part, signatures)
+
+
+@contextmanager
+def _unfit(subject: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(subject, str(error), fix="declare the input as it is given") from error
 
 
 def _sets(handing: Handing, part: str, sets: Sets) -> Sets:

@@ -96,7 +96,7 @@ def pack(
         lineage=_lineage(whole, links),
         budgets={budget.metric: budget.limit for budget in whole.project.budgets_for(target.name)},
         rejected=tuple(rejected),
-        suspicions=tuple(one for name in links.wiring.order for one in links.bundles[name].manifest.suspicions),
+        suspicions=whole.inputs.suspicions if whole.inputs else (),
         files=tuple(listed(name, files[name]) for name in sorted(files)),
     )
     return write_bundle(place, files, manifest, archive)

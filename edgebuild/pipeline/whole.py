@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgebuild.core.artifact import Parity, Quality, Rejected, Speed
+from edgebuild.core.input_check import InputReport
 from edgebuild.core.lock import Lock
 from edgebuild.core.origin import OriginMap
 from edgebuild.core.project import Project
@@ -29,7 +30,10 @@ KEPT_BOTH = "the slower one, kept because the project says keep_both"
 
 @dataclass(frozen=True)
 class Whole:
-    """What the whole has beside its parts. ``source`` has no program: what it makes of samples, ``handing`` knows."""
+    """What the whole has beside its parts. ``source`` has no program: what it makes of samples, ``handing`` knows.
+
+    ``inputs``: whether samples fit it; None where that was not looked at.
+    """
 
     road: Road
     project: Project
@@ -38,6 +42,7 @@ class Whole:
     golden: DataSet
     handing: Handing
     scorer: Scorer
+    inputs: InputReport | None = None
 
 
 @dataclass

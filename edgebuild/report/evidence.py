@@ -8,7 +8,9 @@ from itertools import groupby
 from pathlib import Path
 
 from edgebuild.core.digest import Json
+from edgebuild.core.evidence import Ablation
 from edgebuild.core.measurement import Measurement
+from edgebuild.report.build import quality_text
 from edgebuild.report.html.reported import Reported
 from edgebuild.report.verdict import line_texts
 
@@ -32,6 +34,7 @@ def _value(told: Reported) -> Json:
         "verdict": told.verdict.model_dump(mode="json", exclude={"baseline"}) if told.verdict else None,
         "judged_at": told.judged_at or None,
         "runs": dict(_runs(told)),
+        "ablations": [each.model_dump(mode="json") for each in told.ablations],
         "published": [{"source": row.source, "row": dict(row.cells)} for row in told.published],
     }
 
@@ -47,10 +50,15 @@ def _runs(told: Reported) -> Counter[str]:
 
 def _lines(told: Reported) -> list[str]:
     made = ", ".join(f"{count} {name}" for name, count in sorted(_runs(told).items())) or "none"
+    rest = [*map(_ablated, told.ablations), *_published(told)]
     if told.verdict is None:
-        return [f"{told.name}: no verdict; runs: {made}", *_published(told)]
+        return [f"{told.name}: no verdict; runs: {made}", *rest]
     said = f"{told.name}: {told.verdict.outcome.value} {told.verdict.reason}".rstrip()
-    return [said, *(f"  {line}" for line in line_texts(told.verdict)), f"  runs: {made}", *_published(told)]
+    return [said, *(f"  {line}" for line in line_texts(told.verdict)), f"  runs: {made}", *rest]
+
+
+def _ablated(each: Ablation) -> str:
+    return f"  without {', '.join(each.missing)}: {each.precision} {quality_text(each.quality)} on {each.device}"
 
 
 def _published(told: Reported) -> Iterator[str]:

@@ -23,6 +23,7 @@ def inspect_result(found: Inspected) -> dict[str, Json]:
         "bundle": found.bundle.digest if found.bundle else None,
         "variants": [_variant(artifact) for artifact in found.artifacts],
         **({"parts": list(found.parts)} if found.parts else {}),
+        **({"targets": [target.name for target in found.targets]} if found.targets else {}),
         "unsupported": [list(one) for one in found.refused],
         "rehearsed": found.rehearsed,
         **({"assumed_length": found.assumed} if found.assumed else {}),
@@ -48,14 +49,14 @@ def inspect_text(found: Inspected) -> Page:
     """A summary and a table of operators for every variant."""
     parts: list[str | Table] = [_ASSUMED.format(found.assumed)] if found.assumed else []
     for index, artifact in enumerate(found.artifacts):
-        placement = found.placements[index]
-        parts += [_REHEARSED.format(found.target.name)] if found.rehearsed and found.target else []
+        placement, target = found.placements[index], found.target_of(index)
         parts += [f"part {found.parts[index]}"] if found.parts else []
+        parts += [_REHEARSED.format(target.name)] if found.rehearsed and target else []
         parts += [_summary(artifact), _operators(artifact, placement)]
         if placement is not None:
             parts.append("\n".join(_placed(placement, artifact)))
-        elif found.target is not None:
-            parts.append(_refusals(found.target, artifact, found.refused[index]))
+        elif target is not None:
+            parts.append(_refusals(target, artifact, found.refused[index]))
     return Page(parts)
 
 

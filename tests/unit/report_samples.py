@@ -8,7 +8,7 @@ import numpy as np
 
 from edgebuild.core.artifact import ModelFile, Part, Quality, Rejected, Speed, Variant
 from edgebuild.core.digest import digest_bytes
-from edgebuild.core.evidence import Payload, record_of
+from edgebuild.core.evidence import Ablation, Payload, record_of
 from edgebuild.core.history import ChangePoint, Point, Series
 from edgebuild.core.layers import LayerTime, LayerTimes
 from edgebuild.core.measurement import Basis, Environment, Measurement, MeasurementKey, Memory, Run
@@ -116,6 +116,16 @@ def layers_of(key: MeasurementKey, precision: str, names: tuple[str, ...] = MODU
     return LayerTimes(key=own, layers=tuple(found), inferences=50)
 
 
+def ablations(missing: str = "x", device: str = "pi") -> tuple[Ablation, ...]:
+    """Both variants without an input, which float does better without."""
+    named = {"device": device, "missing": (missing,)}
+    left = {"int8": (quality("b", 60.5, 20), 260, 9), "float32": (quality("b", 61.0, 0), 255, 4)}
+    return tuple(
+        Ablation.model_validate(named | {"precision": precision, "quality": found, "won": won, "lost": lost})
+        for precision, (found, won, lost) in left.items()
+    )
+
+
 def series_of(bundle: Bundle, points: int = 24, model: str = "sample") -> Series:
     """A level that rises by a tenth in the middle, each release within its budget."""
     half = points // 2
@@ -162,7 +172,7 @@ def full(folder: Path, name: str = "board-int8", slower: float = 1.0, runs: int 
     payloads: list[Payload] = [
         Measurement(key=key, runs=timed), Measurement(key=key.of_mode(Mode.MEMORY), runs=weighed),
         Measurement(key=key.of_mode(Mode.TURNS), runs=turns),
-        layers_of(key, "float32"), layers_of(key, "int8"),
+        layers_of(key, "float32"), layers_of(key, "int8"), *ablations(),
     ]  # fmt: skip
     verdict = verdict_of(bundle, (*timed, *turns, *weighed), baseline, len(payloads))
     records = tuple(record_of(bundle.digest, payload, AT, {"edgebuild": "0.1"}) for payload in (*payloads, verdict))

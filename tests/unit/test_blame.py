@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import signal
 from collections.abc import Sequence
 
@@ -72,10 +73,15 @@ def test_a_disk_too_full_for_the_answer_is_not_the_models() -> None:
     [
         ("onnxruntime", "onnxruntime 1.22.1", "onnxruntime==1.32.0"),
         ("litert", "tflite-runtime 2.14.0", "litert==2.3.0"),
+        (
+            "chain:litert+onnxruntime",
+            "ai-edge-litert 2.3.0 + onnxruntime 1.22.1",
+            "litert==2.3.0 --runtime onnxruntime==1.32.0",
+        ),
     ],
 )
 def test_a_model_that_another_version_can_not_run(runtime: str, there: str, wanted: str) -> None:
-    with pytest.raises(DeviceError, match=there) as raised:
+    with pytest.raises(DeviceError, match=re.escape(there)) as raised:
         refuse_other_version("pi", runtime, there, MADE_WITH)
     assert raised.value.fix == f"edgebuild devices setup pi --runtime {wanted}"
 
@@ -83,6 +89,7 @@ def test_a_model_that_another_version_can_not_run(runtime: str, there: str, want
 def test_the_version_that_it_was_made_with_is_no_excuse() -> None:
     refuse_other_version("pi", "onnxruntime", "onnxruntime 1.32.0", MADE_WITH)
     refuse_other_version("pi", "onnxruntime", "onnxruntime 1.22.1", {})
+    refuse_other_version("pi", "chain:litert+onnxruntime", "ai-edge-litert 2.3.0 + onnxruntime 1.32.0", MADE_WITH)
 
 
 def test_output_without_an_end_is_told_by_its_length() -> None:

@@ -13,7 +13,10 @@ from test_trial import bundle_of
 from edgebuild.cli.main import main
 from edgebuild.core.artifact import Manifest, ModelFile
 from edgebuild.core.digest import digest_bytes
+from edgebuild.core.evidence import Ablation, VariantQuality
+from edgebuild.report.html.reported import reported_of
 from edgebuild.store.bundle import Bundle, write_bundle
+from edgebuild.store.evidence import read_evidence
 
 PROJECT = """schema = 1
 name = "double"
@@ -66,7 +69,7 @@ targets = ["host"]
 """
 
 
-def sum_of_two(folder: Path) -> Bundle:
+def sum_of_two(folder: Path, quality: object = None) -> Bundle:
     """A bundle whose model adds two inputs; one may be missing, and the answer is where the largest sum is."""
     from onnx import TensorProto, helper
 
@@ -77,20 +80,20 @@ def sum_of_two(folder: Path) -> Bundle:
     np.savez(golden, **{"input/x": zeros, "input/z": zeros, "expected/float32/y": zeros})
     files = {"float32/model.onnx": model, "golden.npz": golden.getvalue()}
     listed = [ModelFile(name=name, sha256=digest_bytes(data), size=len(data)) for name, data in files.items()]
+    (folder / "other").mkdir(parents=True)
     told = bundle_of(folder / "other").manifest.model_dump(mode="json", by_alias=True)
     told["files"] = [file.model_dump() for file in listed]
     told["parts"][0]["signature"] |= {
         "inputs": [{"name": "x", "shape": [1, 4]}, {"name": "z", "shape": [1, 4], "absent": "zeros"}],
         "answer": [{"op": "argmax"}],
     }
-    told["parts"][0]["variants"][0]["files"] = [listed[0].model_dump()]
+    told["parts"][0]["variants"][0] |= {"files": [listed[0].model_dump()], "quality": quality}
     return write_bundle(folder / "b", files, Manifest.model_validate(told))
 
 
 def test_what_may_be_missing_is_left_out_and_answers_are_after_post(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "other").mkdir()
     bundle = sum_of_two(tmp_path)
     for name, text in (
         ("edgebuild.toml", SUM), ("targets/host.toml", TARGET), ("profiles/p.toml", 'schema = 1\nname = "p"\n'),
@@ -111,6 +114,18 @@ def test_what_may_be_missing_is_left_out_and_answers_are_after_post(
     assert (left["gain"]["won"], left["gain"]["lost"]) == ((labels != alone).sum(), 0)
     assert main(["eval", str(bundle.path), *project, "--no-ablate"]) == 0
     assert "all inputs win" not in capsys.readouterr().out
+    assert read_evidence(bundle) == (), "the bundle was not reported on these samples"
+    reported = sum_of_two(tmp_path / "reported", told["quality"])
+    assert main(["eval", str(reported.path), *project]) == 0
+    found = [record.payload for record in read_evidence(reported)]
+    assert [type(each) for each in found] == [VariantQuality, Ablation]
+    kept = reported_of(reported).ablations
+    assert [(one.missing, one.quality.value, one.won) for one in kept] == [
+        (("z",), left["quality"]["value"], left["gain"]["won"])
+    ]
+    capsys.readouterr()
+    assert main(["report", str(reported.path), *project]) == 0
+    assert f"without z: float32 {left['quality']['value']:.2f} % top1" in capsys.readouterr().out
     np.savez(tmp_path / "x.npz", x=x)
     answers = tmp_path / "answers.npz"
     assert main(["run", str(bundle.path), *project, "--input", str(tmp_path / "x.npz"), "-o", str(answers)]) == 0

@@ -12,7 +12,7 @@ import pytest
 import edgebuild.trial as trial
 from edgebuild import opening, sampling
 from edgebuild.bench.bench import Bench
-from edgebuild.bench.empty_models import empty_model, runtimes_with_empty
+from edgebuild.bench.empty_models import empty_chain, empty_model, runtimes_with_empty
 from edgebuild.bench.exact import SAMPLES, WARM_UP, exact_run, with_fixed_seed
 from edgebuild.core.device import DeviceEntry, Virtual
 from edgebuild.core.errors import ConfigError
@@ -69,6 +69,17 @@ def test_the_empty_model_of_every_runtime_runs_in_it() -> None:
             np.testing.assert_array_equal(back, value)
     with pytest.raises(ConfigError, match="no empty model of none"):
         empty_model("none")
+
+
+def test_an_empty_chain_is_subtracted_from_a_chain() -> None:
+    runtimes, value = ("onnxruntime", "litert", "onnxruntime"), np.array([[1.5]], np.float32)
+    files, chain = empty_chain(runtimes), "chain:onnxruntime+litert"
+    with Bench(with_fixed_seed(board())) as bench:
+        (back,) = bench.infer(chain, files, {"t0": value}, RuntimeOptions())
+        np.testing.assert_array_equal(back, value)
+        run = exact_run(bench, chain, files, None, RuntimeOptions())
+        assert list(bench.empties) == ["chain:onnxruntime litert onnxruntime"]
+        assert len(run.samples_ns) == len(run.empty_ns) == SAMPLES
 
 
 def test_an_exact_run_is_a_few_inferences_and_those_of_an_empty_model_made_once() -> None:

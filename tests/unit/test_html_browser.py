@@ -100,7 +100,7 @@ def test_the_verdict_and_each_budget_are_found_by_role(browser: Browser, pages: 
         assert line.count() == 1
         assert metric in (line.locator("svg[role=img] > title").text_content() or "")
         assert line.get_by_text(WORDS.get(metric, ""), exact=metric in WORDS).first.is_visible()
-    for name in ("Latency", "Memory", "Time per layer", "History", "Environment"):
+    for name in ("Latency", "Memory", "Time per layer", "Inputs alone and left out", "History", "Environment"):
         assert page.get_by_role("region", name=name, exact=True).count() == 1
     page.close()
 

@@ -33,7 +33,17 @@ from edgebuild.report.html.whole import page_of
 from edgebuild.report.release import release_reported
 from edgebuild.store.evidence import append
 from edgebuild.verification import Check
-from tests.unit.report_samples import AT, bundle_in, full, key_of, latency_runs, layers_of, memory_runs, series_of
+from tests.unit.report_samples import (
+    AT,
+    ablations,
+    bundle_in,
+    full,
+    key_of,
+    latency_runs,
+    layers_of,
+    memory_runs,
+    series_of,
+)
 from tests.unit.test_trial import bundle_of, host_project
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +71,8 @@ def test_everything_is_on_it(tmp_path: Path) -> None:
     text = render(page_of([told], [series_of(told.bundle)]))  # type: ignore[arg-type]
     assert headings(text) == [
         "Budgets", "Measured", "Latency", "Change from the baseline", "Memory", "Time per layer",
-        "Accuracy against latency and size", "Environment", "Lineage and how to verify it", "History",
+        "Accuracy against latency and size", "Inputs alone and left out", "Environment", "Lineage and how to verify it",
+        "History",
     ]  # fmt: skip
     words = " ".join("".join(parsed(text).itertext()).split())
     for expected in (
@@ -70,7 +81,7 @@ def test_everything_is_on_it(tmp_path: Path) -> None:
         "weights mapped", "head.fc", "no module: QuantizeLinear", "2026-01-13: 1.00 ms before, 1.10 ms after",
         "Throttled during 2 runs of 40", "hot: 86.0 °C, at most 85 °C (2 runs)", "it loses 3 points",
         "edgebuild verify board-int8 --require digests,verdict", str(told.bundle and told.bundle.digest),
-        "onnxruntime 1.32", "xnnpack 14 in 2 partitions, tflite 1",
+        "onnxruntime 1.32", "xnnpack 14 in 2 partitions, tflite 1", "without x", "60.50 % · 61.00 %", "1.9e-65",
     ):  # fmt: skip
         assert expected.replace("\u00a0", " ") in words.replace("\u00a0", " "), expected
 
@@ -119,6 +130,7 @@ def test_what_is_told_never_becomes_markup(tmp_path: Path) -> None:
     payloads: list[Payload] = [
         Measurement(key=named, runs=runs), Measurement(key=named.of_mode(Mode.MEMORY), runs=memory_runs()),
         layers_of(named, "int8", (HOSTILE, "b")), layers_of(named, "float32", (HOSTILE,)),
+        *ablations(HOSTILE, HOSTILE),
     ]  # fmt: skip
     records = tuple(record_of(told.bundle.digest, each, AT) for each in payloads)
     manifest = told.bundle.manifest.model_copy(update={"name": HOSTILE, "profile": HOSTILE})

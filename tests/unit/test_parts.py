@@ -85,7 +85,9 @@ def test_the_chain_answers_as_one_graph_does(float_built: Path, root: Path, runt
     np.testing.assert_allclose(ran(chain, tmp_path, image=given["image"]), one_graph(root, given["image"]), atol=1e-5)
 
 
-def test_a_part_on_another_runtime_and_what_stands_in_for_it(root: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def mixed(root: Path) -> Path:
+    """The same with a part on another runtime, and something that stands in for what it gives."""
     text = (root / "edgebuild.toml").read_text(encoding="utf-8")
     for place, more in (
         ("[parts.hear]\n", 'targets = { host-onnxruntime = "host-litert" }\n'),
@@ -93,6 +95,11 @@ def test_a_part_on_another_runtime_and_what_stands_in_for_it(root: Path, tmp_pat
     ):
         text = text.replace(place, place + more)
     (root / "mixed.toml").write_text(text, encoding="utf-8")
+    return root / "mixed.toml"
+
+
+@pytest.mark.usefixtures("mixed")
+def test_a_part_on_another_runtime_and_what_stands_in_for_it(root: Path, tmp_path: Path) -> None:
     bundle = built(root, "mixed.toml", ["host-onnxruntime"]).built[0].bundle
     assert bundle is not None
     assert [part.runtime for part in bundle.manifest.parts] == [
@@ -147,6 +154,11 @@ def test_the_whole_and_each_part_are_judged_by_their_own_budgets(
     assert main([*command, "--part", "see", "--precision", "float32"]) == 1
     verdict = json.loads(capsys.readouterr().out)["result"]
     assert (verdict["part"], verdict["lines"][0]["budget"]["metric"]) == ("see", "model_size")
+    assert main(["report", str(both.path), "--project", str(root), "--html", str(root / "page.html")]) == 0
+    page = (root / "page.html").read_text(encoding="utf-8")
+    assert "Every part, in the order they run" in page
+    assert "seen of see, sound" in page
+    assert "Sensitivity: the whole with one part alone in int8" in page
     assert main([*command, "--part", "hear"]) == 2
 
 
@@ -170,8 +182,37 @@ def test_what_parts_can_not_have_yet_is_said(root: Path, capsys: pytest.CaptureF
     assert main(["build", str(root / "misfit.toml"), "-o", str(tmp_path / "out")]) == 2
     assert "fuse takes seen as float32 [1, 3]; see gives float32 [1, 4]" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
-    assert main(["inspect", str(root)]) == 2
-    assert "this command takes a model of one graph" in capsys.readouterr().err
+    for command in ("inspect", "check"):
+        assert main([command, str(root / "misfit.toml")]) == 2
+        assert "fuse takes seen as float32 [1, 3]; see gives float32 [1, 4]" in capsys.readouterr().err
+    assert main(["inspect", str(root), "-t", "ethos-u55-128"]) == 2
+    assert "expected: a target whose CPU runs every part" in capsys.readouterr().err
+
+
+def test_a_project_that_is_not_built_is_looked_into(mixed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(mixed), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["result"]
+    assert told["parts"] == ["see", "hear", "fuse"]
+    assert {one["runtime"] for one in told["variants"]} == {"torch"}
+    assert main(["inspect", str(mixed), "-t", "host-onnxruntime"]) == 0
+    said = capsys.readouterr().out
+    assert said.index("part see") < said.index("part hear") < said.index("litert int8") < said.index("part fuse")
+    assert said.count("onnxruntime int8") == 2
+    assert "FULLY_CONNECTED" in said
+    assert "as edgebuild build -t host-litert would make it" in said
+
+
+def test_samples_are_held_against_all_parts(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(root), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["result"]["samples"] == 28
+    text = (root / "edgebuild.toml").read_text(encoding="utf-8")
+    for name in ("calibration", "selection"):
+        text = text.replace(f'"{name}.npz"', f'"far_{name}.npz"')
+        with np.load(root / f"{name}.npz") as given:
+            np.savez(root / f"far_{name}.npz", **{**given, "image": 1000 * given["image"]})
+    (root / "far.toml").write_text(text, encoding="utf-8")
+    assert main(["check", str(root / "far.toml")]) == 4
+    assert "[parts.see.inputs.image] suspected:" in capsys.readouterr().out
 
 
 class Doubling:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from edgebuild.core.errors import ConfigError, DeviceError
 from edgebuild.devices import wheels
 from edgebuild.devices.facts import PythonFacts, read_facts
 from edgebuild.devices.wheels import PINNED, Lock, Wheel, requirements_of
+from edgebuild.provisioning import runtimes_for
 from edgebuild.store.devices import device_names, find_device, save_device
+from tests.unit.report_samples import bundle_in
 
 ROOT = Path(__file__).resolve().parents[2]
 ONBOARD = ROOT / "edgebuild/devices/onboard"
@@ -66,6 +69,19 @@ def test_the_pins_are_the_versions_tested_with() -> None:
     tested = set((ROOT / "constraints.txt").read_text(encoding="utf-8").split())
     for runtime in ("onnxruntime", "litert", "openvino"):
         assert set(PINNED[runtime]) <= tested, runtime
+
+
+def test_a_bundle_brings_the_runtimes_of_all_its_parts(tmp_path: Path) -> None:
+    bundle = bundle_in(tmp_path)
+    (whole,) = bundle.manifest.parts
+    names = {"model": "chain:litert+onnxruntime", "image": "litert", "sound": "onnxruntime"}
+    parts = tuple(whole.model_copy(update={"name": name, "runtime": runtime}) for name, runtime in names.items())
+    several = dataclasses.replace(bundle, manifest=bundle.manifest.model_copy(update={"parts": parts}))
+    assert runtimes_for([several]) == runtimes_for([bundle, several]) == ("onnxruntime", "litert")
+    assert runtimes_for([bundle], ["openvino"]) == ("openvino", "onnxruntime")
+    given = ["tflite-runtime", "onnxruntime==1.19.2"]
+    assert runtimes_for([several], given) == tuple(given), "what runs LiteRT's models there, in which version"
+    assert runtimes_for([]) == ()
 
 
 def test_what_can_not_be_asked_for() -> None:

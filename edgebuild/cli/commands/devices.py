@@ -108,6 +108,10 @@ def setup(
     runtime: Annotated[
         list[str] | None, typer.Option(help="NAME or NAME==VERSION; repeatable. Default: that of its target.")
     ] = None,
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Option(help="A bundle to be run there, each of whose parts brings its runtime; repeatable."),
+    ] = None,
     python: Annotated[str | None, typer.Option(help="The interpreter there that the environment is made from.")] = None,
     upgrade: Annotated[bool, typer.Option(help="Resolve wheels again, instead of those pinned last time.")] = False,
     project: Root = Path(),
@@ -117,10 +121,12 @@ def setup(
 
     A second time it finds them and changes nothing.
     """
-    from edgebuild.provisioning import set_up
+    from edgebuild.provisioning import runtimes_for, set_up
+    from edgebuild.store.bundle import open_bundle
 
+    wanted = runtimes_for([open_bundle(path) for path in bundle or ()], runtime or ())
     with progress() as say:
-        done = set_up(name, runtime or (), python=python, anew=upgrade, root=project, say=say)
+        done = set_up(name, wanted, python=python, anew=upgrade, root=project, say=say)
     what = "set up" if done.changed else "is set up already, nothing was changed"
     packages = ", ".join(f"{wheel.name} {wheel.version}" for wheel in done.lock.wheels)
     return emit("devices setup", done.as_json(), f"{name} {what}: {packages}\n{done.python}", json=json)

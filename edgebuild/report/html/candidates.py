@@ -57,7 +57,7 @@ def _of_bundle(told: Reported) -> Iterator[Candidate]:
     for variant in part.variants:
         quality = quality_of(part.name, variant, payloads)
         if quality is not None and quality.value is not None:
-            latency = _of_speed(variant.speed, variant.precision) | _measured(part, variant, payloads)
+            latency = _of_speed(variant.speed, variant.precision) | measured_latency(part, variant, payloads)
             names = (0, model, told.name, variant.precision, variant.setting)
             yield Candidate(*names, quality, variant.size, latency)
     for one in told.bundle.manifest.rejected:
@@ -78,7 +78,7 @@ def _of_speed(speed: Speed | None, precision: str) -> dict[str, float]:
     return {speed.device: speed.int8_p50_ns if precision == "int8" else speed.float_p50_ns}
 
 
-def _measured(part: Part, variant: Variant, payloads: Iterable[Payload]) -> dict[str, float]:
+def measured_latency(part: Part, variant: Variant, payloads: Iterable[Payload]) -> dict[str, float]:
     """The median over all counted latency runs of the variant, by device."""
     found: dict[str, list[float]] = {}
     for each in payloads:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgebuild.core.errors import EdgebuildError
-from edgebuild.core.evidence import EvidenceRecord, Payload, runs_under
+from edgebuild.core.evidence import Ablation, EvidenceRecord, Payload, runs_under
 from edgebuild.core.layers import LayerTimes
 from edgebuild.core.measurement import Measurement, MeasurementKey, Run
 from edgebuild.core.metric import Mode
@@ -72,6 +72,16 @@ class Reported:
             (each.key.part, each.key.precision, each.key.device): each
             for each in self.payloads
             if isinstance(each, LayerTimes)
+        }
+        return list(latest.values())
+
+    @property
+    def ablations(self) -> list[Ablation]:
+        """The latest score of each variant on each device without some inputs, the earliest found first."""
+        latest = {
+            (each.part, each.precision, each.device, each.missing): each
+            for each in self.payloads
+            if isinstance(each, Ablation)
         }
         return list(latest.values())
 

@@ -9,6 +9,7 @@ from edgebuild.core.history import Series
 from edgebuild.report.html.accelerator import accelerator_section
 from edgebuild.report.html.banner import banner_of, banner_over
 from edgebuild.report.html.budgets import budgets_section
+from edgebuild.report.html.chain import parts_section
 from edgebuild.report.html.changes import changes_section
 from edgebuild.report.html.frontier import frontier_section
 from edgebuild.report.html.history import history_section
@@ -17,6 +18,7 @@ from edgebuild.report.html.layers import layers_section
 from edgebuild.report.html.lineage import lineage_section
 from edgebuild.report.html.measured import measured_section
 from edgebuild.report.html.memory import memory_section
+from edgebuild.report.html.modalities import modalities_section
 from edgebuild.report.html.overview import overview_section, told_apart
 from edgebuild.report.html.page import Page, Section, Subject
 from edgebuild.report.html.published import published_section
@@ -66,5 +68,6 @@ def _subject(prefix: str, told: Reported, compared: bool) -> Subject:
     if told.bundle is not None:
         found += [make(prefix, told) for make in (*_MEASURED, accelerator_section, published_section)]
         found += [] if compared else [frontier_section(prefix, [told])]
+        found += [make(prefix, told) for make in (modalities_section, parts_section)]
         found += [surroundings_section(prefix, told), lineage_section(prefix, told)]
     return Subject(prefix.rstrip("-"), told.name, banner_of(told), tuple(each for each in found if each is not None))
