@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,19 +12,21 @@ from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.input_check import InputReport
 from edgebuild.core.lock import Lock
 from edgebuild.core.parts import Wiring, declared_inputs, refuse_misdeclared, refuse_misfits, whole_signature
-from edgebuild.core.profile import Profile
 from edgebuild.core.project import ModelSource, Project
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.pipeline.build import build_target
 from edgebuild.pipeline.chain import Links
+from edgebuild.pipeline.compress_stage import Compressed, compressed
 from edgebuild.pipeline.float_stages import folded
 from edgebuild.pipeline.golden import golden_inputs
 from edgebuild.pipeline.handing import Handing
 from edgebuild.pipeline.input_stage import checked_inputs
+from edgebuild.pipeline.joined import Joined, given_sets, refuse_unprunable, taken_apart
 from edgebuild.pipeline.material import Material, refuse_unfit_post
+from edgebuild.pipeline.pricing import Pricing
 from edgebuild.pipeline.scoring import Scorer
-from edgebuild.pipeline.sources import DataSet, Sets, Source, load_sets, load_source
+from edgebuild.pipeline.sources import Sets, Source, load_sets, load_source
 from edgebuild.pipeline.stage import Road
 from edgebuild.pipeline.whole import Whole, build_whole
 from edgebuild.store.bundle import Bundle
@@ -45,21 +47,27 @@ class Gathered:
 
     def close(self) -> None:
         """Close what runs models."""
-        for scorer in (self.whole.scorer, *(each.scorer for each in self.materials.values())):
+        handed = [self.whole.handing, *([self.whole.dense] if self.whole.dense else [])]
+        for scorer in (self.whole.scorer, *(each for one in handed for each in one.scorers.values())):
             scorer.close()
 
 
-def gather_parts(road: Road, lock: Lock) -> Gathered:
-    """Load every part and the data, and see whether they fit together.
+def gather_parts(
+    road: Road, lock: Lock, targets: Sequence[Target], pricing: Pricing | None = None, *, rehearsal: bool = False
+) -> Gathered:
+    """Load every part and the data, see whether they fit together, and prune them if the profile wants it.
 
     Args:
         road: of the project as it is written.
+        rehearsal: the selection set stands in for the evaluation set.
 
     Raises:
         ConfigError: what one gives is not what the next one takes, or the profile wants what parts can't have.
+        BuildError: they can't be made so small, or can't be trained.
     """
     project, wiring = road.project, road.project.wiring
-    _refuse_profile(road.profile)
+    if road.profile.pruning is not None:
+        refuse_unprunable(project.parts)
     roads = {name: _part_road(road, name, wiring) for name in wiring.order}
     sources = _load(roads, wiring, project)
     signature = _whole_signature(wiring, {name: source.signature for name, source in sources.items()}, project)
@@ -68,21 +76,43 @@ def gather_parts(road: Road, lock: Lock) -> Gathered:
     source = Source(sources[wiring.order[0]].entry, "torch", signature, digest)
     refuse_unfit_post(project, signature)
     sets = load_sets(whole_road, source)
-    scorers = {name: Scorer(roads[name], sources[name]) for name in wiring.order}
-    handing = Handing(whole_road, wiring, project.parts, sources, scorers, _labelled(project, wiring))
+    sets = replace(sets, evaluation=sets.selection) if rehearsal else sets
+
+    def handed(own: Mapping[str, Source]) -> Handing:
+        scorers = {name: Scorer(roads[name], own[name]) for name in wiring.order}
+        return Handing(whole_road, wiring, project.parts, own, scorers, _labelled(project, wiring))
+
+    dense = handed(sources)
+    reports = _checked(dense, roads, sets)
     golden = golden_inputs(whole_road, source, sets)
+    handing, record = dense, None
+    if road.profile.pruning is not None:
+        built_for = {target.name: _targets_of(road, target) for target in targets}
+        joined = Joined(source.entry, "torch", signature, digest, whole_road, roads, dense, built_for)
+        made = compressed(whole_road, joined, sets, targets, lock, pricing)
+        assert isinstance(made, Compressed), "the profile prunes"
+        lock = lock.with_latencies(made.latencies)
+        sources, record = taken_apart(joined, made)
+        handing = handed(sources)
     materials: dict[str, Material] = {}
-    report: InputReport | None = None
     for name in wiring.order:
-        own = _sets(handing, name, sets)
-        found = None if wiring.taken(name) else checked_inputs(roads[name], sources[name], own)
-        report = report or found
-        given = handing.given(name, golden)
-        materials[name] = Material(
-            roads[name], sources[name], folded(roads[name], sources[name]), own, given, scorers[name], lock, found
-        )
-    whole = Whole(whole_road, project, source, sets, golden, handing, Scorer(whole_road, source))
-    return Gathered(road, project, wiring, materials, whole, lock, report)
+        own, given = given_sets(handing, name, sets), handing.given(name, golden)
+        plain = folded(roads[name], sources[name])
+        scorer = handing.scorers[name]
+        materials[name] = Material(roads[name], sources[name], plain, own, given, scorer, lock, reports.get(name))
+    scorer = Scorer(whole_road, source)
+    whole = Whole(whole_road, project, source, sets, golden, handing, scorer, dense if record else None, record)
+    return Gathered(road, project, wiring, materials, whole, lock, next(iter(reports.values()), None))
+
+
+def _checked(handing: Handing, roads: Mapping[str, Road], sets: Sets) -> dict[str, InputReport]:
+    """Whether the samples fit the parts that take nothing but them."""
+    found = {}
+    for name in (name for name in handing.wiring.order if not handing.wiring.taken(name)):
+        report = checked_inputs(roads[name], handing.sources[name], given_sets(handing, name, sets))
+        if report is not None:
+            found[name] = report
+    return found
 
 
 def build_parts(gathered: Gathered, target: Target, place: Path, archive: bool) -> Bundle:
@@ -92,7 +122,7 @@ def build_parts(gathered: Gathered, target: Target, place: Path, archive: bool) 
         BuildError: as ``build_target``, of the part that it names; or of the whole.
         ConfigError: a part is meant for another device.
     """
-    targets = {name: _target_of(gathered, name, target) for name in gathered.wiring.order}
+    targets = _targets_of(gathered.road, target)
     with tempfile.TemporaryDirectory(prefix="edgebuild-") as folder:
         bundles = {name: _built(gathered, name, targets[name], Path(folder) / name) for name in gathered.wiring.order}
         links = Links(gathered.whole.road, gathered.wiring, gathered.project.parts, bundles)
@@ -113,10 +143,15 @@ def _built(gathered: Gathered, name: str, target: Target, place: Path) -> Bundle
     return made
 
 
-def _target_of(gathered: Gathered, name: str, target: Target) -> Target:
+def _targets_of(road: Road, target: Target) -> dict[str, Target]:
+    """What each part is built for, for one target of the project."""
+    return {name: _target_of(road, name, target) for name in road.project.wiring.order}
+
+
+def _target_of(road: Road, name: str, target: Target) -> Target:
     """What a part is built for: the target, or another one of the same device."""
-    wanted = gathered.project.parts[name].targets.get(target.name, target.name)
-    own, subject = find_target(wanted, gathered.road.root), f"[parts.{name}] for {target.name}"
+    wanted = road.project.parts[name].targets.get(target.name, target.name)
+    own, subject = find_target(wanted, road.root), f"[parts.{name}] for {target.name}"
     if own.has_accelerator or own.is_estimated or own.runtime_options.delegate != "cpu":
         raise ConfigError(
             subject, f"{own.name} has an accelerator, or can't be run", expected="a target whose CPU runs every part",
@@ -136,19 +171,6 @@ def _target_of(gathered: Gathered, name: str, target: Target) -> Target:
             expected="a target of the same transport, processor and [runtime_options], with another runtime",
         )  # fmt: skip
     return own
-
-
-def refuse_search(what: str) -> ConfigError:
-    """The error of what would prune parts or search for their settings."""
-    return ConfigError(
-        "[parts]", f"{what} prunes or searches, which parts can't yet",
-        fix="choose a profile without [pruning] and [fit], or build the model as one graph",
-    )  # fmt: skip
-
-
-def _refuse_profile(profile: Profile) -> None:
-    if profile.pruning is not None or profile.fit is not None:
-        raise refuse_search(f"the profile {profile.name}")
 
 
 def _road(road: Road, project: Project) -> Road:
@@ -216,16 +238,3 @@ def _load(roads: Mapping[str, Road], wiring: Wiring, project: Project) -> dict[s
             raise ConfigError(f"[parts.{name}.inputs]", str(error), fix="declare the input as it is given") from error
         sources[name] = load_source(roads[name])
     return sources
-
-
-def _sets(handing: Handing, part: str, sets: Sets) -> Sets:
-    def given(samples: DataSet | None) -> DataSet | None:
-        return handing.given(part, samples) if samples is not None else None
-
-    return replace(
-        sets,
-        calibration=given(sets.calibration),
-        selection=given(sets.selection),
-        evaluation=given(sets.evaluation),
-        training=None,
-    )
