@@ -39,6 +39,11 @@ class Handing:
     _given: dict[tuple[str, Digest], DataSet] = field(default_factory=dict)
     _made: dict[tuple[str, Digest], Entry] = field(default_factory=dict)
 
+    def of(self, sources: Mapping[str, Source]) -> Handing:
+        """The same of other models of the parts."""
+        scorers = {name: Scorer(self.scorers[name].road, source) for name, source in sources.items()}
+        return Handing(self.road, self.wiring, self.declared, sources, scorers, self.labelled)
+
     def given(self, part: str, samples: DataSet) -> DataSet:
         """What a part takes of samples of the whole, raw, with labels where it gives what the whole gives.
 

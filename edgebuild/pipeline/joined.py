@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from edgebuild.core.compression import Compression, PartKept
 from edgebuild.core.errors import ConfigError
+from edgebuild.core.lock import Lock
 from edgebuild.core.parts import Wiring
 from edgebuild.core.project import PartSource
 from edgebuild.core.target import Target
 from edgebuild.models.entry import is_entry
-from edgebuild.pipeline.compress_stage import Compressed
+from edgebuild.pipeline.compress_stage import Compressed, compressed
 from edgebuild.pipeline.handing import Handing
+from edgebuild.pipeline.pricing import Pricing
 from edgebuild.pipeline.sources import DataSet, Sets, Source, source_of
 from edgebuild.pipeline.stage import Road, Stage
 
@@ -117,14 +119,23 @@ def refuse_unprunable(parts: Mapping[str, PartSource]) -> None:
             )  # fmt: skip
 
 
-def taken_apart(joined: Joined, made: Compressed) -> tuple[dict[str, Source], Compression]:
-    """Each part as it became in the whole, and what is to be told of it all."""
+def pruned(
+    joined: Joined, sets: Sets, targets: Sequence[Target], lock: Lock, pricing: Pricing | None
+) -> tuple[Handing, Compression, Lock]:
+    """The parts as the profile wants them pruned, what is to be told of it, and the lock with what was measured.
+
+    Raises:
+        ConfigError, BuildError: as ``compressed``.
+    """
+    made = compressed(joined.road, joined, sets, targets, lock, pricing)
+    assert isinstance(made, Compressed), "the profile prunes"
     sources, kept = {}, []
     for name in joined.wiring.order:
         sources[name], told = _taken_out(joined, made, name)
         kept.append(told)
         joined.road.progress("prune", _told(told, made.record))
-    return sources, made.record.model_copy(update={"parts": tuple(kept)})
+    record = made.record.model_copy(update={"parts": tuple(kept)})
+    return joined.handing.of(sources), record, lock.with_latencies(made.latencies)
 
 
 def _taken_out(joined: Joined, made: Compressed, name: str) -> tuple[Source, PartKept]:

@@ -17,12 +17,11 @@ from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
 from edgebuild.pipeline.build import build_target
 from edgebuild.pipeline.chain import Links
-from edgebuild.pipeline.compress_stage import Compressed, compressed
 from edgebuild.pipeline.float_stages import folded
 from edgebuild.pipeline.golden import golden_inputs
 from edgebuild.pipeline.handing import Handing
 from edgebuild.pipeline.input_stage import checked_inputs
-from edgebuild.pipeline.joined import Joined, given_sets, refuse_unprunable, taken_apart
+from edgebuild.pipeline.joined import Joined, given_sets, pruned, refuse_unprunable
 from edgebuild.pipeline.material import Material, refuse_unfit_post
 from edgebuild.pipeline.pricing import Pricing
 from edgebuild.pipeline.scoring import Scorer
@@ -77,31 +76,26 @@ def gather_parts(
     refuse_unfit_post(project, signature)
     sets = load_sets(whole_road, source)
     sets = replace(sets, evaluation=sets.selection) if rehearsal else sets
-
-    def handed(own: Mapping[str, Source]) -> Handing:
-        scorers = {name: Scorer(roads[name], own[name]) for name in wiring.order}
-        return Handing(whole_road, wiring, project.parts, own, scorers, _labelled(project, wiring))
-
-    dense = handed(sources)
+    scorers = {name: Scorer(roads[name], sources[name]) for name in wiring.order}
+    dense = Handing(whole_road, wiring, project.parts, sources, scorers, _labelled(project, wiring))
     reports = _checked(dense, roads, sets)
     golden = golden_inputs(whole_road, source, sets)
     handing, record = dense, None
     if road.profile.pruning is not None:
         built_for = {target.name: _targets_of(road, target) for target in targets}
         joined = Joined(source.entry, "torch", signature, digest, whole_road, roads, dense, built_for)
-        made = compressed(whole_road, joined, sets, targets, lock, pricing)
-        assert isinstance(made, Compressed), "the profile prunes"
-        lock = lock.with_latencies(made.latencies)
-        sources, record = taken_apart(joined, made)
-        handing = handed(sources)
-    materials: dict[str, Material] = {}
-    for name in wiring.order:
-        own, given = given_sets(handing, name, sets), handing.given(name, golden)
-        plain = folded(roads[name], sources[name])
-        scorer = handing.scorers[name]
-        materials[name] = Material(roads[name], sources[name], plain, own, given, scorer, lock, reports.get(name))
-    scorer = Scorer(whole_road, source)
-    whole = Whole(whole_road, project, source, sets, golden, handing, scorer, dense if record else None, record)
+        handing, record, lock = pruned(joined, sets, targets, lock, pricing)
+    whole = Whole(
+        whole_road, project, source, sets, golden, handing, Scorer(whole_road, source),
+        dense if record else None, record,
+    )  # fmt: skip
+    materials = {
+        name: Material(
+            roads[name], own, folded(roads[name], own), given_sets(handing, name, sets),
+            handing.given(name, golden), handing.scorers[name], lock, reports.get(name),
+        )
+        for name, own in handing.sources.items()
+    }  # fmt: skip
     return Gathered(road, project, wiring, materials, whole, lock, next(iter(reports.values()), None))
 
 
