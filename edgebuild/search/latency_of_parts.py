@@ -129,6 +129,7 @@ class Chains:
     stands: Mapping[str, Stand]
     bench: Bench
     _dense: Side | None = None
+    _links: dict[str, tuple[Link, dict[str, bytes]]] = field(default_factory=dict)
 
     def relative(self, side: Side) -> LockedLatency:
         """What something takes, as a share of what the dense chain takes."""
@@ -159,6 +160,14 @@ class Chains:
         return self.source.targets[self.target.name]
 
     def _link(self, name: str, widths: Widths) -> tuple[Link, dict[str, bytes]]:
+        """A part as the chain runs it; as it was, it is made once."""
+        if widths:
+            return self._made(name, widths)
+        if name not in self._links:
+            self._links[name] = self._made(name, widths)
+        return self._links[name]
+
+    def _made(self, name: str, widths: Widths) -> tuple[Link, dict[str, bytes]]:
         own = self._built_for[name]
         precision = precision_of(self.road.profile, own, self.source.sets_of(name, self.sets))
         made = self.stands[name].made(own, precision, widths)
