@@ -23,7 +23,7 @@ Say = Callable[[str], None]
 
 def pricing(road: Road, source: Source, sets: Sets, targets: Sequence[Target], lock: Lock) -> Priced:
     """Latency on a project's targets; a ``Pricing``."""
-    from edgebuild.search.latency import latency_pricing
+    from edgebuild.search.pricing import latency_pricing
 
     return latency_pricing(road, source, sets, targets, lock)
 

@@ -80,6 +80,19 @@ class Material:
     classes: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Pruned:
+    """What became of a model.
+
+    Attributes:
+        left: of every weight's axes, the positions that are left of the dense model's.
+    """
+
+    model: TorchModel
+    record: Compression
+    left: Left
+
+
 def compress(
     dense: Pupil,
     settings: Pruning,
@@ -88,7 +101,7 @@ def compress(
     folder: Path,
     say: Say,
     costing: Costing | None = None,
-) -> tuple[TorchModel, Compression]:
+) -> Pruned:
     """Prune a model to a share of its cost, step by step, each followed by a recovery.
 
     Args:
@@ -124,7 +137,7 @@ def compress(
         steps.append(_step(pupil, grouped, name, found, recovered))
     after = widths_left(first, left)
     widths = tuple(GroupWidth(group=group.name, before=group.width, after=after[group.name]) for group in first.groups)
-    return pupil.single, Compression(
+    record = Compression(
         dense=dense.single.digest,
         model=pupil.single.digest,
         macs=macs_of(dense.single.program, first).total,
@@ -135,6 +148,7 @@ def compress(
         tables=costing.tables,
         held=tuple(_held(first)),
     )
+    return Pruned(pupil.single, record, left)
 
 
 def _refuse_closed(grouped: Grouped) -> None:

@@ -71,6 +71,7 @@ class LatencyTable(Frozen):
     """How latency hangs on widths on one target: measured once, the same for all that is pruned from one model.
 
     Attributes:
+        part: of a model in parts, whose table it is: latencies are shares of that part's own; "" for one graph.
         device: that it was measured on.
         precision: that was measured: the one that the target is built in.
         multiples: the channels that layers give, and those that they read, count as rounded up to multiples of these,
@@ -80,6 +81,7 @@ class LatencyTable(Frozen):
     """
 
     target: str
+    part: str = ""
     device: str
     runtime: str
     precision: Literal["float32", "int8"]
@@ -89,17 +91,33 @@ class LatencyTable(Frozen):
     error: Annotated[float, Field(ge=0)]
 
 
+class PartLatency(Frozen):
+    """What a part of a pruned model in parts takes on one target, as shares of what the dense whole takes.
+
+    Attributes:
+        before: what the dense part takes.
+        predicted, measured: what it takes pruned, by its own table and by itself in its own runtime.
+    """
+
+    part: str
+    before: Annotated[float, Field(gt=0)]
+    predicted: float
+    measured: Annotated[float, Field(gt=0)]
+
+
 class LatencyCheck(Frozen):
     """A pruned model's latency on one target, as a share of the dense one's: as the table had it, and as measured.
 
     Attributes:
         factor: what the table's prediction was multiplied with, known from an earlier check of the same build.
+        parts: of a model in parts, what each part has of it.
     """
 
     target: str
     predicted: float
     measured: Annotated[float, Field(gt=0)]
     factor: Annotated[float, Field(gt=0)] = 1.0
+    parts: tuple[PartLatency, ...] = ()
 
 
 class CompressionStep(Frozen):
@@ -122,6 +140,16 @@ class CompressionStep(Frozen):
     best_epoch: int = 0
 
 
+class PartKept(Frozen):
+    """What a part of a model in parts kept when the whole was pruned: before, and after, counted from its graph."""
+
+    part: str
+    macs_before: float
+    macs: float
+    parameters_before: int
+    parameters: int
+
+
 class Compression(Frozen):
     """How a model came from another one.
 
@@ -130,8 +158,9 @@ class Compression(Frozen):
         model: the digest of what it became.
         macs, parameters: of the dense model.
         training: the digest of the data it was recovered with.
-        tables: with cost = "latency", one a target.
+        tables: with cost = "latency", one a target; of a model in parts one a target and part.
         held: operators whose channels had to stay, since no rule is known for them, each with its module.
+        parts: of a model in parts, what each kept; in ``groups`` the names then begin with the part's.
     """
 
     dense: Digest
@@ -143,3 +172,4 @@ class Compression(Frozen):
     training: Digest | None = None
     tables: tuple[LatencyTable, ...] = ()
     held: tuple[str, ...] = ()
+    parts: tuple[PartKept, ...] = ()

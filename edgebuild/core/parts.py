@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgebuild.core.artifact import WHOLE, Edge
 from edgebuild.core.base import Frozen
-from edgebuild.core.signature import Signature, TensorSpec
+from edgebuild.core.signature import Signature, TensorSpec, stand_in_for
 
 if TYPE_CHECKING:
     from edgebuild.core.project import InputSpec, PartSource
@@ -239,6 +239,16 @@ def whole_signature(wiring: Wiring, signatures: Mapping[str, Signature], step_se
 def declared_inputs(wiring: Wiring, parts: Parts) -> dict[str, InputSpec]:
     """What samples hold, as the parts declare it."""
     return {name: parts[part].inputs[name] for name, part in wiring.inputs.items()}
+
+
+def stand_ins_of(part: str, wiring: Wiring, declared: Parts) -> dict[str, float]:
+    """By output of a part that need not run where its inputs are missing: what then stands in for it."""
+    found: dict[str, float] = {}
+    for taker in wiring.order:
+        for name, giver in wiring.taken(taker).items():
+            if giver == part:
+                found[name] = stand_in_for(declared[taker].inputs[name].absent)
+    return {name: found.get(name, 0.0) for name in declared[part].outputs}
 
 
 def _tensor(specs: Sequence[TensorSpec], name: str) -> TensorSpec:

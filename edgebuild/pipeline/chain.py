@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgebuild.backends import find_backend
 from edgebuild.backends.base import Exported
 from edgebuild.core.artifact import CHAIN, Part, Variant
-from edgebuild.core.digest import Json, digest_bytes, digest_json
+from edgebuild.core.digest import Digest, Json, digest_bytes, digest_json
 from edgebuild.core.errors import BuildError
-from edgebuild.core.parts import Wiring, refuse_misfits, whole_signature
+from edgebuild.core.parts import Wiring, refuse_misfits, stand_ins_of, whole_signature
 from edgebuild.core.project import PartSource
 from edgebuild.core.signature import Signature, stand_in_for
 from edgebuild.pipeline.float_stages import Converted, save_exported
-from edgebuild.pipeline.handing import stand_ins_of
 from edgebuild.pipeline.stage import Road, Stage
 from edgebuild.store.bundle import Bundle
 
@@ -24,6 +23,50 @@ FORGE = Stage("chain", ("pipeline/chain.py", "pipeline/handing.py", "core/parts.
 FOLDER = "parts"
 Choice = Mapping[str, str]
 """The precision of each part."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A part as a chain runs it: its files by their names beside the chain, the one that its runtime opens first."""
+
+    name: str
+    runtime: str
+    files: Mapping[str, Digest]
+    signature: Signature
+    stand_ins: Mapping[str, float] = field(default_factory=dict)
+
+    def told(self) -> dict[str, object]:
+        """What the runner is told of it."""
+        return {
+            "name": self.name,
+            "runtime": self.runtime,
+            "model": next(iter(self.files)),
+            "files": {name.removeprefix(f"{FOLDER}/{self.name}/"): digest for name, digest in self.files.items()},
+            "inputs": [spec.name for spec in self.signature.inputs],
+            "outputs": [spec.name for spec in self.signature.outputs],
+            "absent": {
+                spec.name: {"value": self.stand_ins[spec.name], "shape": list(spec.shape), "dtype": spec.dtype}
+                for spec in self.signature.outputs
+                if spec.name in self.stand_ins
+            },
+        }
+
+
+def chain_file(links: Sequence[Link], signature: Signature) -> bytes:
+    """What the runner is told of a chain that is called by a signature (runner/chain.py)."""
+    told = {
+        "schema": 1,
+        "inputs": [spec.name for spec in signature.inputs],
+        "outputs": [spec.name for spec in signature.outputs],
+        "absent": {spec.name: stand_in_for(spec.absent) for spec in signature.inputs if spec.absent is not None},
+        "parts": [link.told() for link in links],
+    }
+    return json.dumps(told, sort_keys=True, indent=1).encode()
+
+
+def chain_runtime(runtimes: Iterable[str]) -> str:
+    """The name of what runs a chain of parts."""
+    return CHAIN + "+".join(dict.fromkeys(runtimes))
 
 
 @dataclass(frozen=True)
@@ -47,7 +90,7 @@ class Links:
     @property
     def runtime(self) -> str:
         """Of the chain."""
-        return CHAIN + "+".join(dict.fromkeys(self.part(name).runtime for name in self.wiring.order))
+        return chain_runtime(self.part(name).runtime for name in self.wiring.order)
 
     def label(self, choice: Choice) -> str:
         """A choice in words."""
@@ -108,31 +151,13 @@ class Links:
         return made
 
     def _told(self, signature: Signature, choice: Choice) -> bytes:
-        """What the runner is told of the chain (runner/chain.py)."""
-        skipped = [name for name in self.wiring.order if self.wiring.skipped(name, self.declared)]
-        told = {
-            "schema": 1,
-            "inputs": [spec.name for spec in signature.inputs],
-            "outputs": [spec.name for spec in signature.outputs],
-            "absent": {spec.name: stand_in_for(spec.absent) for spec in signature.inputs if spec.absent is not None},
-            "parts": [self._link(name, choice, skipped=name in skipped) for name in self.wiring.order],
-        }
-        return json.dumps(told, sort_keys=True, indent=1).encode()
+        return chain_file([self._link(name, choice) for name in self.wiring.order], signature)
 
-    def _link(self, name: str, choice: Choice, *, skipped: bool) -> dict[str, object]:
+    def _link(self, name: str, choice: Choice) -> Link:
         part, variant = self.part(name), self.variant(name, choice[name])
-        signature = variant.signature or part.signature
-        stand_ins = stand_ins_of(name, self.wiring, self.declared) if skipped else {}
-        return {
-            "name": name,
-            "runtime": part.runtime,
-            "model": f"{FOLDER}/{name}/{variant.files[0].name}",
-            "files": {file.name: file.sha256 for file in variant.files},
-            "inputs": [spec.name for spec in signature.inputs],
-            "outputs": [spec.name for spec in signature.outputs],
-            "absent": {
-                spec.name: {"value": stand_ins[spec.name], "shape": list(spec.shape), "dtype": spec.dtype}
-                for spec in signature.outputs
-                if skipped
-            },
-        }
+        skipped = self.wiring.skipped(name, self.declared)
+        return Link(
+            name, part.runtime, {f"{FOLDER}/{name}/{file.name}": file.sha256 for file in variant.files},
+            variant.signature or part.signature,
+            stand_ins_of(name, self.wiring, self.declared) if skipped else {},
+        )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -21,10 +22,11 @@ from edgebuild.pipeline.stage import Road, Stage
 
 if TYPE_CHECKING:
     from edgebuild.compress.costing import Costing
+    from edgebuild.compress.narrowing import Left
 
 COMPRESS = Stage("compress", ("compress", "models", "steps"), ("torch", "numpy"), on_cpu=True)
 
-_RECORD = "compression.json"
+_RECORD, _LEFT = "compression.json", "left.json"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Compressed(Source):
     def latencies(self) -> dict[str, dict[Digest, LockedLatency]]:
         """What was measured for it."""
         return load_latencies(self.entry)
+
+    @property
+    def left(self) -> Left:
+        """Of every weight's axes, the positions that are left of the dense model's."""
+        return {(name, dim): places for name, dim, places in json.loads(self.entry.read(_LEFT))}
 
 
 def compressed(
@@ -128,10 +135,8 @@ def _make(
     road: Road, source: Source, sets: Sets, settings: Pruning, folder: Path, unfinished: Path, costing: Costing | None
 ) -> None:
     from edgebuild.compress.compression import Material, Pupil, compress
-    from edgebuild.models.batched import load_batched
 
-    trains = sets.training is not None
-    batched = load_batched(road.project.model, road.root, road.cache) if trains else None
+    batched = source.batched(road) if sets.training is not None else None
     material = Material(
         training=sets.training.samples if sets.training else None,
         selection=sets.selection.samples if sets.selection else None,
@@ -139,9 +144,11 @@ def _make(
         classes=road.project.data.metric == "top1",
     )
     dense = Pupil(source.torch_model, batched)
-    model, record = compress(
+    made = compress(
         dense, settings, road.profile.recovery, material, unfinished, lambda text: road.progress("compress", text),
         costing,
     )  # fmt: skip
-    model.save(folder)
-    (folder / _RECORD).write_text(record.model_dump_json(indent=1), encoding="utf-8")
+    made.model.save(folder)
+    (folder / _RECORD).write_text(made.record.model_dump_json(indent=1), encoding="utf-8")
+    left = [[name, dim, places] for (name, dim), places in made.left.items()]
+    (folder / _LEFT).write_text(json.dumps(left), encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgebuild.core.array import Array, np
 from edgebuild.core.digest import Digest, Json
 from edgebuild.core.errors import ConfigError
-from edgebuild.core.parts import Wiring
+from edgebuild.core.parts import Wiring, stand_ins_of
 from edgebuild.core.project import PartSource
 from edgebuild.core.signature import stand_in_for
 from edgebuild.pipeline.float_stages import load_outputs, save_outputs
@@ -38,6 +38,11 @@ class Handing:
     labelled: str | None
     _given: dict[tuple[str, Digest], DataSet] = field(default_factory=dict)
     _made: dict[tuple[str, Digest], Entry] = field(default_factory=dict)
+
+    def of(self, sources: Mapping[str, Source]) -> Handing:
+        """The same of other models of the parts."""
+        scorers = {name: Scorer(self.scorers[name].road, source) for name, source in sources.items()}
+        return Handing(self.road, self.wiring, self.declared, sources, scorers, self.labelled)
 
     def given(self, part: str, samples: DataSet) -> DataSet:
         """What a part takes of samples of the whole, raw, with labels where it gives what the whole gives.
@@ -126,13 +131,3 @@ class Handing:
             save_outputs(folder, [load_outputs(made[name])[places[name]] for name in made])
 
         return self.road.step(HAND_ON, f"{samples.name} through all", inputs, make)
-
-
-def stand_ins_of(part: str, wiring: Wiring, declared: Mapping[str, PartSource]) -> dict[str, float]:
-    """By output of a part that need not run where its inputs are missing: what then stands in for it."""
-    found: dict[str, float] = {}
-    for taker in wiring.order:
-        for name, giver in wiring.taken(taker).items():
-            if giver == part:
-                found[name] = stand_in_for(declared[taker].inputs[name].absent)
-    return {name: found.get(name, 0.0) for name in declared[part].outputs}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,6 @@ from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.input_check import InputReport
 from edgebuild.core.lock import Lock
 from edgebuild.core.parts import Wiring, declared_inputs, refuse_misdeclared, refuse_misfits, whole_signature
-from edgebuild.core.profile import Profile
 from edgebuild.core.project import PartSource, Project
 from edgebuild.core.signature import Signature
 from edgebuild.core.target import Target
@@ -22,10 +21,12 @@ from edgebuild.pipeline.chain import Links
 from edgebuild.pipeline.float_stages import folded
 from edgebuild.pipeline.golden import golden_inputs
 from edgebuild.pipeline.handing import Handing
+from edgebuild.pipeline.joined import Joined, given_sets, pruned, refuse_unprunable
 from edgebuild.pipeline.material import Material, refuse_unfit_post
 from edgebuild.pipeline.parts_inputs import PartsInputs
+from edgebuild.pipeline.pricing import Pricing
 from edgebuild.pipeline.scoring import Scorer
-from edgebuild.pipeline.sources import DataSet, Sets, Source, load_sets, load_source
+from edgebuild.pipeline.sources import Sets, Source, load_sets, load_source
 from edgebuild.pipeline.stage import Road
 from edgebuild.pipeline.whole import Whole, build_whole
 from edgebuild.store.bundle import Bundle
@@ -46,7 +47,8 @@ class Gathered:
 
     def close(self) -> None:
         """Close what runs models."""
-        for scorer in (self.whole.scorer, *(each.scorer for each in self.materials.values())):
+        handed = [self.whole.handing, *([self.whole.dense] if self.whole.dense else [])]
+        for scorer in (self.whole.scorer, *(each for one in handed for each in one.scorers.values())):
             scorer.close()
 
 
@@ -70,7 +72,7 @@ class Loaded:
     def inputs(self) -> InputReport | None:
         """Whether samples fit the model; None where the profile does not look, or there is no sample."""
         asked = PartsInputs(self.road, self.source, self.wiring, self.roads, self.sources)
-        return asked.checked(self.sets, lambda name: _sets(self.handing, name, self.sets))
+        return asked.checked(self.sets, lambda name: given_sets(self.handing, name, self.sets))
 
     def close(self) -> None:
         """Close what runs models."""
@@ -78,11 +80,12 @@ class Loaded:
             scorer.close()
 
 
-def load_parts(road: Road) -> Loaded:
+def load_parts(road: Road, *, rehearsal: bool = False) -> Loaded:
     """Load every part and the data, and see whether they fit together.
 
     Args:
         road: of the project as it is written.
+        rehearsal: the selection set stands in for the evaluation set.
 
     Raises:
         ConfigError: what one gives is not what the next one takes.
@@ -96,32 +99,48 @@ def load_parts(road: Road) -> Loaded:
     source = Source(sources[wiring.order[0]].entry, "torch", signature, digest)
     refuse_unfit_post(project, signature)
     sets = load_sets(whole_road, source)
+    sets = replace(sets, evaluation=sets.selection) if rehearsal else sets
     scorers = {name: Scorer(roads[name], sources[name]) for name in wiring.order}
     handing = Handing(whole_road, wiring, project.parts, sources, scorers, _labelled(project, wiring))
     return Loaded(whole_road, source, sets, wiring, roads, sources, handing)
 
 
-def gather_parts(road: Road, lock: Lock) -> Gathered:
-    """What every target needs of the parts: loaded, each with what it is given, and looked at whether samples fit.
+def gather_parts(
+    road: Road, lock: Lock, targets: Sequence[Target], pricing: Pricing | None = None, *, rehearsal: bool = False
+) -> Gathered:
+    """What every target needs of the parts: loaded, pruned if the profile wants it, each with what it is given.
+
+    Args:
+        road, rehearsal: as for ``load_parts``.
 
     Raises:
         ConfigError: as ``load_parts``; or the profile wants what parts can't have.
+        BuildError: they can't be made so small, or can't be trained.
     """
     project = road.project
-    _refuse_profile(road.profile)
-    loaded = load_parts(road)
-    wiring, roads, sources, sets, handing = loaded.wiring, loaded.roads, loaded.sources, loaded.sets, loaded.handing
+    if road.profile.pruning is not None:
+        refuse_unprunable(project.parts)
+    loaded = load_parts(road, rehearsal=rehearsal)
+    source, sets, roads, dense = loaded.source, loaded.sets, loaded.roads, loaded.handing
     report = loaded.inputs()
-    golden = golden_inputs(loaded.road, loaded.source, sets)
-    materials: dict[str, Material] = {}
-    for name in wiring.order:
-        own, given = _sets(handing, name, sets), handing.given(name, golden)
-        materials[name] = Material(
-            roads[name], sources[name], folded(roads[name], sources[name]), own, given, handing.scorers[name], lock
+    golden = golden_inputs(loaded.road, source, sets)
+    handing, record = dense, None
+    if road.profile.pruning is not None:
+        built_for = {target.name: _targets_of(road, target) for target in targets}
+        joined = Joined(source.entry, "torch", source.signature, source.digest, loaded.road, roads, dense, built_for)
+        handing, record, lock = pruned(joined, sets, targets, lock, pricing)
+    whole = Whole(
+        loaded.road, project, source, sets, golden, handing, Scorer(loaded.road, source), report,
+        dense if record else None, record,
+    )  # fmt: skip
+    materials = {
+        name: Material(
+            roads[name], own, folded(roads[name], own), given_sets(handing, name, sets),
+            handing.given(name, golden), handing.scorers[name], lock,
         )
-    scorer = Scorer(loaded.road, loaded.source)
-    whole = Whole(loaded.road, project, loaded.source, sets, golden, handing, scorer, report)
-    return Gathered(road, project, wiring, materials, whole, lock, report)
+        for name, own in handing.sources.items()
+    }  # fmt: skip
+    return Gathered(road, project, loaded.wiring, materials, whole, lock, report)
 
 
 def build_parts(gathered: Gathered, target: Target, place: Path, archive: bool) -> Bundle:
@@ -131,8 +150,7 @@ def build_parts(gathered: Gathered, target: Target, place: Path, archive: bool) 
         BuildError: as ``build_target``, of the part that it names; or of the whole.
         ConfigError: a part is meant for another device.
     """
-    declared, root = gathered.project.parts, gathered.road.root
-    targets = {name: target_of(name, declared[name], root, target) for name in gathered.wiring.order}
+    targets = _targets_of(gathered.road, target)
     with tempfile.TemporaryDirectory(prefix="edgebuild-") as folder:
         bundles = {name: _built(gathered, name, targets[name], Path(folder) / name) for name in gathered.wiring.order}
         links = Links(gathered.whole.road, gathered.wiring, gathered.project.parts, bundles)
@@ -151,6 +169,12 @@ def _built(gathered: Gathered, name: str, target: Target, place: Path) -> Bundle
         raise
     gathered.lock = material.lock
     return made
+
+
+def _targets_of(road: Road, target: Target) -> dict[str, Target]:
+    """What each part is built for, for one target of the project."""
+    declared = road.project.parts
+    return {name: target_of(name, declared[name], road.root, target) for name in road.project.wiring.order}
 
 
 def target_of(name: str, part: PartSource, root: Path, target: Target) -> Target:
@@ -182,19 +206,6 @@ def target_of(name: str, part: PartSource, root: Path, target: Target) -> Target
             "with another runtime",
         )  # fmt: skip
     return own
-
-
-def refuse_search(what: str) -> ConfigError:
-    """The error of what would prune parts or search for their settings."""
-    return ConfigError(
-        "[parts]", f"{what} prunes or searches, which parts can't yet",
-        fix="choose a profile without [pruning] and [fit], or build the model as one graph",
-    )  # fmt: skip
-
-
-def _refuse_profile(profile: Profile) -> None:
-    if profile.pruning is not None or profile.fit is not None:
-        raise refuse_search(f"the profile {profile.name}")
 
 
 def _road(road: Road, project: Project) -> Road:
@@ -285,16 +296,3 @@ def _unfit(subject: str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise ConfigError(subject, str(error), fix="declare the input as it is given") from error
-
-
-def _sets(handing: Handing, part: str, sets: Sets) -> Sets:
-    def given(samples: DataSet | None) -> DataSet | None:
-        return handing.given(part, samples) if samples is not None else None
-
-    return replace(
-        sets,
-        calibration=given(sets.calibration),
-        selection=given(sets.selection),
-        evaluation=given(sets.evaluation),
-        training=None,
-    )

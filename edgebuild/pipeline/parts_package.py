@@ -94,6 +94,7 @@ def pack(
         edges=links.wiring.edges,
         golden=golden,
         lineage=_lineage(whole, links),
+        compression=whole.record,
         budgets={budget.metric: budget.limit for budget in whole.project.budgets_for(target.name)},
         rejected=tuple(rejected),
         suspicions=whole.inputs.suspicions if whole.inputs else (),

@@ -161,19 +161,14 @@ def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> Buil
 
 
 def _build_parts(plan: Plan, *, archive: bool, rehearsal: bool) -> BuildReport:
-    """Build a project with parts: one bundle a target, of them all.
+    """Build a project with parts: one bundle a target, of them all."""
+    from edgebuild.pipeline.parts import build_parts, gather_parts
 
-    Raises:
-        ConfigError: it is a search that builds.
-    """
-    from edgebuild.pipeline.parts import build_parts, gather_parts, refuse_search
-
-    if rehearsal:
-        raise refuse_search("--fit")
     road = Road(plan.project, plan.root, plan.profile, plan.cache, plan.progress)
     lock = load_lock(plan.root)
-    gathered = gather_parts(road, lock)
-    _say_what_is_too_few(gathered.whole.road, gathered.whole.sets, plan.targets)
+    gathered = gather_parts(road, lock, plan.targets, plan.pricing, rehearsal=rehearsal)
+    if not rehearsal:
+        _say_what_is_too_few(gathered.whole.road, gathered.whole.sets, plan.targets)
     built = []
     try:
         for target in plan.targets:

@@ -20,6 +20,7 @@ from edgebuild.store.entry import Entry
 from edgebuild.store.files import writing
 
 if TYPE_CHECKING:
+    from edgebuild.models.batched import BatchedModel
     from edgebuild.models.graph import TorchModel
     from edgebuild.models.samples import Samples
 
@@ -51,6 +52,16 @@ class Source:
     def data(self) -> bytes:
         """The foreign file's bytes; not for ``kind == "torch"``."""
         return self.entry.read(f"model.{self.kind}")
+
+    def batched(self, road: Road) -> BatchedModel:
+        """The torch program for batches of any size, which training needs.
+
+        Raises:
+            ConfigError: it comes from a file. BuildError: it can't be exported so.
+        """
+        from edgebuild.models.batched import load_batched
+
+        return load_batched(road.project.model, road.root, road.cache)
 
 
 @dataclass(frozen=True)
@@ -99,10 +110,11 @@ def load_source(road: Road) -> Source:
     declared: dict[str, Json] = {"inputs": _dump(settings.inputs), "outputs": list(settings.outputs)}
     state = model_state(settings, road.root, road.cache)
     entry = _by_state(road, LOAD, "model", declared, state, make, lambda: model_state(settings, road.root, road.cache))
-    return _source(entry)
+    return source_of(entry)
 
 
-def _source(entry: Entry) -> Source:
+def source_of(entry: Entry) -> Source:
+    """A model as it was saved."""
     info = json.loads(entry.read("info.json"))
     return Source(entry, info.get("kind", "torch"), Signature.model_validate(info["signature"]), info["digest"])
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgebuild.core.artifact import Parity, Quality, Rejected, Speed
+from edgebuild.core.compression import Compression
 from edgebuild.core.input_check import InputReport
 from edgebuild.core.lock import Lock
 from edgebuild.core.origin import OriginMap
@@ -32,7 +33,10 @@ KEPT_BOTH = "the slower one, kept because the project says keep_both"
 class Whole:
     """What the whole has beside its parts. ``source`` has no program: what it makes of samples, ``handing`` knows.
 
-    ``inputs``: whether samples fit it; None where that was not looked at.
+    Attributes:
+        inputs: whether samples fit it; None where that was not looked at.
+        dense: what the parts as they were before they were pruned make of samples; None: they were not.
+        record: how they were pruned.
     """
 
     road: Road
@@ -43,6 +47,8 @@ class Whole:
     handing: Handing
     scorer: Scorer
     inputs: InputReport | None = None
+    dense: Handing | None = None
+    record: Compression | None = None
 
 
 @dataclass
@@ -68,6 +74,15 @@ class _Making:
         exact = self.outputs("float32", self.exact, samples)
         own = exact if choice == self.exact else self.outputs("int8", choice, samples)
         return self.whole.scorer.quality(own, exact, samples)
+
+    def reported(self, choice: Choice) -> Quality | None:
+        """The same on the evaluation set; of pruned parts always against those that they came from."""
+        evaluation, dense = self.whole.sets.evaluation, self.whole.dense
+        if evaluation is None or dense is None:
+            return None if evaluation is None else self.quality(choice, evaluation)
+        precision = "float32" if choice == self.exact else "int8"
+        outputs = self.outputs(precision, choice, evaluation)
+        return self.whole.scorer.quality(outputs, dense.reference(evaluation), evaluation)
 
     @property
     def exact(self) -> dict[str, str]:
@@ -140,8 +155,7 @@ def _parity(making: _Making, samples: DataSet) -> Parity:
 def _made(
     making: _Making, precision: str, choice: Choice, note: str, speed: Speed | None, parity: Parity | None
 ) -> Made:
-    whole, evaluation = making.whole, making.whole.sets.evaluation
-    quality = making.quality(choice, evaluation) if evaluation is not None else None
+    whole, quality = making.whole, making.reported(choice)
     exact = precision == "float32"
     answers = whole.handing.reference(whole.golden) if exact else making.outputs(precision, choice, whole.golden)
     return Made(making.chain(precision, choice), precision, choice, answers, quality, speed, note, parity)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from edgebuild.backends import find_backend
+from edgebuild.backends.base import Exported
 from edgebuild.backends.origins import self_origins
 from edgebuild.bench.bench import Bench
 from edgebuild.bench.compare import relative_latency
@@ -119,9 +120,17 @@ class Stand:
         return LockedLatency(device=self.bench.device.identity, relative=round(relative, 6))
 
     def _side(self, target: Target, precision: Precision, widths: Widths) -> Side:
+        made = self.made(target, precision, widths)
+        return made.files, timing_inputs(made.signature)
+
+    def made(self, target: Target, precision: Precision, widths: Widths) -> Exported:
+        """The dense model at some widths as a target runs it.
+
+        Raises:
+            BuildError: the runtime cannot take it.
+        """
         with self._scratch() as road:
-            made = self._made(road, narrowed(self.dense, self.grouped, widths), target, precision)
-            return made.files, timing_inputs(made.signature)
+            return self._made(road, narrowed(self.dense, self.grouped, widths), target, precision).exported
 
     @contextlib.contextmanager
     def _scratch(self) -> Iterator[Road]:

@@ -10,7 +10,9 @@ from pathlib import Path
 from edgebuild.core.digest import Digest
 from edgebuild.core.errors import EXIT_FAIL, ConfigError, worst_exit
 from edgebuild.core.fit import Fit
+from edgebuild.core.project import Project
 from edgebuild.core.verdict import Verdict
+from edgebuild.models.entry import is_entry
 from edgebuild.pipeline.fitted import subject_of
 from edgebuild.pipeline.project import BuildReport, Plan, build
 from edgebuild.search.rehearsal import Rehearsal, Say, Tried, bundle_of
@@ -92,8 +94,15 @@ def _offered(plan: Plan) -> Offered:
     return Offered(
         float32=not any(target.int8 is not None and target.int8.full_integer for target in plan.targets),
         int8="int8" in plan.profile.quantization.precisions,
-        prunable=Path(plan.project.model.source).suffix not in (".onnx", ".tflite"),
+        prunable=_prunable(plan.project),
     )
+
+
+def _prunable(project: Project) -> bool:
+    """Whether all of it is PyTorch; parts are pruned together, as modules."""
+    if project.parts:
+        return all(is_entry(part.source) for part in project.parts.values())
+    return Path(project.model.source).suffix not in (".onnx", ".tflite")
 
 
 def told(trial: FitTrial) -> str:

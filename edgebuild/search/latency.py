@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgebuild.bench.bench import Bench
 from edgebuild.compress.allocate import possible_widths
 from edgebuild.compress.costs import Cost, Widths
 from edgebuild.compress.groups import Grouped, groups_of
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 PROBES = 20
-_CODE = ("search/bench_models.py", "backends", "bench", "compress/prune.py", "compress/rewrites.py", "runner")
-_PRICING = (
+CODE = ("search/bench_models.py", "backends", "bench", "compress/prune.py", "compress/rewrites.py", "runner")
+PRICING = (
     "search/latency.py", "search/parts.py", "search/probes.py", "search/table.py", "search/bench_models.py", "backends",
 )  # fmt: skip
 _LATENCY = "latency.json"
@@ -41,7 +42,11 @@ _LATENCY = "latency.json"
 
 @dataclass(frozen=True)
 class LatencyPriced:
-    """Latency on some host targets, of one model and all that is pruned from it."""
+    """Latency on some host targets, of one model and all that is pruned from it.
+
+    Attributes:
+        probes: how many its tables are made from, at most; None: as many as one graph's.
+    """
 
     road: Road
     source: Source
@@ -49,15 +54,16 @@ class LatencyPriced:
     targets: tuple[Target, ...]
     lock: Lock
     measured: dict[str, dict[Digest, LockedLatency]] = field(default_factory=dict)
+    probes: int | None = None
 
     @property
     def inputs(self) -> dict[str, Json]:
-        facts: dict[str, Json] = {target.name: self._facts(target) for target in self.targets}
+        facts: dict[str, Json] = {target.name: self.facts(target) for target in self.targets}
         return {"targets": facts, "seed": self.road.project.build.seed}
 
     @property
     def code(self) -> tuple[str, ...]:
-        return _PRICING
+        return PRICING
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -65,19 +71,24 @@ class LatencyPriced:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[LatencyCosting]:
+        with local_bench() as bench:
+            yield self.on(self.stand(bench))
+
+    def stand(self, bench: Bench) -> Stand:
+        """Where its pruned models are measured."""
+        return Stand(self.road, self.source, groups_of(self.source.torch_model.program), self.sets, bench)
+
+    def on(self, stand: Stand) -> LatencyCosting:
+        """What it costs, by what is measured on a stand."""
         settings = self.road.profile.pruning
         assert settings is not None
-        with local_bench() as bench:
-            program = self.source.torch_model.program
-            grouped = groups_of(program)
-            stand = Stand(self.road, self.source, grouped, self.sets, bench)
-            dense = parts_of(program, grouped)
-            choices = choices_of(grouped, aligned(settings, self.targets))
-            probes = probes_for(choices, PROBES, self.road.project.build.seed)
-            priced = tuple(self._priced(target, stand, dense, probes) for target in self.targets)
-            yield LatencyCosting(dense, priced)
+        dense = parts_of(self.source.torch_model.program, stand.grouped)
+        choices = choices_of(stand.grouped, aligned(settings, self.targets))
+        probes = probes_for(choices, self.probes or PROBES, self.road.project.build.seed)
+        priced = tuple(self._priced(target, stand, dense, probes) for target in self.targets)
+        return LatencyCosting(dense, priced)
 
-    def _facts(self, target: Target) -> dict[str, Json]:
+    def facts(self, target: Target) -> dict[str, Json]:
         """What a latency depends on beside the model."""
         scheme = int8_scheme(target)
         return {
@@ -103,25 +114,26 @@ class LatencyPriced:
         return OnTarget(target, fitted, _table(target, precision, probes, measured, fitted), measure)
 
     def _measured(self, stand: Stand, target: Target, name: str, widths: Widths) -> LockedLatency:
-        facts = self._facts(target)
-        subject = digest_json({"model": self.source.digest, "widths": dict(widths), **facts})
+        precision = precision_of(self.road.profile, target, self.sets)
+        subject = digest_json({"model": self.source.digest, "widths": dict(widths), **self.facts(target)})
         known = self.lock.latencies.get(target.name, {}).get(subject)
         if known is None:
-            known = self._on_the_road(stand, target, name, widths, subject)
+            told = f"{target.name} in {precision}, {name}"
+            stage = Stage("measure latency", CODE, tools_of(target), on_cpu=True)
+            known = on_the_road(self.road, stage, told, subject, lambda: stand.latency(target, precision, widths))
         self.measured.setdefault(target.name, {})[subject] = known
         return known
 
-    def _on_the_road(self, stand: Stand, target: Target, name: str, widths: Widths, subject: Digest) -> LockedLatency:
-        """From the cache, or measured now."""
-        precision = precision_of(self.road.profile, target, self.sets)
-        stage = Stage("measure latency", _CODE, tools_of(target), on_cpu=True)
 
-        def make(folder: Path) -> None:
-            found = stand.latency(target, precision, widths)
-            (folder / _LATENCY).write_text(found.model_dump_json(), encoding="utf-8")
+def on_the_road(
+    road: Road, stage: Stage, told: str, subject: Digest, measure: Callable[[], LockedLatency]
+) -> LockedLatency:
+    """A latency from the cache, or measured now."""
 
-        entry = self.road.step(stage, f"{target.name} in {precision}, {name}", {"subject": subject}, make)
-        return LockedLatency.model_validate_json(entry.read(_LATENCY))
+    def make(folder: Path) -> None:
+        (folder / _LATENCY).write_text(measure().model_dump_json(), encoding="utf-8")
+
+    return LockedLatency.model_validate_json(road.step(stage, told, {"subject": subject}, make).read(_LATENCY))
 
 
 @dataclass(frozen=True)
@@ -171,6 +183,10 @@ class LatencyCosting:
             for each in self.targets
         )
 
+    def on(self, target: str) -> LatencyCosting:
+        """The same on one of the targets alone."""
+        return dataclasses.replace(self, targets=tuple(each for each in self.targets if each.target.name == target))
+
     def corrected(self, checks: Sequence[LatencyCheck]) -> LatencyCosting:
         factors = {check.target: check.factor * check.measured / check.predicted for check in checks}
         return dataclasses.replace(
@@ -178,8 +194,8 @@ class LatencyCosting:
         )
 
 
-def latency_pricing(road: Road, source: Source, sets: Sets, targets: Sequence[Target], lock: Lock) -> LatencyPriced:
-    """Latency for a project's model on its targets.
+def refuse_absent(targets: Sequence[Target]) -> None:
+    """Refuse to price what can't be measured while building.
 
     Raises:
         ConfigError: a target's device is not this machine.
@@ -191,7 +207,6 @@ def latency_pricing(road: Road, source: Source, sets: Sets, targets: Sequence[Ta
             expected="targets that are this machine, such as host-onnxruntime",
             fix='choose cost = "macs", or build for host targets alone with -t',
         )  # fmt: skip
-    return LatencyPriced(road, source, sets, tuple(targets), lock)
 
 
 def choices_of(grouped: Grouped, settings: Settings) -> Mapping[str, Sequence[int]]:
