@@ -19,11 +19,19 @@ settings.load_profile("steady")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one small model on one runtime go to one worker, so that it is exported once for all of them."""
+    """Tests that share something go to one worker, so that it is made once for all of them."""
     for item in items:
-        params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        if {"case", "runtime"} <= params.keys():
-            item.add_marker(pytest.mark.xdist_group(f"{params['case']}-{params['runtime']}"))
+        if isinstance(item, pytest.Function) and (shared := _shared(item)):
+            item.add_marker(pytest.mark.xdist_group(shared))
+
+
+def _shared(item: pytest.Function) -> str:
+    """What a test shares: a small model as one runtime's, or what a fixture makes once for its file; "": nothing."""
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    if {"case", "runtime"} <= params.keys():
+        return f"{params['case']}-{params['runtime']}"
+    used = item._fixtureinfo.name2fixturedefs.values()
+    return item.path.name if any(made[-1].scope == "module" for made in used) else ""
 
 
 @pytest.fixture(scope="session", autouse=True)

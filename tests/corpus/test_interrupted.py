@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import warm
 from corpus_place import Place, contents
 
 from edgebuild.store.bundle import open_bundle
@@ -47,29 +48,37 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Place:
 def interrupted_build(place: Place, cache: Path, target: str, seen: set[str]) -> tuple[int, str]:
     """A build that gets SIGINT, as a terminal sends it, at the first stage not in ``seen``, which is added."""
     environment = os.environ | {"EDGEBUILD_CACHE": str(cache), "TMPDIR": str(place.root / "scratch")}
-    argv = [sys.executable, "-m", "edgebuild.cli.main", "build", str(place.project), "-o", str(place.out), "-t", target]
-    said = []
-    with subprocess.Popen(
-        argv, env=environment, cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        text=True, start_new_session=True,
-    ) as process:  # fmt: skip
-        too_long = threading.Timer(SECONDS, process.kill)
-        too_long.start()
+    argv = ["build", str(place.project), "-o", str(place.out), "-t", target]
+    command, said, sent = warm.start(argv, environment, Path(__file__).parents[2], stdout=False), [], False
+    too_long = threading.Timer(SECONDS, command.kill)
+    too_long.start()
+    for line in command.said:
+        said.append(line)
+        stage, colon, _ = line.partition(": ")
+        if colon and not sent and stage not in seen | {"edgebuild"}:
+            seen.add(stage)
+            command.kill(signal.SIGINT)
+            sent = True
+    code, _ = command.code()
+    too_long.cancel()
+    return code, "".join(said)
+
+
+def test_ctrl_c_while_torch_is_imported(shared: Place, tmp_path: Path) -> None:
+    """In a process of its own from the start: the others have imported torch before the command begins."""
+    argv = [sys.executable, "-m", "edgebuild.cli.main", "build", str(shared.project), "-o", str(tmp_path / "out")]
+    environment = os.environ | {"EDGEBUILD_CACHE": str(tmp_path / "cache")}
+    with subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        sent = False
-        for line in process.stderr:
-            said.append(line)
-            stage, colon, _ = line.partition(": ")
-            if colon and not sent and stage not in seen | {"edgebuild"}:
-                seen.add(stage)
-                os.killpg(process.pid, signal.SIGINT)
-                sent = True
-        process.wait()
-        too_long.cancel()
-    return process.returncode, "".join(said)
+        assert process.stderr.readline().startswith("load: ")
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 130, said
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    assert not list((tmp_path / "cache").glob("v1/work/*"))
 
 
-@pytest.mark.xdist_group("interrupted")
 @pytest.mark.parametrize("target", list(STAGES))
 def test_ctrl_c_at_each_stage(target: str, shared: Place, module_cache: Path) -> None:
     before = {name for name in contents(shared.root) if not name.startswith("out")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -51,28 +52,49 @@ def _build_image() -> None:
         raise
 
 
-@pytest.fixture
-def home(board_ready: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Devices and boards of the test's own, over the one image; nothing of them is left behind."""
-    images, boards = boards_folder() / "images", tmp_path / "cache" / "boards"
+@contextmanager
+def home_at(place: Path) -> Iterator[Path]:
+    """Devices and boards of a test's own, over the one image; nothing of them is left behind."""
+    images, boards = boards_folder() / "images", place / "cache" / "boards"
     boards.mkdir(parents=True)
     (boards / "images").symlink_to(images)
-    monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("EDGEBUILD_DEVICES", str(tmp_path / "devices"))
-    monkeypatch.setenv("EDGEBUILD_LOCKS", str(tmp_path / "locks"))
-    yield tmp_path
-    for name in device_names():
-        forget_board(name)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("cache", "devices", "locks"):
+            patch.setenv(f"EDGEBUILD_{name.upper()}", str(place / name))
+        yield place
+        for name in device_names():
+            forget_board(name)
+
+
+def added(name: str, *, cpu: str = "cortex-a76", memory_mib: int = 256, transport: str = "ssh") -> DeviceEntry:
+    """Adds a virtual device."""
+    values = {"name": name, "transport": transport, "virtual": {"cpu": cpu, "memory_mib": memory_mib}}
+    entry = DeviceEntry.model_validate(values)
+    save_device(entry)
+    return entry
+
+
+@pytest.fixture
+def home(board_ready: None, tmp_path: Path) -> Iterator[Path]:
+    """The place of one test."""
+    with home_at(tmp_path) as place:
+        yield place
+
+
+@pytest.fixture(scope="module")
+def shared_home(board_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The place of a file's tests that look at one boot."""
+    with home_at(tmp_path_factory.mktemp("shared")) as place:
+        yield place
 
 
 @pytest.fixture
 def add(home: Path) -> Add:
-    """Adds a virtual device."""
+    """Adds a virtual device of the test's own."""
+    return added
 
-    def added(name: str, *, cpu: str = "cortex-a76", memory_mib: int = 256, transport: str = "ssh") -> DeviceEntry:
-        values = {"name": name, "transport": transport, "virtual": {"cpu": cpu, "memory_mib": memory_mib}}
-        entry = DeviceEntry.model_validate(values)
-        save_device(entry)
-        return entry
 
+@pytest.fixture(scope="module")
+def add_shared(shared_home: Path) -> Add:
+    """Adds a virtual device that a file's tests share."""
     return added

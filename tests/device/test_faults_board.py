@@ -1,4 +1,7 @@
-"""Faults caused for real on a virtual board: each ends as the device's, says what to do, and leaves nothing here."""
+"""Faults caused for real on a virtual board: each ends as the device's, says what to do, and leaves nothing here.
+
+Most happen to one board, in the order of this file: it goes on after each but the last, which cuts its power.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,9 +33,10 @@ Add = Callable[..., DeviceEntry]
 STATE = Request(mode=Mode.STATE, runtime="none")
 
 
-@pytest.fixture
-def board(add: Add) -> Iterator[Device]:
-    device = open_entry(add("pi"))
+@pytest.fixture(scope="module")
+def board(add_shared: Add) -> Iterator[Device]:
+    """One boot for all the faults that it survives, and for its end, which is the last test."""
+    device = open_entry(add_shared("pi"))
     yield device
     device.close()
     eventually(lambda: not _processes(), "no process of the board is left")
@@ -48,13 +53,16 @@ def _as(device: Device, script: str) -> Bench:
     return Bench(dataclasses.replace(device, python=("sh", "-c", script), after=()))
 
 
-def test_the_power_is_cut_in_a_run(board: Device) -> None:
-    (qemu,) = _processes("qemu-system")
-    cut = lambda _: os.kill(qemu, signal.SIGKILL)  # noqa: E731
-    with pytest.raises(DeviceError) as caught:
-        board.transport.run(["sh", "-c", "echo on; sleep 300"], timeout_s=120, hear=cut)
-    assert caught.value.exit_code == EXIT_DEVICE
-    assert caught.value.transient
+@pytest.mark.parametrize(("fault", "code"), [("qemu", EXIT_DEVICE), ("interrupt", EXIT_INTERRUPTED)])
+def test_a_command_ends_with_its_code(add: Add, home: Path, fault: str, code: int) -> None:
+    add("pi")
+    command = [sys.executable, "-m", "edgebuild.cli.main", "devices", "probe", "pi"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=home) as probe:
+        eventually(lambda: _processes("qemu-system"), "the board boots")
+        os.kill(_processes("qemu-system")[0] if fault == "qemu" else probe.pid, {"qemu": 9, "interrupt": 2}[fault])
+        said, _ = probe.communicate(timeout=5 * LIMIT_S)
+    assert probe.returncode == code, said
+    eventually(lambda: not _processes(), "no process of the board is left")
 
 
 def test_a_board_that_stands_still_is_slower_than_the_time_limit(board: Device) -> None:
@@ -84,18 +92,6 @@ def test_runs_that_go_wrong_on_a_board_that_goes_on(board: Device) -> None:
     assert board.transport.run(["true"], timeout_s=60).code == 0
 
 
-@pytest.mark.parametrize(("fault", "code"), [("qemu", EXIT_DEVICE), ("interrupt", EXIT_INTERRUPTED)])
-def test_a_command_ends_with_its_code(add: Add, home: Path, fault: str, code: int) -> None:
-    add("pi")
-    command = [sys.executable, "-m", "edgebuild.cli.main", "devices", "probe", "pi"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=home) as probe:
-        eventually(lambda: _processes("qemu-system"), "the board boots")
-        os.kill(_processes("qemu-system")[0] if fault == "qemu" else probe.pid, {"qemu": 9, "interrupt": 2}[fault])
-        said, _ = probe.communicate(timeout=5 * LIMIT_S)
-    assert probe.returncode == code, said
-    eventually(lambda: not _processes(), "no process of the board is left")
-
-
 def test_a_full_disk_is_said_and_room_made_is_used(board: Device, tmp_path: Path) -> None:
     local = tmp_path / "model"
     local.write_bytes(bytes(8 << 20))
@@ -109,5 +105,14 @@ def test_a_full_disk_is_said_and_room_made_is_used(board: Device, tmp_path: Path
 
 
 def test_a_clock_that_jumps_back_ends_no_run(board: Device) -> None:
-    script = "date -s 2001-01-01 > /dev/null && sleep 3 && date +%Y"
+    script = f"date -s 2001-01-01 > /dev/null && sleep 3 && date +%Y; date -s @{int(time.time())} > /dev/null"
     assert board.transport.run(["sh", "-c", script], timeout_s=60).stdout.strip() == "2001"
+
+
+def test_the_power_is_cut_in_a_run(board: Device) -> None:
+    (qemu,) = _processes("qemu-system")
+    cut = lambda _: os.kill(qemu, signal.SIGKILL)  # noqa: E731
+    with pytest.raises(DeviceError) as caught:
+        board.transport.run(["sh", "-c", "echo on; sleep 300"], timeout_s=120, hear=cut)
+    assert caught.value.exit_code == EXIT_DEVICE
+    assert caught.value.transient

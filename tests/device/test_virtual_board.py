@@ -65,30 +65,43 @@ def assert_gone(name: str) -> None:
     eventually(lambda: not traces(name), f"no trace of {name} is left")
 
 
-def test_an_a76_is_what_was_asked_for(add: Add) -> None:
-    with opened(add("pi", memory_mib=256)) as device:
-        assert (device.identity, device.basis) == ("virtual/cortex-a76/256MiB", Basis.VIRTUAL)
-        assert "asimddp" in said(device, "cat", "/proc/cpuinfo")
-        total_kib = int(shell(device, "grep MemTotal /proc/meminfo").split()[1])
-        assert 200 * 1024 < total_kib <= 256 * 1024
-        assert said(device, "uname", "-r").strip() == device.versions["kernel"]
-        assert device.versions["cpu"] == "cortex-a76"
-        assert device.versions["clock"] == "host"
-        assert said(device, *device.python, "-c", "import sys; print(sys.version_info[:2])").strip() == "(3, 11)"
-        assert not said(
-            device, *device.python, "-c", "import importlib.util as u; print(u.find_spec('numpy') or '')"
-        ).strip()
-        assert traces("pi")
+@pytest.fixture(scope="module")
+def side_by_side(add_shared: Add) -> Iterator[tuple[Device, Device]]:
+    """A Cortex-A76 over ssh and a Cortex-A72 over adb, on at the same time."""
+    with opened(add_shared("pi")) as one, opened(add_shared("phone", cpu="cortex-a72", transport="adb")) as two:
+        yield one, two
     assert_gone("pi")
-
-
-def test_an_a72_has_no_dot_product_and_is_reached_over_adb(add: Add) -> None:
-    with opened(add("phone", cpu="cortex-a72", transport="adb")) as device:
-        features = said(device, "cat", "/proc/cpuinfo")
-        assert "asimd" in features
-        assert "asimddp" not in features
-        assert device.versions["cpu"] == "cortex-a72"
     assert_gone("phone")
+
+
+def test_an_a76_is_what_was_asked_for(side_by_side: tuple[Device, Device]) -> None:
+    device, _ = side_by_side
+    assert (device.identity, device.basis) == ("virtual/cortex-a76/256MiB", Basis.VIRTUAL)
+    assert "asimddp" in said(device, "cat", "/proc/cpuinfo")
+    total_kib = int(shell(device, "grep MemTotal /proc/meminfo").split()[1])
+    assert 200 * 1024 < total_kib <= 256 * 1024
+    assert said(device, "uname", "-r").strip() == device.versions["kernel"]
+    assert device.versions["cpu"] == "cortex-a76"
+    assert device.versions["clock"] == "host"
+    assert said(device, *device.python, "-c", "import sys; print(sys.version_info[:2])").strip() == "(3, 11)"
+    assert not said(
+        device, *device.python, "-c", "import importlib.util as u; print(u.find_spec('numpy') or '')"
+    ).strip()
+    assert traces("pi")
+
+
+def test_an_a72_has_no_dot_product_and_is_reached_over_adb(side_by_side: tuple[Device, Device]) -> None:
+    _, device = side_by_side
+    features = said(device, "cat", "/proc/cpuinfo")
+    assert "asimd" in features
+    assert "asimddp" not in features
+    assert device.versions["cpu"] == "cortex-a72"
+
+
+def test_boards_share_one_image_side_by_side(side_by_side: tuple[Device, Device]) -> None:
+    one, two = side_by_side
+    shell(one, "echo one > /root/note")
+    assert shell(two, "ls /root") == ""
 
 
 def test_an_exact_board_counts_instructions_and_fixes_addresses(add: Add) -> None:
@@ -118,7 +131,9 @@ def test_only_what_is_kept_stays(add: Add) -> None:
     assert not own_folder("kept").exists()
 
 
-def test_up_is_joined_listed_and_taken_down(add: Add, capsys: pytest.CaptureFixture[str]) -> None:
+def test_up_is_joined_and_listed_and_qemu_ends_when_its_keeper_is_killed(
+    add: Add, capsys: pytest.CaptureFixture[str]
+) -> None:
     entry = add("bench")
     assert main(["devices", "up", "bench"]) == 0
     there = board_up("bench")
@@ -134,17 +149,10 @@ def test_up_is_joined_listed_and_taken_down(add: Add, capsys: pytest.CaptureFixt
     capsys.readouterr()
     assert main(["devices", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["result"]["devices"][0]["up"] is True
+    os.kill(int((there.folder / "keeper.pid").read_text()), signal.SIGKILL)
+    eventually(lambda: board_up("bench") is None, "the board is off")
+    eventually(lambda: not processes("bench"), "QEMU is gone")
     assert main(["devices", "down", "bench"]) == 0
-    assert board_up("bench") is None
-    assert_gone("bench")
-
-
-def test_boards_share_one_image_side_by_side(add: Add) -> None:
-    with opened(add("one")) as one, opened(add("two", cpu="cortex-a72")) as two:
-        shell(one, "echo one > /root/note")
-        assert shell(two, "ls /root") == ""
-    assert_gone("one")
-    assert_gone("two")
 
 
 def test_nothing_is_left_of_a_command_that_is_killed(add: Add) -> None:
@@ -160,17 +168,6 @@ def test_nothing_is_left_of_a_command_that_is_killed(add: Add) -> None:
         assert len(traces("orphan")) >= 3  # its folder, QEMU and the keeper
         command.kill()
     assert_gone("orphan")
-
-
-def test_qemu_ends_when_its_keeper_is_killed(add: Add, home: Path) -> None:
-    add("stay")
-    assert main(["devices", "up", "stay"]) == 0
-    there = board_up("stay")
-    assert there is not None
-    os.kill(int((there.folder / "keeper.pid").read_text()), signal.SIGKILL)
-    eventually(lambda: board_up("stay") is None, "the board is off")
-    eventually(lambda: not processes("stay"), "QEMU is gone")
-    assert main(["devices", "down", "stay"]) == 0
 
 
 def test_a_board_that_does_not_boot_says_what_it_said(board_ready: None, home: Path) -> None:

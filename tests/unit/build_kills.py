@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import warm
 from tiny_project import edit, make_project, write_weights
+from warm import Command
 
 from edgebuild.store.bundle import open_bundle
 
@@ -36,24 +35,20 @@ class Kills:
     problems: list[str] = field(default_factory=list)
 
 
-def start(root: Path, cache: Path, *command: str) -> subprocess.Popen[bytes]:
-    """An edgebuild command in a process group of its own."""
-    environment = {**os.environ, "EDGEBUILD_CACHE": str(cache)}
-    argv = [sys.executable, "-m", "edgebuild.cli.main", *command]
-    return subprocess.Popen(
-        argv, env=environment, cwd=root, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+def start(root: Path, cache: Path, *command: str) -> Command:
+    """An edgebuild command in a process group of its own, in which torch is imported already."""
+    return warm.start([*command], {**os.environ, "EDGEBUILD_CACHE": str(cache)}, root)
 
 
-def build(root: Path, cache: Path, out: Path) -> subprocess.Popen[bytes]:
+def build(root: Path, cache: Path, out: Path) -> Command:
     """A build of the project for one host target."""
     return start(root, cache, "build", str(root), "-o", str(out))
 
 
-def must(process: subprocess.Popen[bytes]) -> None:
+def must(command: Command) -> None:
     """Wait for a command that has to succeed."""
-    text, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, text.decode()[-3000:]
+    code, said = command.code()
+    assert code == 0, said[-3000:]
 
 
 def kill_builds(folder: Path, count: int, seed: int = 0) -> Kills:
@@ -68,14 +63,13 @@ def kill_builds(folder: Path, count: int, seed: int = 0) -> Kills:
     found, draw = Kills(seconds=time.monotonic() - started), random.Random(seed)
     for number in range(count):
         write_weights(root, number + 1)
-        process, started = build(root, cache, out), time.monotonic()
-        try:
-            process.communicate(timeout=(number + draw.random()) / count * found.seconds)
+        command, started = build(root, cache, out), time.monotonic()
+        if command.ends((number + draw.random()) / count * found.seconds):
             found.ended, found.seconds = found.ended + 1, time.monotonic() - started
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+        else:
+            command.kill()
             found.killed += 1
+        command.code()
         _look(out / TARGET, found, number)
     must(build(root, cache, out))
     must(start(root, cache, "verify", str(out / TARGET), "--require", "digests,golden"))

@@ -17,7 +17,7 @@ from tiny_project import HOSTS, edit, make_project
 
 import edgebuild
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("built for three runtimes")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

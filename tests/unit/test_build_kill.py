@@ -24,8 +24,8 @@ def test_two_builds_at_once_in_one_cache_both_succeed(tmp_path: Path) -> None:
     root = make_project(tmp_path / "project")
     edit(root / "edgebuild.toml", '["board"]', f'["board", "{TARGET}"]')
     outs = [tmp_path / "one", tmp_path / "two"]
-    for process in [build(root, tmp_path / "cache", out) for out in outs]:
-        must(process)
+    for command in [build(root, tmp_path / "cache", out) for out in outs]:
+        must(command)
     bundles = [open_bundle(out / "board") for out in outs]
     assert [bundle.check() for bundle in bundles] == [(), ()]
     assert bundles[0].digest == bundles[1].digest

@@ -32,10 +32,12 @@ calibration_samples = 4
 ranges = "minmax"
 [measuring]
 runs = 1
-min_samples = 5
+min_samples = 100
 min_seconds = 0.0
 warmup_seconds = 0.0
 pairs = 1
+[judging]
+confidence = 0.4
 """
 
 

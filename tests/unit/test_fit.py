@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from fit_project import make_fit_project
 from tiny_project import edit
 
@@ -140,13 +139,12 @@ def test_what_does_not_go_together_is_said(root: Path, capsys: pytest.CaptureFix
 def killed_at(root: Path, cache: Path, line: int) -> bool:
     """Whether a search was killed after so many lines of progress; it may have ended before."""
     environment = {**os.environ, "EDGEBUILD_CACHE": str(cache)}
-    argv = [str(Path(sys.executable).with_name("edgebuild")), "build", str(root), "--fit", "--json"]
-    with subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        assert process.stderr is not None
-        for number, _ in enumerate(process.stderr, start=1):
-            if number == line:
-                process.send_signal(signal.SIGKILL)
-        return process.wait() == -signal.SIGKILL
+    command = warm.start(["build", str(root), "--fit", "--json"], environment, root, stdout=False)
+    for number, _ in enumerate(command.said, start=1):
+        if number == line:
+            command.kill()
+    code, _ = command.code()
+    return code == -signal.SIGKILL
 
 
 def test_killed_five_times_it_finds_the_same(

@@ -42,6 +42,8 @@ def make():
     return Net().eval()
 '''
 PROBES = 5
+FEW = 3
+"""Where what they say is not looked at, only that they were asked."""
 PRUNING = '[pruning]\nkeep = 0.7\ncost = "latency"\nround_to = 16\n\n'
 
 
@@ -104,7 +106,10 @@ def test_widths_come_from_what_was_measured_and_it_is_measured_once(root: Path, 
     assert compression_of(wider).tables == found.tables
 
 
-def test_without_calibration_data_float_is_measured(root: Path, tmp_path: Path) -> None:
+def test_without_calibration_data_float_is_measured(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgebuild.search.latency.PROBES", FEW)
     text = (root / "edgebuild.toml").read_text(encoding="utf-8")
     start, end = text.index("[data.calibration]"), text.index("[data.selection]")
     (root / "edgebuild.toml").write_text(text[:start] + text[end:], encoding="utf-8")
@@ -116,6 +121,7 @@ def test_a_share_that_cannot_be_reached_is_said(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("edgebuild.search.latency.PROBES", FEW)
     edit(root / "profiles" / "tiny.toml", "keep = 0.7", "keep = 0.0001")
     assert main(["build", str(root), "--json"]) == 3
     said = json.loads(capsys.readouterr().out)["error"]["message"]

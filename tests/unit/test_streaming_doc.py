@@ -32,7 +32,7 @@ min_seconds = 0.0
 warmup_seconds = 0.0
 [judging]
 accuracy_confidence = 0.95
-confidence = 0.8
+confidence = 0.4
 """
 """The profile "quick", quicker."""
 
