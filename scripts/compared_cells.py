@@ -12,7 +12,7 @@ from pathlib import Path
 
 from compared_projects import SUBJECTS
 from compared_records import OURS, Cell, Record, file_name, keep, packed, read
-from compared_rivals import METHODS, macs, quantized
+from compared_rivals import METHODS, quantized
 from compared_stall import Stall, int8_of, matched
 
 from edgebuild.compress.recovery import recover
@@ -34,12 +34,13 @@ def ours(stall: Stall, cell: Cell) -> tuple[Record, bytes]:
     began = time.monotonic()
     told = {"seed": cell.seed, **stall.subject.recovery.model_dump(exclude_defaults=True, exclude={"seed"})}
     recovery = "\n".join(f"{name} = {json.dumps(value)}" for name, value in told.items())
-    bundle = stall.built(f"{cell.point:g}-{cell.seed}", PRUNING.format(keep=cell.point, recovery=recovery))
+    asked = stall.asked(cell.point)
+    bundle = stall.built(f"{cell.point:g}-{cell.seed}", PRUNING.format(keep=asked, recovery=recovery))
     model, manifest = int8_of(bundle), bundle.manifest
     record = read(stall.work, cell, OURS)
     if record is None:
         relative = stall.relative(model, sha256(model).hexdigest()[:16])
-        how = f"keep {cell.point:g}"
+        how = f"keep {asked:g}"
         record = _scored(
             stall, Record(OURS, how, _setting(manifest), macs=_macs(manifest), relative=relative), model, began
         )
@@ -65,7 +66,7 @@ def theirs(stall: Stall, cell: Cell, by: str, own: tuple[Record, bytes]) -> Reco
         by,
         f"{match.ratio:.3g}, multiples of {match.round_to}",
         setting,
-        macs=macs(match.module, stall.calibration[:1]),
+        macs=match.macs,
         relative=match.relative,
         slower=stall.slower(model, own[1]),
     )

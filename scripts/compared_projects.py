@@ -163,7 +163,7 @@ SUBJECTS = {
         "mobilenet",
         SETTINGS.format(name="fashion-mobilenet", channels=1, mean=[0.2860], std=[0.3530]),
         _mobilenet,
-        Recovery(epochs=6, learning_rate=0.004, augmentation="none", batch_norm="batch", precision="f32"),
+        Recovery(epochs=12, learning_rate=0.004, augmentation="crop", batch_norm="batch", precision="f32"),
         Recovery(epochs=3, learning_rate=0.003, precision="f32"),
     ),
     "resnet32": Subject(
@@ -171,7 +171,7 @@ SUBJECTS = {
         SETTINGS.format(name="cifar-resnet32", channels=3, mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]),
         _resnet,
         Recovery(epochs=4, learning_rate=0.001, augmentation="flip-crop", precision="f32"),
-        Recovery(epochs=4, learning_rate=0.003, augmentation="flip-crop", variants=2, precision="f32"),
+        Recovery(epochs=3, learning_rate=0.003, augmentation="flip-crop", variants=1, precision="f32"),
     ),
 }
 

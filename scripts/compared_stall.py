@@ -10,14 +10,14 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from math import log
+from math import inf, log
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from compared_projects import Dense, Subject, dense
-from compared_records import write_json
-from compared_rivals import Images, Method, pruned, quantized, scores, shape_of, widths
+from compared_records import POINTS, write_json
+from compared_rivals import Images, Method, macs, pruned, quantized, scores, shape_of, widths
 from numpy.typing import NDArray
 
 from edgebuild.bench.bench import Bench
@@ -39,6 +39,12 @@ _NEAR, _STEPS = 0.03, 6
 _ROUNDED = (8, 4, 1)
 """Widths are multiples of 8, as kernels like them; where no such model is near enough, of fewer."""
 
+_ROOM = 1.1
+_TABLE = """
+[pruning]
+keep = 0.95
+cost = "latency"
+"""
 _PAIRS, _SURE = 7, 0.975
 
 PROFILE = """schema = 1
@@ -88,6 +94,23 @@ class Stall:
     def base(self) -> bytes:
         """Our dense int8 model."""
         return int8_of(self.built("dense", ""))
+
+    @cached_property
+    def narrowest(self) -> float:
+        """Of our latency table's probes the shortest latency, as a share of the dense model's."""
+        compression = self.built("table", _TABLE).manifest.compression
+        assert compression is not None
+        return min(probe.measured for probe in compression.tables[0].probes)
+
+    def asked(self, point: float) -> float:
+        """The share of the dense latency that is asked for: the point, where the lowest of them can be reached.
+
+        Where it can't, the points are spread alike over what can: 1 stays 1, and the lowest is a tenth above the
+        narrowest model.
+        """
+        least = min(POINTS)
+        low = max(least, _ROOM * self.narrowest)
+        return round(low + (point - least) / (1 - least) * (1 - low), 3)
 
     def images(self, samples: Samples) -> Images:
         """As the network takes them, channels first."""
@@ -149,11 +172,12 @@ class Stall:
 
 @dataclass(frozen=True)
 class Match:
-    """One of theirs: the ratio that it is pruned by, the multiples of widths, and its latency relative to the base."""
+    """One of theirs: its ratio, what widths are multiples of, its latency as a share of our dense model's, its MACs."""
 
     ratio: float
     round_to: int
     relative: float
+    macs: float
     module: nn.Module
 
     def off(self, wanted: float) -> float:
@@ -172,13 +196,21 @@ def matched(stall: Stall, method: Method, wanted: float) -> Match:
 
 
 def _bisected(stall: Stall, method: Method, round_to: int, wanted: float) -> list[Match]:
-    low, high, found = 0.0, 1.0, list[Match]()
+    """Models of ratios between none and all; where rounding makes one larger than at a lower ratio, it is too high."""
+    low, high, most, found = 0.0, 1.0, inf, list[Match]()
     for _ in range(_STEPS):
         ratio = (low + high) / 2
-        found.append(_match(stall, method, ratio, round_to))
-        if found[-1].off(wanted) <= _NEAR:
+        match = _match(stall, method, ratio, round_to)
+        if match.macs > most:
+            high = ratio
+            continue
+        found.append(match)
+        if match.off(wanted) <= _NEAR:
             break
-        low, high = (ratio, high) if found[-1].relative > wanted else (low, ratio)
+        if match.relative > wanted:
+            low, most = ratio, match.macs
+        else:
+            high = ratio
     return found
 
 
@@ -188,7 +220,7 @@ def _match(stall: Stall, method: Method, ratio: float, round_to: int) -> Match:
     key = sha256(json.dumps(widths(module)).encode()).hexdigest()[:16]
     known = stall.work / "latencies" / f"{stall.subject.name}-{stall.runtime}-{key}.json"
     model = b"" if known.exists() else next(quantized(stall.runtime, module, images, one=True))[1]
-    return Match(ratio, round_to, stall.relative(model, key), module)
+    return Match(ratio, round_to, stall.relative(model, key), macs(module, images[:1]), module)
 
 
 def int8_of(bundle: Bundle) -> bytes:

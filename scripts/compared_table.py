@@ -66,7 +66,7 @@ def render(records: Records) -> str:
     """The table, and what it comes to."""
     known = groups(records)
     methods = list(dict.fromkeys(by for own in records.values() for by in own if by != OURS))
-    head = ["network, runtime", "of dense", "seeds", f"{OURS} (latency)", *methods, "ours against the best", "which is"]
+    head = ["network, runtime", "point", "seeds", f"{OURS} (latency)", *methods, "ours against the best", "which is"]
     rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     rows += [_row(*key, seeds, methods) for key, seeds in known.items()]
     return "\n".join([*rows, "", *verdicts(records)[0]])

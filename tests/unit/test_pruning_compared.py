@@ -10,10 +10,12 @@ import compared_stall
 import numpy as np
 import pytest
 from compared_records import OURS, POINTS, RUNTIMES, Cell, Record, keep, packed, path_of, read
-from compared_stall import Match, matched
+from compared_stall import Match, Stall, matched
 from compared_table import against, render, strongest, verdicts
 
 COUNT = 1000
+_CUT_OFF = 0.95
+"""A ratio from which on rounding would leave nothing of a layer, and torch-pruning leaves all of it."""
 
 
 def _record(by: str, right: int, *, slower: tuple[float, float, float] | None = (1.0, 0.98, 1.02)) -> Record:
@@ -88,7 +90,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
     def match(_stall: object, _method: object, ratio: float, round_to: int) -> Match:
         asked.append((ratio, round_to))
         steps = {8: 4, 4: 16, 1: 1024}[round_to]
-        return Match(ratio, round_to, 0.1 + 0.9 * (1 - int(ratio * steps) / steps), SimpleNamespace())  # type: ignore[arg-type]
+        left = 1 - int(ratio * steps) / steps if ratio < _CUT_OFF else 1.0
+        return Match(ratio, round_to, 0.1 + 0.9 * left, left, SimpleNamespace())  # type: ignore[arg-type]
 
     monkeypatch.setattr(compared_stall, "_match", match)
     return asked
@@ -105,6 +108,26 @@ def test_where_multiples_of_eight_are_too_coarse_finer_widths_are_tried(measured
     assert found.round_to == 4
     assert found.off(0.66) <= 0.03
     assert {round_to for _, round_to in measured} == {8, 4}
+
+
+def test_a_ratio_at_which_rounding_leaves_a_layer_whole_is_too_high(
+    measured: list[tuple[float, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("test_pruning_compared._CUT_OFF", 0.7)
+    found = matched(None, None, 0.66)  # type: ignore[arg-type]
+    assert found.off(0.66) <= 0.03
+    low = matched(None, None, 0.4)  # type: ignore[arg-type]
+    assert low.ratio < 0.7
+    assert low.off(0.4) <= 0.03
+
+
+@pytest.mark.parametrize(
+    ("narrowest", "asked"), [(0.2, (0.7, 0.5, 0.35, 0.25)), (0.6, (0.864, 0.773, 0.705, 0.66))], ids=["all", "spread"]
+)
+def test_points_that_cannot_be_reached_are_spread_over_what_can(narrowest: float, asked: tuple[float, ...]) -> None:
+    stall = Stall(Path(), None, "litert", None)  # type: ignore[arg-type]
+    stall.narrowest = narrowest
+    assert tuple(stall.asked(point) for point in POINTS) == asked
 
 
 def test_cells_are_chosen_by_any_of_their_parts() -> None:
