@@ -199,7 +199,6 @@ def test_parts_are_pruned_by_what_each_takes(tmp_path: Path, monkeypatch: pytest
     text = PRUNED.replace("keep = 0.6", 'keep = 0.8\ncost = "latency"').replace("round_to = 1", "round_to = 64")
     with (root / "profiles/exact.toml").open("a", encoding="utf-8") as file:
         file.write(text)
-    edit(root / "profiles/exact.toml", "min_samples = 5", "min_samples = 20")
     report = build_project(
         root / "late.toml", ["host-onnxruntime"], "exact", tmp_path / "out", cache=Cache(tmp_path / "cache"),
         pricing=pricing,
