@@ -65,6 +65,7 @@ def copied(example: str, place: Path) -> Path:
         text = project.read_text(encoding="utf-8")
         for name, limit in (("calibration", 8), ("selection", 8), ("evaluation", 24)):
             text = re.sub(rf'^source = "data.py:{name}.*"$', rf"\g<0>\nlimit = {limit}", text, flags=re.MULTILINE)
+        text = re.sub(r'^profile = ".*"\n', "", text, flags=re.MULTILINE)
         project.write_text(text.replace("[build]\n", '[build]\nprofile = "short"\n'), encoding="utf-8")
     _write_weights(place)
     return place
@@ -113,7 +114,8 @@ def test_the_commands_of_a_page_work(
     folder = copied(example, tmp_path / example)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "cache"))
-    for block in (one for one in blocks(page, "sh", part) if "board" not in one):  # which takes a device
+    # Not those that take a device, nor a search of minutes: test_parts_pruning.py has a small one.
+    for block in (one for one in blocks(page, "sh", part) if "board" not in one and "--fit" not in one):
         for command in block.strip().splitlines():
             execute(command, folder)
     said = capsys.readouterr().out

@@ -26,6 +26,7 @@ from edgebuild.models.graph import TorchModel
 from edgebuild.models.joined import children_of, export_joined, export_joined_batched, opened
 from edgebuild.models.load import load_model
 from edgebuild.pipeline.project import build_project
+from edgebuild.report.build import compression_text
 from edgebuild.search.latency import LatencyCosting, OnTarget
 from edgebuild.search.latency_of_parts import PartsCosting, WholeOnTarget
 from edgebuild.search.parts import parts_of
@@ -216,6 +217,9 @@ def test_parts_are_pruned_by_what_each_takes(tmp_path: Path, monkeypatch: pytest
     assert see.before + late.before <= 1 + 1e-9
     assert see.predicted < see.before
     assert late.measured == late.predicted == late.before, "nothing of it can go"
+    said = compression_text(record)
+    assert "; see: parameters " in said
+    assert f"{100 * late.before:.1f} of {100 * late.before:.1f} % of the whole's latency on host-onnxruntime" in said
     measured = [step.subject for step in report.steps if step.stage == "measure latency"]
     assert sum("the chain on host-onnxruntime" in subject for subject in measured) >= 3
     assert len(load_lock(root).latencies["host-onnxruntime"]) == len(measured)
