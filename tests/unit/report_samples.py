@@ -7,6 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from edgebuild.core.artifact import ModelFile, Part, Quality, Rejected, Speed, Variant
+from edgebuild.core.compression import (
+    Compression,
+    CompressionStep,
+    GroupWidth,
+    LatencyCheck,
+    LatencyTable,
+    PartKept,
+    PartLatency,
+)
 from edgebuild.core.digest import digest_bytes
 from edgebuild.core.evidence import Ablation, Payload, record_of
 from edgebuild.core.history import ChangePoint, Point, Series
@@ -14,6 +23,7 @@ from edgebuild.core.layers import LayerTime, LayerTimes
 from edgebuild.core.measurement import Basis, Environment, Measurement, MeasurementKey, Memory, Run
 from edgebuild.core.metric import Budget, Mode
 from edgebuild.core.profile import Judging
+from edgebuild.core.recovery import EpochScore
 from edgebuild.core.verdict import Outcome, Verdict
 from edgebuild.judge.facts import Facts
 from edgebuild.judge.verdict import judge
@@ -45,7 +55,32 @@ def bundle_in(folder: Path, name: str = "board-int8") -> Bundle:
         precision="int8", setting="mse", reason="it loses 3 points", size=60, quality=quality("a", 89.0), speed=speed
     )
     parts = (Part(runtime="onnxruntime", signature=SIGNATURE, variants=variants),)
-    return write_bundle(folder / name, FILES, manifest_for(FILES, parts=parts, rejected=(rejected,)))
+    return write_bundle(
+        folder / name, FILES, manifest_for(FILES, parts=parts, rejected=(rejected,), compression=pruned())
+    )
+
+
+def pruned(named: str = "stem.conv") -> Compression:
+    """Two steps, each trained after; on one target, of two parts."""
+    table = LatencyTable(
+        target="board", device="pi", runtime="onnxruntime", precision="int8", multiples=(8, 8), coefficients={},
+        probes=(), error=0.02,
+    )  # fmt: skip
+    shares = (PartLatency(part=named, before=0.75, predicted=0.31, measured=0.32),)
+    checks = (LatencyCheck(target="board", predicted=0.5, measured=0.52, parts=shares),)
+    scores = (EpochScore(value=70.5, loss=1.0), EpochScore(value=91.25, loss=0.2))
+    steps = [
+        CompressionStep(
+            macs=macs, parameters=parameters, importance="taylor", latencies=checks, score_name="top1",
+            scores=scores, best_epoch=1,
+        )
+        for macs, parameters in ((7e6, 60_000), (5e6, 40_000))
+    ]  # fmt: skip
+    return Compression(
+        dense=digest_bytes(b"dense"), model=digest_bytes(b"pruned"), macs=1e7, parameters=100_000, steps=tuple(steps),
+        groups=(GroupWidth(group=named, before=64, after=24),), tables=(table,), held=(f"aten.roll in {named}",),
+        parts=(PartKept(part=named, macs_before=8e6, macs=4e6, parameters_before=90_000, parameters=30_000),),
+    )  # fmt: skip
 
 
 def quality(dataset: str, value: float = 91.9, lost: int = 4) -> Quality:

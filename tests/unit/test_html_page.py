@@ -42,6 +42,7 @@ from tests.unit.report_samples import (
     latency_runs,
     layers_of,
     memory_runs,
+    pruned,
     series_of,
 )
 from tests.unit.test_trial import bundle_of, host_project
@@ -71,8 +72,8 @@ def test_everything_is_on_it(tmp_path: Path) -> None:
     text = render(page_of([told], [series_of(told.bundle)]))  # type: ignore[arg-type]
     assert headings(text) == [
         "Budgets", "Measured", "Latency", "Change from the baseline", "Memory", "Time per layer",
-        "Accuracy against latency and size", "Inputs alone and left out", "Environment", "Lineage and how to verify it",
-        "History",
+        "Accuracy against latency and size", "Made smaller", "Inputs alone and left out", "Environment",
+        "Lineage and how to verify it", "History",
     ]  # fmt: skip
     words = " ".join("".join(parsed(text).itertext()).split())
     for expected in (
@@ -82,6 +83,7 @@ def test_everything_is_on_it(tmp_path: Path) -> None:
         "Throttled during 2 runs of 40", "hot: 86.0 °C, at most 85 °C (2 runs)", "it loses 3 points",
         "edgebuild verify board-int8 --require digests,verdict", str(told.bundle and told.bundle.digest),
         "onnxruntime 1.32", "xnnpack 14 in 2 partitions, tflite 1", "without x", "60.50 % · 61.00 %", "1.9e-65",
+        "40,000 (40.0 %)", "70.50 %91.25 %", "32.0 % of 75.0 %", "stem.conv6424", "aten.roll in stem.conv",
     ):  # fmt: skip
         assert expected.replace("\u00a0", " ") in words.replace("\u00a0", " "), expected
 
@@ -133,7 +135,9 @@ def test_what_is_told_never_becomes_markup(tmp_path: Path) -> None:
         *ablations(HOSTILE, HOSTILE),
     ]  # fmt: skip
     records = tuple(record_of(told.bundle.digest, each, AT) for each in payloads)
-    manifest = told.bundle.manifest.model_copy(update={"name": HOSTILE, "profile": HOSTILE})
+    manifest = told.bundle.manifest.model_copy(
+        update={"name": HOSTILE, "profile": HOSTILE, "compression": pruned(HOSTILE)}
+    )
     bundle = dataclasses.replace(told.bundle, manifest=manifest)
     own = dataclasses.replace(
         told, name=HOSTILE, bundle=bundle, records=records, verdict=verdict, judged_at=HOSTILE,
@@ -162,7 +166,7 @@ def test_the_same_evidence_gives_the_same_bytes_in_any_process(tmp_path: Path) -
     assert first == second
 
 
-ALWAYS = ["Accuracy against latency and size", "Lineage and how to verify it"]
+ALWAYS = ["Accuracy against latency and size", "Made smaller", "Lineage and how to verify it"]
 
 
 @pytest.mark.parametrize(
@@ -170,8 +174,8 @@ ALWAYS = ["Accuracy against latency and size", "Lineage and how to verify it"]
     [
         ("", ALWAYS),
         ("profile", ["Time per layer", *ALWAYS]),
-        ("memory", ["Measured", "Memory", ALWAYS[0], "Environment", ALWAYS[1]]),
-        ("back_to_back", ["Measured", "Latency", ALWAYS[0], "Environment", ALWAYS[1]]),
+        ("memory", ["Measured", "Memory", *ALWAYS[:2], "Environment", ALWAYS[2]]),
+        ("back_to_back", ["Measured", "Latency", *ALWAYS[:2], "Environment", ALWAYS[2]]),
     ],
 )
 def test_what_is_not_there_is_left_out(tmp_path: Path, workload: str, there: list[str]) -> None:

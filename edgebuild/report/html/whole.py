@@ -21,6 +21,7 @@ from edgebuild.report.html.memory import memory_section
 from edgebuild.report.html.modalities import modalities_section
 from edgebuild.report.html.overview import overview_section, told_apart
 from edgebuild.report.html.page import Page, Section, Subject
+from edgebuild.report.html.pruned import pruned_section
 from edgebuild.report.html.published import published_section
 from edgebuild.report.html.reported import Reported
 from edgebuild.report.html.surroundings import surroundings_section
@@ -68,6 +69,6 @@ def _subject(prefix: str, told: Reported, compared: bool) -> Subject:
     if told.bundle is not None:
         found += [make(prefix, told) for make in (*_MEASURED, accelerator_section, published_section)]
         found += [] if compared else [frontier_section(prefix, [told])]
-        found += [make(prefix, told) for make in (modalities_section, parts_section)]
+        found += [make(prefix, told) for make in (pruned_section, modalities_section, parts_section)]
         found += [surroundings_section(prefix, told), lineage_section(prefix, told)]
     return Subject(prefix.rstrip("-"), told.name, banner_of(told), tuple(each for each in found if each is not None))

@@ -1,0 +1,82 @@
+"""What was removed of a model that was made smaller, by step and by layer, and what it had to learn again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edgebuild.core.compression import Compression, CompressionStep, LatencyCheck
+from edgebuild.report.html.page import Block, Column, Note, Section, Table
+from edgebuild.report.html.reported import Reported
+from edgebuild.report.html.words import DASH
+
+_LEAD = "Channels that matter least were removed; where it was trained again, scores are of the selection set."
+
+
+def pruned_section(prefix: str, told: Reported) -> Section | None:
+    """None where nothing was removed."""
+    record = told.bundle.manifest.compression if told.bundle is not None else None
+    if record is None:
+        return None
+    blocks: list[Block] = [_steps(record), *_parts(record), _layers(record)]
+    if record.held:
+        blocks.append(Note(f"Left as they were, since no rule is known for what reads them: {', '.join(record.held)}"))
+    return Section(f"{prefix}pruned", "Made smaller", _LEAD, tuple(blocks))
+
+
+def _steps(record: Compression) -> Table:
+    columns = (
+        Column("step"), Column("parameters", "number"), Column("multiplications", "number"), Column("chosen by"),
+        Column("latency, of dense", "number"), Column("predicted", "number"), Column("score before", "number"),
+        Column("after training", "number"),
+    )  # fmt: skip
+    dense = ("dense", f"{record.parameters:,}", f"{record.macs:,.0f}", *(DASH,) * 5)
+    rows = (_step(number, step, record) for number, step in enumerate(record.steps, 1))
+    return Table("Before and after each step", columns, (dense, *rows))
+
+
+def _step(number: int, step: CompressionStep, record: Compression) -> tuple[str, ...]:
+    several = len(step.latencies) > 1
+    measured = "; ".join(_share(check.measured, check, several) for check in step.latencies)
+    predicted = "; ".join(_share(check.predicted, check, several) for check in step.latencies)
+    unit = "dB" if step.score_name == "fidelity" else "%"
+    scores = (step.scores[0].value, step.scores[step.best_epoch].value) if step.scores else ()
+    told = tuple(f"{value:.2f}\u00a0{unit}" for value in scores) or (DASH, DASH)
+    return (
+        str(number), _of(step.parameters, record.parameters), _of(step.macs, record.macs), step.importance,
+        measured or DASH, predicted or DASH, *told,
+    )  # fmt: skip
+
+
+def _share(value: float, check: LatencyCheck, several: bool) -> str:
+    return f"{100 * value:.1f}\u00a0%" + (f" on {check.target}" if several else "")
+
+
+def _of(after: float, before: float) -> str:
+    return f"{after:,.0f} ({100 * after / before:.1f}\u00a0%)"
+
+
+def _parts(record: Compression) -> Iterator[Table]:
+    """What each part of a model in parts kept."""
+    if not record.parts:
+        return
+    columns = (
+        Column("part"), Column("parameters", "number"), Column("multiplications", "number"),
+        Column("of the dense whole's latency", "number"),
+    )  # fmt: skip
+    rows = []
+    for kept in record.parts:
+        found = [(check, one) for check in record.steps[-1].latencies for one in check.parts if one.part == kept.part]
+        several = len(record.steps[-1].latencies) > 1
+        times = "; ".join(
+            f"{_share(one.measured, check, several)} of {100 * one.before:.1f}\u00a0%" for check, one in found
+        )
+        parameters = _of(kept.parameters, kept.parameters_before) if kept.parameters_before else DASH
+        macs = _of(kept.macs, kept.macs_before) if kept.macs_before else DASH
+        rows.append((kept.part, parameters, macs, times or DASH))
+    yield Table("What each part kept", columns, tuple(rows))
+
+
+def _layers(record: Compression) -> Table:
+    columns = (Column("layer", "code"), Column("channels before", "number"), Column("after", "number"))
+    rows = tuple((one.group, f"{one.before:,}", f"{one.after:,}") for one in record.groups)
+    return Table("Channels of each layer, and of all that goes with it", columns, rows, "Every layer's channels")
