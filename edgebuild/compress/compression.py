@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgebuild.compress.contest import SAMPLES, best, short, spreads
 from edgebuild.compress.costing import Costing, CountedCosting
 from edgebuild.compress.costs import macs_of, parameters_of
 from edgebuild.compress.groups import Grouped, groups_of
@@ -17,10 +18,10 @@ from edgebuild.compress.lesson import Lesson
 from edgebuild.compress.narrowing import Left, Narrowed, Step, narrow, widths_left
 from edgebuild.compress.prune import Removal, kept_places, prune, removal_like
 from edgebuild.compress.recovery import Recovered, recover
-from edgebuild.core.compression import Compression, CompressionStep, GroupWidth, ImportanceName, Pruning
+from edgebuild.core.compression import Compression, CompressionStep, GroupWidth, ImportanceName, Pruning, SpreadName
 from edgebuild.core.digest import Digest
 from edgebuild.core.errors import BuildError, ConfigError
-from edgebuild.core.recovery import Recovery
+from edgebuild.core.recovery import EpochScore, Recovery
 from edgebuild.models.batched import BatchedModel
 from edgebuild.models.copying import put_state
 from edgebuild.models.graph import TorchModel
@@ -77,6 +78,12 @@ class Material:
     digest: Digest | None = None
     classes: bool = False
 
+    def shortened(self, count: int) -> Material:
+        """With the first samples to learn from alone."""
+        known = self.training
+        few = None if known is None else known.take(range(min(count, len(known))))
+        return dataclasses.replace(self, training=few)
+
 
 def compress(
     dense: Pupil,
@@ -109,7 +116,8 @@ def compress(
         name, importance = _importance(pupil, grouped, settings, recovery, material)
         share = settings.keep ** (number / settings.steps)
         step = Step(pupil.single.program, grouped, first, left, share)
-        found = narrow(step, importance, settings, costing, say)
+        lesson = _Lessons(dense, recovery, material, folder / f"{number}-tried", say)
+        spread, found = _narrowed(name, pupil, step, importance, settings, costing, lesson)
         costing, left = found.costing, found.left
         pupil = pupil.pruned(found.removal, grouped)
         grouped = groups_of(pupil.single.program)
@@ -119,7 +127,7 @@ def compress(
             own = recovery if last else recovery.model_copy(update={"epochs": settings.step_epochs})
             recovered = _recover(pupil, dense, own, material, folder / str(number), say)
             pupil = pupil.taught(recovered.state)
-        steps.append(_step(pupil, grouped, name, found, recovered))
+        steps.append(_step(pupil, grouped, name, spread, found, recovered))
     after = widths_left(first, left)
     widths = tuple(GroupWidth(group=group.name, before=group.width, after=after[group.name]) for group in first.groups)
     return pupil.single, Compression(
@@ -196,6 +204,44 @@ def _taylor(pupil: Pupil, grouped: Grouped, settings: Pruning, recovery: Recover
     return by_taylor(grouped, module, (partial(loss, step) for step in range(max(1, count // batches.size))))
 
 
+@dataclass(frozen=True, eq=False)
+class _Lessons:
+    """What a try needs beside the pupil."""
+
+    dense: Pupil
+    recovery: Recovery | None
+    material: Material
+    folder: Path
+    say: Say
+
+
+def _narrowed(
+    name: ImportanceName, pupil: Pupil, step: Step, importance: Importance, settings: Pruning, costing: Costing,
+    lessons: _Lessons,
+) -> tuple[SpreadName | None, Narrowed]:  # fmt: skip
+    """Channels to take out; where both spreads differ, those whose short recovery comes further."""
+    recovery, say = lessons.recovery, lessons.say
+    if name != "taylor" or recovery is None:
+        return None, narrow(step, importance, settings, costing, say)
+    found: list[tuple[SpreadName, Narrowed]] = []
+    for spread, own in spreads(importance).items():
+        narrowed = narrow(step, own, settings, costing, say)
+        if all(narrowed.removal != other.removal for _, other in found):
+            found.append((spread, narrowed))
+    if len(found) == 1:
+        return None, found[0][1]
+
+    def score(each: tuple[SpreadName, Narrowed]) -> EpochScore:
+        spread, narrowed = each
+        say(f"try channels chosen by {spread} importance")
+        tried = pupil.pruned(narrowed.removal, step.grouped)
+        few = lessons.material.shortened(SAMPLES)
+        recovered = _recover(tried, lessons.dense, short(recovery), few, lessons.folder / spread, say)
+        return recovered.scores[recovered.best_epoch]
+
+    return best(found, score)
+
+
 def _recover(pupil: Pupil, dense: Pupil, settings: Recovery, material: Material, folder: Path, say: Say) -> Recovered:
     if pupil.batched is None or material.training is None or material.selection is None:
         missing = "selection" if material.training is not None else "training"
@@ -207,12 +253,14 @@ def _recover(pupil: Pupil, dense: Pupil, settings: Recovery, material: Material,
 
 
 def _step(
-    pupil: Pupil, grouped: Grouped, name: ImportanceName, found: Narrowed, recovered: Recovered | None
-) -> CompressionStep:
+    pupil: Pupil, grouped: Grouped, name: ImportanceName, spread: SpreadName | None, found: Narrowed,
+    recovered: Recovered | None,
+) -> CompressionStep:  # fmt: skip
     step = CompressionStep(
         macs=macs_of(pupil.single.program, grouped).total,
         parameters=int(parameters_of(grouped).total),
         importance=name,
+        spread=spread,
         latencies=found.checks,
     )
     if recovered is None:
