@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebuild.compress.activations import by_activation
+from edgebuild.compress.contest import SAMPLES, best, short, spreads
 from edgebuild.compress.costing import Costing, CountedCosting
 from edgebuild.compress.costs import macs_of, parameters_of
 from edgebuild.compress.groups import Grouped, groups_of
@@ -18,10 +19,10 @@ from edgebuild.compress.lesson import Lesson
 from edgebuild.compress.narrowing import Left, Narrowed, Step, narrow, widths_left
 from edgebuild.compress.prune import Removal, kept_places, prune, removal_like
 from edgebuild.compress.recovery import Recovered, recover
-from edgebuild.core.compression import Compression, CompressionStep, GroupWidth, ImportanceName, Pruning
+from edgebuild.core.compression import Compression, CompressionStep, GroupWidth, ImportanceName, Pruning, SpreadName
 from edgebuild.core.digest import Digest
 from edgebuild.core.errors import BuildError, ConfigError
-from edgebuild.core.recovery import Recovery
+from edgebuild.core.recovery import EpochScore, Recovery
 from edgebuild.models.batched import BatchedModel
 from edgebuild.models.copying import put_state
 from edgebuild.models.graph import TorchModel
@@ -79,6 +80,13 @@ class Material:
     digest: Digest | None = None
     classes: bool = False
 
+    def shortened(self, count: int) -> Material:
+        """With so many samples to learn from at most, taken evenly: sets come sorted by class."""
+        if self.training is None or len(self.training) <= count:
+            return self
+        chosen = [number * len(self.training) // count for number in range(count)]
+        return dataclasses.replace(self, training=self.training.take(chosen))
+
 
 @dataclass(frozen=True, eq=False)
 class Pruned:
@@ -124,7 +132,8 @@ def compress(
         name, importance = _importance(pupil, grouped, settings, recovery, material)
         share = settings.keep ** (number / settings.steps)
         step = Step(pupil.single.program, grouped, first, left, share)
-        found = narrow(step, importance, settings, costing, say)
+        lesson = _Lessons(dense, recovery, material, folder / f"{number}-tried", say)
+        spread, found = _narrowed(name, pupil, step, importance, settings, costing, lesson)
         costing, left = found.costing, found.left
         pupil = pupil.pruned(found.removal, grouped)
         grouped = groups_of(pupil.single.program)
@@ -134,7 +143,7 @@ def compress(
             own = recovery if last else recovery.model_copy(update={"epochs": settings.step_epochs})
             recovered = _recover(pupil, dense, own, material, folder / str(number), say)
             pupil = pupil.taught(recovered.state)
-        steps.append(_step(pupil, grouped, name, found, recovered))
+        steps.append(_step(pupil, grouped, name, spread, found, recovered))
     after = widths_left(first, left)
     widths = tuple(GroupWidth(group=group.name, before=group.width, after=after[group.name]) for group in first.groups)
     record = Compression(
@@ -237,6 +246,44 @@ def _batches(training: Samples, settings: Pruning, recovery: Recovery) -> tuple[
     return batches, max(1, count // batches.size)
 
 
+@dataclass(frozen=True, eq=False)
+class _Lessons:
+    """What a try needs beside the pupil."""
+
+    dense: Pupil
+    recovery: Recovery | None
+    material: Material
+    folder: Path
+    say: Say
+
+
+def _narrowed(
+    name: ImportanceName, pupil: Pupil, step: Step, importance: Importance, settings: Pruning, costing: Costing,
+    lessons: _Lessons,
+) -> tuple[SpreadName | None, Narrowed]:  # fmt: skip
+    """Channels to take out; where both spreads differ, those whose short recovery comes further."""
+    recovery, say = lessons.recovery, lessons.say
+    if name != "taylor" or recovery is None:
+        return None, narrow(step, importance, settings, costing, say)
+    found: list[tuple[SpreadName, Narrowed]] = []
+    for spread, own in spreads(importance).items():
+        narrowed = narrow(step, own, settings, costing, say)
+        if all(narrowed.removal != other.removal for _, other in found):
+            found.append((spread, narrowed))
+    if len(found) == 1:
+        return None, found[0][1]
+
+    def score(each: tuple[SpreadName, Narrowed]) -> EpochScore:
+        spread, narrowed = each
+        say(f"try channels chosen by {spread} importance")
+        tried = pupil.pruned(narrowed.removal, step.grouped)
+        few = lessons.material.shortened(SAMPLES)
+        recovered = _recover(tried, lessons.dense, short(recovery), few, lessons.folder / spread, say)
+        return recovered.scores[recovered.best_epoch]
+
+    return best(found, score)
+
+
 def _recover(pupil: Pupil, dense: Pupil, settings: Recovery, material: Material, folder: Path, say: Say) -> Recovered:
     if pupil.batched is None or material.training is None or material.selection is None:
         missing = "selection" if material.training is not None else "training"
@@ -248,12 +295,14 @@ def _recover(pupil: Pupil, dense: Pupil, settings: Recovery, material: Material,
 
 
 def _step(
-    pupil: Pupil, grouped: Grouped, name: ImportanceName, found: Narrowed, recovered: Recovered | None
-) -> CompressionStep:
+    pupil: Pupil, grouped: Grouped, name: ImportanceName, spread: SpreadName | None, found: Narrowed,
+    recovered: Recovered | None,
+) -> CompressionStep:  # fmt: skip
     step = CompressionStep(
         macs=macs_of(pupil.single.program, grouped).total,
         parameters=int(parameters_of(grouped).total),
         importance=name,
+        spread=spread,
         latencies=found.checks,
     )
     if recovered is None:

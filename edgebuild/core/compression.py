@@ -11,6 +11,7 @@ from edgebuild.core.digest import Digest
 from edgebuild.core.recovery import EpochScore, ScoreName
 
 ImportanceName = Literal["taylor", "activation", "magnitude", "norm-scale"]
+SpreadName = Literal["absolute", "relative"]
 CostName = Literal["macs", "parameters", "macs-and-parameters", "latency"]
 
 
@@ -126,6 +127,8 @@ class CompressionStep(Frozen):
     Attributes:
         macs, parameters: of the pruned model, counted from its graph.
         importance: what decided.
+        spread: how channels of different groups were compared, where both ways were tried: by "absolute" importance, or
+            "relative" to the mean of their group.
         latencies: with cost = "latency", one check a target of the widths that were chosen.
         score_name, scores: on the selection set before recovery and after each epoch; empty without recovery.
         best_epoch: the one that was kept.
@@ -134,6 +137,7 @@ class CompressionStep(Frozen):
     macs: float
     parameters: int
     importance: ImportanceName
+    spread: SpreadName | None = None
     latencies: tuple[LatencyCheck, ...] = ()
     score_name: ScoreName | None = None
     scores: tuple[EpochScore, ...] = ()

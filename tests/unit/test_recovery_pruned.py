@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from recovery_samples import IMAGE, conv_net, digits, needs_data, train_teacher
+from recovery_samples import IMAGE, SMALL, conv_net, digits, needs_data, small_images, train_teacher
 
+from edgebuild.compress.compression import Material, Pupil, compress
 from edgebuild.compress.groups import groups_of
 from edgebuild.compress.lesson import Lesson
 from edgebuild.compress.prune import prune
 from edgebuild.compress.recovery import recover
+from edgebuild.core.compression import Pruning
 from edgebuild.core.recovery import Recovery
-from edgebuild.models.batched import BatchedModel
+from edgebuild.models.batched import BatchedModel, export_batched
 from edgebuild.models.copying import put_state
 from edgebuild.models.graph import export_module
 from edgebuild.models.samples import prepare_inputs
@@ -44,3 +46,19 @@ def test_a_net_that_lost_half_its_channels_is_brought_back_and_runs_by_single_sa
     with torch.no_grad():
         batch = together(torch.from_numpy(prepare_inputs(held_back, ready.signature)["image"]))
     np.testing.assert_allclose(batch.numpy(), scores, atol=1e-4)
+
+
+def test_both_spreads_of_importance_are_tried_and_the_better_start_is_kept(tmp_path: Path) -> None:
+    module, said = conv_net(8, 8, classes=4), list[str]()
+    dense = Pupil(export_module(module, SMALL), export_batched(module, SMALL))
+    material = Material(small_images(64), small_images(96, seed=1), classes=True)
+    recovery = Recovery(epochs=2, batch_size=16)
+    _, record = compress(dense, Pruning(keep=0.7, round_to=1), recovery, material, tmp_path, said.append)
+    (step,) = record.steps
+    begun = [at for at, line in enumerate(said) if line.startswith("try channels")]
+    tried = {said[at].split()[-2]: next(line for line in said[at:] if line.startswith("epoch 1 of 1:")) for at in begun}
+    assert list(tried) == ["absolute", "relative"]
+    reached = {name: float(line.split()[5]) for name, line in tried.items()}
+    assert reached["absolute"] != reached["relative"]
+    assert step.spread == max(reached, key=lambda name: reached[name])
+    assert len(step.scores) == 3  # what is kept learns from its start for as long as it would have

@@ -40,9 +40,10 @@ def _step(number: int, step: CompressionStep, record: Compression) -> tuple[str,
     predicted = "; ".join(_share(check.predicted, check, several) for check in step.latencies)
     unit = "dB" if step.score_name == "fidelity" else "%"
     scores = (step.scores[0].value, step.scores[step.best_epoch].value) if step.scores else ()
+    chosen = ", ".join(filter(None, (step.importance, step.spread)))
     told = tuple(f"{value:.2f}\u00a0{unit}" for value in scores) or (DASH, DASH)
     return (
-        str(number), _of(step.parameters, record.parameters), _of(step.macs, record.macs), step.importance,
+        str(number), _of(step.parameters, record.parameters), _of(step.macs, record.macs), chosen,
         measured or DASH, predicted or DASH, *told,
     )  # fmt: skip
 
