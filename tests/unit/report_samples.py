@@ -71,8 +71,8 @@ def pruned(named: str = "stem.conv") -> Compression:
     scores = (EpochScore(value=70.5, loss=1.0), EpochScore(value=91.25, loss=0.2))
     steps = [
         CompressionStep(
-            macs=macs, parameters=parameters, importance="taylor", spread="relative", latencies=checks, score_name="top1",
-            scores=scores, best_epoch=1,
+            macs=macs, parameters=parameters, importance="taylor", spread="relative", latencies=checks,
+            score_name="top1", scores=scores, best_epoch=1,
         )
         for macs, parameters in ((7e6, 60_000), (5e6, 40_000))
     ]  # fmt: skip
