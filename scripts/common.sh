@@ -35,3 +35,12 @@ make_venv() {
 took() {
     echo "$1 took $((SECONDS / 60)) min $((SECONDS % 60)) s"
 }
+
+# Lint, format and types, with the tools of a bin folder; Python scripts without a suffix are named to ruff.
+lint() {
+    local bin=$1 scripts
+    mapfile -t scripts < <(grep -lE '^#!.*python' scripts/*)
+    "$bin/ruff" check . "${scripts[@]}"
+    "$bin/ruff" format --check . "${scripts[@]}"
+    "$bin/mypy"
+}
