@@ -160,12 +160,13 @@ def _fill(
     ops: tuple[RuntimeOp, ...], following: Mapping[str, tuple[str, ...]], nodes: Iterable[SourceNode]
 ) -> tuple[RuntimeOp, ...]:
     """Give operators without origins those of what they feed, or what torch does next, or else of what feeds them."""
-    forward = _spread(reversed(ops), lambda op: op.outputs, lambda op: op.inputs, nodes)
+    order = {node.id: number for number, node in enumerate(nodes)}
+    forward = _spread(reversed(ops), lambda op: op.outputs, lambda op: op.inputs, order)
     expected = tuple(
         op if op.origins or forward.get(op.name) else op.model_copy(update={"origins": _expected(op, following)})
         for op in ops
     )
-    backward = _spread(expected, lambda op: op.inputs, lambda op: op.outputs, nodes)
+    backward = _spread(expected, lambda op: op.inputs, lambda op: op.outputs, order)
     return tuple(
         op if op.origins else op.model_copy(update={"origins": forward.get(op.name) or backward.get(op.name, ())})
         for op in expected
@@ -176,15 +177,12 @@ def _expected(op: RuntimeOp, following: Mapping[str, tuple[str, ...]]) -> tuple[
     return next((following[tensor] for tensor in op.inputs if tensor in following), ())
 
 
-def _spread(
-    ops: Iterable[RuntimeOp], near: _Side, far: _Side, nodes: Iterable[SourceNode]
-) -> dict[str, tuple[str, ...]]:
+def _spread(ops: Iterable[RuntimeOp], near: _Side, far: _Side, order: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
     """Origins of operators by their names, handed on from one operator to the next.
 
     A tensor that several operators read goes by the one that torch computes first: what a converter has folded into
     the linear layers behind a normalization, as its scale, leaves them all reading what is the normalization's own.
     """
-    order = {node.id: number for number, node in enumerate(nodes)}
     at: dict[str, tuple[str, ...]] = {}
     found: dict[str, tuple[str, ...]] = {}
     for op in ops:

@@ -143,6 +143,10 @@ class CompressionStep(Frozen):
     scores: tuple[EpochScore, ...] = ()
     best_epoch: int = 0
 
+    def latencies_of(self, part: str) -> list[tuple[str, PartLatency]]:
+        """What a part of a model in parts takes, by target."""
+        return [(check.target, own) for check in self.latencies for own in check.parts if own.part == part]
+
 
 class PartKept(Frozen):
     """What a part of a model in parts kept when the whole was pruned: before, and after, counted from its graph."""

@@ -60,7 +60,7 @@ class Case:
     @cached_property
     def few(self) -> Samples:
         """Some of the samples, evenly."""
-        return evenly(self.samples, SHOWN)
+        return self.samples.evenly(SHOWN)
 
     @cached_property
     def labelled(self) -> int:
@@ -170,13 +170,6 @@ def _remade(samples: Samples, trial: Trial | None) -> Samples:
     if trial is None or change is None:
         return samples
     return replace(samples, inputs={**samples.inputs, trial.input: change(samples.inputs[trial.input])})
-
-
-def evenly(samples: Samples, count: int) -> Samples:
-    """At most so many samples, taken evenly: sets come sorted by class or by clip."""
-    if len(samples) <= count:
-        return samples
-    return samples.take(np.unique(np.linspace(0, len(samples) - 1, count).round().astype(np.int64)))
 
 
 def _fingerprint(inputs: Mapping[str, Array]) -> bytes:

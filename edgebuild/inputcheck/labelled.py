@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from edgebuild.core.array import np
 from edgebuild.core.input_check import Kind, Suspicion
-from edgebuild.inputcheck.case import SHOWN, Case, Trial, evenly, mending
+from edgebuild.inputcheck.case import SHOWN, Case, Trial, mending
 from edgebuild.inputcheck.paired import p_better, value
 from edgebuild.inputcheck.scores import Scores
 
@@ -122,7 +122,7 @@ def _screened(case: Case, trials: Sequence[Trial]) -> list[Trial]:
     """
     if len(case.samples) <= 2 * SHOWN or case.samples.groups is not None or case.metric != "top1":
         return list(trials)
-    few = evenly(case.samples, SHOWN)
+    few = case.samples.evenly(SHOWN)
     own, others = case.scores(few, trials)
     ranked = sorted((one for one in others if value(one[1]) >= value(own)), key=lambda one: -value(one[1]))
     kept = [id(trial) for trial, _ in ranked[:_KEPT]]

@@ -56,6 +56,12 @@ class Samples:
             None if self.groups is None else self.groups[chosen],
         )
 
+    def evenly(self, count: int) -> Samples:
+        """At most so many samples, taken evenly: sets come sorted by class or by clip."""
+        if len(self) <= count:
+            return self
+        return self.take(np.unique(np.linspace(0, len(self) - 1, count).round().astype(np.int64)))
+
     @cached_property
     def digest(self) -> Digest:
         """Of every array, its name, dtype and shape."""

@@ -263,9 +263,8 @@ def prepared(samples: dict[str, np.ndarray], signature: Signature, count: int) -
     """
     from edgebuild.models.samples import Samples, prepare_inputs
 
-    total = len(next(iter(samples.values())))
-    chosen = np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(np.int64))
-    arrays = prepare_inputs(Samples(samples).take(chosen), signature)
+    chosen = Samples(samples).evenly(count)
+    arrays = prepare_inputs(chosen, signature)
     shapes = {spec.name: spec.shape for spec in signature.inputs}
     return [{name: value[i].reshape(shapes[name]) for name, value in arrays.items()} for i in range(len(chosen))]
 

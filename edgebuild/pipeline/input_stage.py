@@ -117,13 +117,13 @@ def case_of(
     road: Road, signature: Signature, samples: Samples, run: Run, norm: FirstNorm | None, words: Mapping[str, int]
 ) -> Case:
     """At most as many of the samples as the rules say, with what the model is known to be."""
-    from edgebuild.inputcheck.case import Case, evenly
+    from edgebuild.inputcheck.case import Case
     from edgebuild.models.samples import input_specs
     from edgebuild.models.scorers import load_scorer
 
     data, rules = road.project.data, road.profile.input_check
     scorer = load_scorer(data.score, road.root, road.cache)
-    return Case(input_specs(signature), evenly(samples, rules.samples), run, data.metric, rules, norm, words, scorer)
+    return Case(input_specs(signature), samples.evenly(rules.samples), run, data.metric, rules, norm, words, scorer)
 
 
 def norm_of(source: Source) -> FirstNorm | None:

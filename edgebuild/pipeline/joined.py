@@ -157,10 +157,9 @@ def _told(kept: PartKept, record: Compression) -> str:
     """What a part kept, for people."""
     told = f"{kept.part}: {kept.parameters:,} of {kept.parameters_before:,} parameters, "
     told += f"{kept.macs:,.0f} of {kept.macs_before:,.0f} MACs"
-    for check in record.steps[-1].latencies:
-        for own in (part for part in check.parts if part.part == kept.part):
-            told += (
-                f"; {100 * own.measured:.1f} of {100 * own.before:.1f} % of the dense model's latency on "
-                f"{check.target}, {100 * own.predicted:.1f} % predicted"
-            )
+    for target, own in record.steps[-1].latencies_of(kept.part):
+        told += (
+            f"; {100 * own.measured:.1f} of {100 * own.before:.1f} % of the dense model's latency on "
+            f"{target}, {100 * own.predicted:.1f} % predicted"
+        )
     return told

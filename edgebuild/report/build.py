@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from edgebuild.core.artifact import Compilation, Part, Quality, Rejected, Variant
-from edgebuild.core.compression import Compression, LatencyCheck, LatencyTable, PartKept
+from edgebuild.core.compression import Compression, CompressionStep, LatencyCheck, LatencyTable, PartKept
 from edgebuild.core.digest import Json
 from edgebuild.core.metric import METRICS
 from edgebuild.core.units import Unit, format_quantity
@@ -118,7 +118,7 @@ def compression_text(compression: Compression) -> str:
         f"MACs {_shrunk(compression.macs, last.macs)}"
     )
     sizes += "".join(f"; {latency_text(check, compression.tables)}" for check in last.latencies)
-    sizes += "".join(f"; {part_text(kept, last.latencies)}" for kept in compression.parts)
+    sizes += "".join(f"; {part_text(kept, last)}" for kept in compression.parts)
     if not last.scores:
         return sizes
     unit = "dB" if last.score_name == "fidelity" else "%"
@@ -135,12 +135,11 @@ def latency_text(check: LatencyCheck, tables: Sequence[LatencyTable]) -> str:
     )
 
 
-def part_text(kept: PartKept, latencies: Sequence[LatencyCheck]) -> str:
+def part_text(kept: PartKept, step: CompressionStep) -> str:
     """What a part of a model in parts kept of its parameters, MACs and time."""
-    times = [(check.target, part) for check in latencies for part in check.parts if part.part == kept.part]
     told = "".join(
         f", {100 * time.measured:.1f} of {100 * time.before:.1f} % of the whole's latency on {target}"
-        for target, time in times
+        for target, time in step.latencies_of(kept.part)
     )
     sizes = f"parameters {_shrunk(kept.parameters_before, kept.parameters)}"
     return f"{kept.part}: {sizes}, MACs {_shrunk(kept.macs_before, kept.macs)}{told}"

@@ -169,7 +169,7 @@ class LatencyCosting:
     def cost(self, program: ExportedProgram, grouped: Grouped) -> Cost:
         parts = parts_of(program, grouped)
         costs = [each.fitted.cost(parts, each.factor) for each in self.targets]
-        return costs[0] if len(costs) == 1 else lambda widths: max(cost(widths) for cost in costs)
+        return largest(costs)
 
     def check(self, widths: Widths) -> tuple[LatencyCheck, ...]:
         narrower = {group: width for group, width in widths.items() if width < self.dense.full[group]}
@@ -192,6 +192,11 @@ class LatencyCosting:
         return dataclasses.replace(
             self, targets=tuple(dataclasses.replace(each, factor=factors[each.target.name]) for each in self.targets)
         )
+
+
+def largest(costs: Sequence[Cost]) -> Cost:
+    """Over targets, the cost that is largest: one set of weights is for all."""
+    return costs[0] if len(costs) == 1 else lambda widths: max(cost(widths) for cost in costs)
 
 
 def refuse_absent(targets: Sequence[Target]) -> None:

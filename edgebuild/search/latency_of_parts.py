@@ -23,7 +23,7 @@ from edgebuild.pipeline.joined import Joined
 from edgebuild.pipeline.sources import Sets
 from edgebuild.pipeline.stage import Road, Stage
 from edgebuild.search.bench_models import Stand, local_bench, measuring_of, precision_of
-from edgebuild.search.latency import CODE, PRICING, LatencyCosting, LatencyPriced, on_the_road
+from edgebuild.search.latency import CODE, PRICING, LatencyCosting, LatencyPriced, largest, on_the_road
 from edgebuild.search.parts import Parts, parts_of
 from edgebuild.vectors import timing_inputs
 
@@ -275,8 +275,7 @@ class PartsCosting:
 
     def cost(self, program: ExportedProgram, grouped: Grouped) -> Cost:
         parts, full = self._apart(parts_of(program, grouped)), full_widths(grouped)
-        costs = [each.cost(parts, full) for each in self.targets]
-        return costs[0] if len(costs) == 1 else lambda widths: max(cost(widths) for cost in costs)
+        return largest([each.cost(parts, full) for each in self.targets])
 
     def check(self, widths: Widths) -> tuple[LatencyCheck, ...]:
         own = {name: self._narrower(name, widths) for name in self.children}

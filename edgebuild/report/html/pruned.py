@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgebuild.core.compression import Compression, CompressionStep, LatencyCheck
+from edgebuild.core.compression import Compression, CompressionStep
 from edgebuild.report.html.page import Block, Column, Note, Section, Table
 from edgebuild.report.html.reported import Reported
 from edgebuild.report.html.words import DASH
@@ -36,8 +36,8 @@ def _steps(record: Compression) -> Table:
 
 def _step(number: int, step: CompressionStep, record: Compression) -> tuple[str, ...]:
     several = len(step.latencies) > 1
-    measured = "; ".join(_share(check.measured, check, several) for check in step.latencies)
-    predicted = "; ".join(_share(check.predicted, check, several) for check in step.latencies)
+    measured = "; ".join(_share(check.measured, check.target, several) for check in step.latencies)
+    predicted = "; ".join(_share(check.predicted, check.target, several) for check in step.latencies)
     unit = "dB" if step.score_name == "fidelity" else "%"
     scores = (step.scores[0].value, step.scores[step.best_epoch].value) if step.scores else ()
     chosen = ", ".join(filter(None, (step.importance, step.spread)))
@@ -48,8 +48,8 @@ def _step(number: int, step: CompressionStep, record: Compression) -> tuple[str,
     )  # fmt: skip
 
 
-def _share(value: float, check: LatencyCheck, several: bool) -> str:
-    return f"{100 * value:.1f}\u00a0%" + (f" on {check.target}" if several else "")
+def _share(value: float, target: str, several: bool) -> str:
+    return f"{100 * value:.1f}\u00a0%" + (f" on {target}" if several else "")
 
 
 def _of(after: float, before: float) -> str:
@@ -66,10 +66,9 @@ def _parts(record: Compression) -> Iterator[Table]:
     )  # fmt: skip
     rows = []
     for kept in record.parts:
-        found = [(check, one) for check in record.steps[-1].latencies for one in check.parts if one.part == kept.part]
-        several = len(record.steps[-1].latencies) > 1
+        found = record.steps[-1].latencies_of(kept.part)
         times = "; ".join(
-            f"{_share(one.measured, check, several)} of {100 * one.before:.1f}\u00a0%" for check, one in found
+            f"{_share(one.measured, target, len(found) > 1)} of {100 * one.before:.1f}\u00a0%" for target, one in found
         )
         parameters = _of(kept.parameters, kept.parameters_before) if kept.parameters_before else DASH
         macs = _of(kept.macs, kept.macs_before) if kept.macs_before else DASH
