@@ -10,7 +10,7 @@ from edgebuild.core.base import Frozen
 
 Kind = Literal[
     "scale", "mean and deviation", "channel order", "layout", "padding", "sample rate", "vocabulary", "labels",
-    "constant channel", "saturated",
+    "constant channel", "saturated", "resize",
 ]  # fmt: skip
 Certainty = Literal["certain", "named", "suspected"]
 

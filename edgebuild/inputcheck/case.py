@@ -11,12 +11,14 @@ from edgebuild.core.errors import ConfigError, EdgebuildError
 from edgebuild.core.input_check import InputCheck
 from edgebuild.core.project import InputSpec
 from edgebuild.core.quality_metric import MetricName
-from edgebuild.inputcheck.alternatives import Alternative, alternatives, scaled
+from edgebuild.inputcheck.alternative import Alternative
+from edgebuild.inputcheck.alternatives import alternatives
 from edgebuild.inputcheck.fitted import fitted
 from edgebuild.inputcheck.norm import FirstNorm
+from edgebuild.inputcheck.numbers import scaled
 from edgebuild.inputcheck.running import Run
 from edgebuild.inputcheck.scores import PAIRED, Scores, score
-from edgebuild.inputcheck.steps import written
+from edgebuild.inputcheck.steps import taken_apart, written
 from edgebuild.models.samples import Samples, prepare_inputs
 from edgebuild.models.scorers import Scorer
 
@@ -108,7 +110,7 @@ class Case:
             if self.norm is not None and spec.dtype == "float32":
                 fit = fitted(self.norm, self.prepared(self.few), name)
                 if fit is not None:
-                    yield Trial(name, scaled(spec, *fit))
+                    yield Trial(name, scaled(taken_apart(spec.pre), *fit))
 
     def _tried(self, trial: Trial) -> bytes | None:
         """A fingerprint of what the model would take; None if it could not."""

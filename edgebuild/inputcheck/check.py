@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from edgebuild.core.input_check import InputReport, Suspicion
 from edgebuild.inputcheck.case import Case
 from edgebuild.inputcheck.evidence import constant_channels, out_of_scale, saturated
-from edgebuild.inputcheck.labelled import Finding, named, relabelled
+from edgebuild.inputcheck.labelled import Finding, named
+from edgebuild.inputcheck.labels import of_other_samples, relabelled
 from edgebuild.inputcheck.unlabelled import FITS, remembered
 from edgebuild.inputcheck.vocabulary import out_of_vocabulary
 
@@ -23,7 +24,7 @@ def check(case: Case) -> InputReport:
     if not case.labelled:
         return InputReport(samples=len(case.samples), suspicions=(*certain, *_suspected(case)))
     finding = named(case)
-    proven = relabelled(case, finding) or finding.suspicion
+    proven = relabelled(finding.own, case.rules, best=finding.best) or finding.suspicion
     others = [proven] if proven else _beside(case, finding)
     return InputReport(
         samples=len(case.samples), labelled=case.labelled, tried=finding.tried, score=finding.value,
@@ -42,7 +43,9 @@ def _suspected(case: Case) -> list[Suspicion]:
 def _beside(case: Case, finding: Finding) -> Iterator[Suspicion]:
     """Where labels prove no other declaration: all that is suspected of a model that guesses, else saturation only."""
     if finding.guessing:
-        yield from _suspected(case)
+        suspected = _suspected(case)
+        others = of_other_samples(finding.own) if not suspected else None
+        yield from (suspected if others is None else [others])
     else:
         yield from (one for one in _shown(case) if one.kinds == ("saturated",))
 

@@ -12,6 +12,11 @@ from edgebuild.inputcheck.steps import channel_axis, taken_apart
 
 SATURATED = 0.5
 """Share of values at the upper limit of their dtype from which on samples are called saturated."""
+PILED_UP = 0.03
+"""The same, of numbers that hardly ever are equal."""
+CONTINUOUS = 256
+"""Different numbers from which on samples count as such."""
+_PROBED = 1 << 16
 CLIPPED = 0.25
 """Share of values that a ``quantize`` step may clip."""
 TINY = 0.005
@@ -38,18 +43,24 @@ def constant_channels(name: str, spec: InputSpec, prepared: Array) -> Iterator[S
 
 
 def saturated(name: str, raw: Array) -> Iterator[Suspicion]:
-    """Integers of which most are the largest that their dtype holds."""
-    if raw.dtype.kind not in "iu" or raw.ndim < 3:
+    """Whole numbers of which most are the largest that their dtype holds; others that pile up at their largest."""
+    if raw.dtype.kind in "iu" and raw.ndim >= 3:
+        limit: float = np.iinfo(raw.dtype.name).max
+        share, told = float((raw == limit).mean()), f"most values are {limit}, the largest that {raw.dtype} holds"
+        if share <= SATURATED:
+            return
+    elif raw.dtype.kind == "f" and len(np.unique(raw[: max(1, _PROBED // max(1, raw[0].size))])) >= CONTINUOUS:
+        limit = float(np.abs(raw).max())
+        share, told = float((np.abs(raw) == limit).mean()), f"many values are {limit:.4g}, the largest of all"
+        if share <= PILED_UP:
+            return
+    else:
         return
-    limit = np.iinfo(raw.dtype.name).max
-    share = float((raw == limit).mean())
-    if share > SATURATED:
-        yield Suspicion(
-            input=name, kinds=("saturated",), certainty="suspected",
-            found=f"the samples are saturated: most values are {limit}, the largest that {raw.dtype} holds",
-            evidence=f"{100 * share:.0f} % of the values",
-            fix="look at the gain or exposure with which they were taken",
-        )  # fmt: skip
+    yield Suspicion(
+        input=name, kinds=("saturated",), certainty="suspected",
+        found=f"the samples are saturated: {told}", evidence=f"{100 * share:.0f} % of the values",
+        fix="look at the gain or exposure with which they were taken",
+    )  # fmt: skip
 
 
 def out_of_scale(name: str, spec: InputSpec, prepared: Array) -> Iterator[Suspicion]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from edgebuild.core.array import np
+from edgebuild.core.array import Integers, np
 from edgebuild.core.input_check import Kind, Suspicion
 from edgebuild.inputcheck.case import SHOWN, Case, Trial, mending
 from edgebuild.inputcheck.paired import p_better, value
 from edgebuild.inputcheck.scores import Scores
+from edgebuild.models.samples import evenly
 
-_KEPT = 5
+_KEPT = 8
+"""Declarations that are judged of those that are tried."""
 _NUMBERS: tuple[Kind, ...] = ("scale", "mean and deviation")
 _AS_GOOD = 0.2
 """p from which on two declarations count as equally good; the likelier one is named."""
-_RELABELLED = 10.0
-"""Percentage points that other class numbers must win."""
 _CHANCE = 2.0
 """Times the share of the most frequent class up to which a model is guessing."""
 
@@ -96,14 +96,13 @@ def _same_step(kind: Kind) -> tuple[Kind, ...]:
 def _best(case: Case, without: tuple[Kind, ...] = ()) -> tuple[Scores, int, _Better | None]:
     """The declared scores, how many others were tried, and the best of them if it is better for sure."""
     trials = [trial for trial in case.trials() if trial.alternative.kind not in without]
-    kept = _screened(case, trials)
+    kept, judged_on = _screened(case, trials)
     own, others = case.scores(case.samples, kept)
-    sure = 1 - case.rules.confidence
     better = [
         _Better(trial, scores, p)
         for trial, scores in others
         if value(scores) - value(own) >= case.rules.min_gain
-        and (p := min(1.0, len(trials) * p_better(own, scores))) <= sure
+        and (p := _p(own, scores, judged_on, len(kept))) <= 1 - case.rules.confidence
     ]
     if not better:
         return own, len(trials), None
@@ -111,44 +110,25 @@ def _best(case: Case, without: tuple[Kind, ...] = ()) -> tuple[Scores, int, _Bet
     return own, len(trials), next(one for one in better if _as_good(one, best))
 
 
+def _p(own: Scores, other: Scores, units: Integers, tried: int) -> float:
+    """For any of those tried, on units that had no part in choosing them."""
+    return min(1.0, tried * p_better(own.of(units), other.of(units)))
+
+
 def _as_good(one: _Better, best: _Better) -> bool:
     return one is best or p_better(one.scores, best.scores) > _AS_GOOD
 
 
-def _screened(case: Case, trials: Sequence[Trial]) -> list[Trial]:
-    """The declarations that do best on some of the samples, in the order they came: the others can't be named then.
+def _screened(case: Case, trials: Sequence[Trial]) -> tuple[list[Trial], Integers]:
+    """The declarations that do best on some of the samples, in the order they came, and the units left to judge them.
 
-    The test that follows is corrected for all of them, so that leaving some out costs no certainty.
+    They are judged on samples that did not choose them, so that the test has to be corrected for those kept only.
     """
+    everything = np.arange(case.labelled)
     if len(case.samples) <= 2 * SHOWN or case.samples.groups is not None or case.metric != "top1":
-        return list(trials)
-    few = case.samples.evenly(SHOWN)
-    own, others = case.scores(few, trials)
+        return list(trials), everything
+    chosen = evenly(len(case.samples), SHOWN)
+    own, others = case.scores(case.samples.take(chosen), trials)
     ranked = sorted((one for one in others if value(one[1]) >= value(own)), key=lambda one: -value(one[1]))
     kept = [id(trial) for trial, _ in ranked[:_KEPT]]
-    return [trial for trial in trials if id(trial) in kept]
-
-
-def relabelled(case: Case, finding: Finding) -> Suspicion | None:
-    """Classes that the labels count otherwise than the model does."""
-    own, classes = finding.own, finding.own.classes
-    if classes is None:
-        return None
-    binary = int(max(own.labels.max(), classes.max())) <= 1
-    others = (("exchanged", 1 - own.labels),) if binary else tuple(
-        (f"{abs(by)} {'higher' if by > 0 else 'lower'}", own.labels + by) for by in (1, -1)
-    )  # fmt: skip
-    for words, labels in others:
-        other = replace(own, labels=labels)
-        won, lost = other.correct & ~own.correct, own.correct & ~other.correct
-        p = p_better(own, other) * len(others)
-        gain = value(other) - max(value(own), finding.best)
-        if p <= 1 - case.rules.confidence and gain >= max(_RELABELLED, case.rules.min_gain):
-            return Suspicion(
-                input="labels", kinds=("labels",), certainty="named",
-                found=f"the model numbers the classes otherwise: labels {words} are right more often",
-                evidence=f"top1 {value(own):.1f} % as given, {value(other):.1f} % with labels {words}, on "
-                f"{len(labels)} samples ({int(won.sum())} won, {int(lost.sum())} lost; p = {p:.1g})",
-                fix="check the numbering of the classes where the labels are made: a background class counts too",
-            )  # fmt: skip
-    return None
+    return [trial for trial in trials if id(trial) in kept], np.setdiff1d(everything, chosen)

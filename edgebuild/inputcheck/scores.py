@@ -38,6 +38,11 @@ class Scores:
         right: Booleans = self.classes == self.labels
         return right
 
+    def of(self, units: Integers) -> Scores:
+        """Those of some units."""
+        classes, values = (None if all_ is None else all_[units] for all_ in (self.classes, self.values))
+        return Scores(self.labels[units], classes, values)
+
 
 def score(
     metric: MetricName, samples: Samples, outputs: Sequence[Array], inputs: Mapping[str, Array], scorer: Scorer | None

@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Cast, Dequantize, Normalize, Resize, ReverseChannels, Step, Transpose
+from edgebuild.steps.preprocess import reads
 
 Steps = tuple[Step, ...]
+
+_SPECTRAL = ("spectrogram", "mel", "log", "mfcc")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,16 @@ def _changes(step: Step) -> bool:
 
 def _moves(step: Step) -> bool:
     return isinstance(step, Transpose | ReverseChannels | Resize)
+
+
+def spectral(steps: Steps) -> bool:
+    """Whether a spectrum is made."""
+    return any(step.op in _SPECTRAL for step in steps)
+
+
+def reads_first(steps: Steps) -> int:
+    """How many steps read a sample, before any works on its values."""
+    return next((place for place, step in enumerate(steps) if not reads(step)), len(steps))
 
 
 def channel_axis(spec: InputSpec) -> int | None:

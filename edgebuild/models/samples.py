@@ -23,6 +23,12 @@ NOTES = "notes.json"
 _CHUNK = 64
 
 
+def evenly(total: int, count: int) -> Integers:
+    """At most ``count`` of ``total`` places, spread evenly from the first to the last."""
+    places: Integers = np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(np.int64))
+    return places
+
+
 @dataclass(frozen=True, eq=False)
 class Samples:
     """N samples as the user gave them, before the ``pre`` steps.
@@ -60,7 +66,7 @@ class Samples:
         """At most so many samples, taken evenly: sets come sorted by class or by clip."""
         if len(self) <= count:
             return self
-        return self.take(np.unique(np.linspace(0, len(self) - 1, count).round().astype(np.int64)))
+        return self.take(evenly(len(self), count))
 
     @cached_property
     def digest(self) -> Digest:

@@ -20,8 +20,9 @@ from edgebuild.core.signature import Cast, Normalize, ReverseChannels, Step, Tra
 from edgebuild.inputcheck.case import Case
 from edgebuild.inputcheck.check import check
 from edgebuild.inputcheck.paired import p_better
-from edgebuild.inputcheck.remade import remade
+from edgebuild.inputcheck.places import Form
 from edgebuild.inputcheck.scores import Scores
+from edgebuild.inputcheck.signals import remade
 from edgebuild.inputcheck.steps import moved, reversed_at, taken_apart, written
 from edgebuild.models.samples import Samples
 from edgebuild.pipeline.input_stage import checked_inputs
@@ -222,10 +223,10 @@ def test_token_ids_outside_the_vocabulary_are_certain_and_nothing_is_run() -> No
 
 def test_padding_and_rate_are_made_otherwise() -> None:
     ids = np.array([[5, 6, 0, 0], [7, 8, 9, 4], [3, 0, 0, 0]])
-    (front,) = [one for one in remade(ids) if one.kind == "padding"]
+    (front,) = [one for one in remade(ids, Form("ids")) if one.kind == "padding"]
     assert front.change(ids).tolist() == [[0, 0, 5, 6], [7, 8, 9, 4], [0, 0, 0, 3]]
     wave = np.sin(np.arange(2000) / 10)[None].repeat(2, axis=0)
-    twice, half = [one.change(wave) for one in remade(wave) if one.kind == "sample rate"]
+    twice, half = [one.change(wave) for one in remade(wave, Form("waveform")) if one.kind == "sample rate"][:2]
     assert half.shape == twice.shape == wave.shape
     np.testing.assert_allclose(half[0, :900], wave[0, :1800:2], atol=1e-9)
     np.testing.assert_allclose(twice[0, ::2][:900], wave[0, :900], atol=1e-9)
