@@ -106,14 +106,15 @@ def _starts(form: Form) -> Iterator[Remade]:
 
 def _seam(rows: Array) -> Integers:
     """Of each picture (N, rows, values) the row that differs most from the one before it, in a ring."""
-    found: Integers = np.abs(rows - np.roll(rows, 1, axis=1)).mean(axis=2).argmax(axis=1)
+    found: Integers = np.abs(np.subtract(rows, np.roll(rows, 1, axis=1))).mean(axis=2).argmax(axis=1)
     return found
 
 
 def _emptiest(rows: Array) -> Integers:
     """The row opposite to the mean direction of all that is in a picture, its rows laid on a circle."""
     count = rows.shape[1]
-    weights = np.abs(rows - np.median(rows, axis=(1, 2), keepdims=True)).mean(axis=2)
+    values = rows.astype(np.float64)
+    weights = np.abs(values - np.median(values, axis=(1, 2), keepdims=True)).mean(axis=2)
     turns = np.exp(2j * np.pi * np.arange(count) / count)
     angles = np.angle((weights * turns).sum(axis=1)) / (2 * np.pi)
     found: Integers = (np.round(angles * count + count / 2).astype(np.int64)) % count
@@ -128,11 +129,11 @@ def _bits(raw: Array) -> Iterator[Remade]:
         low, high = float(raw.min()), float(raw.max())
         full = full_scale(low, high)
         if low < 0:
-            yield Remade("scale", words, fix, lambda x: (x + np.where(x < 0, full, -full)).astype(x.dtype))
+            yield Remade("scale", words, fix, lambda x: (x + np.where(np.signbit(x), full, -full)).astype(x.dtype))
         return
     other = np.dtype(raw.dtype.name[1:] if raw.dtype.kind == "u" else f"u{raw.dtype.name}")
     top = np.array(1 << (8 * raw.dtype.itemsize - 1), f"u{raw.dtype.itemsize}").view(raw.dtype)
-    yield Remade("scale", words, fix, lambda x: x ^ top)
+    yield Remade("scale", words, fix, lambda x: np.bitwise_xor(x, top))
     fix = f"read the samples as {other} where they are made"
     yield Remade("scale", f"numbers read as {other}, not as {raw.dtype}", fix, lambda x: x.view(other))
     if raw.dtype.itemsize == 2:

@@ -83,12 +83,15 @@ def _by_themselves(parts: Parts) -> Iterator[Alternative]:
 def _standardize(raw: Array) -> Array:
     values, axes = raw.astype(np.float32), tuple(range(1, raw.ndim))
     deviation = np.maximum(values.std(axis=axes, keepdims=True), np.float32(1e-6))
-    return (values - values.mean(axis=axes, keepdims=True)) / deviation
+    alone: Array = (values - values.mean(axis=axes, keepdims=True)) / deviation
+    return alone
 
 
 def _to_one(raw: Array) -> Array:
     values = raw.astype(np.float32)
-    return values / np.maximum(np.abs(values).max(axis=tuple(range(1, raw.ndim)), keepdims=True), np.float32(1e-6))
+    largest = np.abs(values).max(axis=tuple(range(1, raw.ndim)), keepdims=True)
+    alone: Array = values / np.maximum(largest, np.float32(1e-6))
+    return alone
 
 
 def in_front_of(step: Normalize, factor: float, offset: float) -> Normalize:

@@ -47,8 +47,8 @@ def _colours(raw: Array, axis: int) -> Iterator[Remade]:
     full = full_scale(float(raw.min()), float(raw.max()))
     fix = "convert the colours where the samples are made (JFIF's equations)"
     matrix, middle = _luma_and_chromas(), full * np.array((0.0, 0.5, 0.5))
-    there = _mixed(axis, matrix, middle, full)
-    back = _mixed(axis, np.linalg.inv(matrix), -np.linalg.inv(matrix) @ middle, full)
+    inverse: Floats = np.linalg.inv(matrix).astype(np.float64)
+    there, back = _mixed(axis, matrix, middle, full), _mixed(axis, inverse, -inverse @ middle, full)
     yield Remade("channel order", "luma and chromas made red, green and blue", fix, back)
     yield Remade("channel order", "red, green and blue made luma and chromas", fix, there)
 
@@ -89,7 +89,10 @@ def _light(raw: Array) -> Iterator[Remade]:
 def _bars(raw: Array, form: Form) -> Iterator[Remade]:
     """Bars at the edges cut off, and the rest stretched."""
     box = [_inside(raw, axis) for axis in (form.rows, form.columns)]
-    if all((first, last) == (0, raw.shape[axis]) for (first, last), axis in zip(box, (form.rows, form.columns))):
+    if all(
+        (first, last) == (0, raw.shape[axis])
+        for (first, last), axis in zip(box, (form.rows, form.columns), strict=True)
+    ):
         return
 
     def change(x: Array) -> Array:

@@ -40,7 +40,7 @@ def form_of(spec: InputSpec, raw: Array) -> Form:
         channels = raw_axis(final, spec.pre) if final is not None else None
         sides = [axis for axis in range(1, raw.ndim) if axis != channels]
         if len(sides) == 2 and min(raw.shape[axis] for axis in sides) >= _SIDE:
-            return Form("picture", *sides, channels)
+            return Form("picture", sides[0], sides[1], channels)
     return Form("ids" if raw.ndim == 2 and raw.dtype.kind in "iu" else "numbers")
 
 

@@ -66,7 +66,7 @@ def _of_pixels(raw: Array) -> Iterator[Front]:
 
 
 def _of_sound(raw: Array) -> Iterator[Front]:
-    middle = float(np.median(raw))
+    middle = float(np.median(raw.astype(np.float64)))
     if middle:
         yield "mean and deviation", "what the sensor gives at rest taken off", 1.0, -float(f"{middle:.4g}")
     for bits in _WORDS:

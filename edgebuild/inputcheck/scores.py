@@ -40,8 +40,8 @@ class Scores:
 
     def of(self, units: Integers) -> Scores:
         """Those of some units."""
-        classes, values = (None if all_ is None else all_[units] for all_ in (self.classes, self.values))
-        return Scores(self.labels[units], classes, values)
+        classes = None if self.classes is None else self.classes[units]
+        return Scores(self.labels[units], classes, None if self.values is None else self.values[units])
 
 
 def score(

@@ -92,7 +92,8 @@ def _levels(raw: Array) -> Iterator[Remade]:
 
     def loud(x: Array) -> Array:
         peak = np.abs(x.astype(np.float32)).max(axis=-1, keepdims=True)
-        return (x * (full / np.maximum(peak, 1e-9 * full))).astype(np.float32)
+        loudest: Array = (x * (full / np.maximum(peak, 1e-9 * full))).astype(np.float32)
+        return loudest
 
     fix = "take each recording's mean off where the samples are made"
     yield Remade("mean and deviation", "each sample's own mean taken off", fix, _level)
@@ -112,4 +113,5 @@ def _levels(raw: Array) -> Iterator[Remade]:
 
 def _level(raw: Array) -> Array:
     values = raw.astype(np.float32)
-    return values - values.mean(axis=-1, keepdims=True)
+    level: Array = values - values.mean(axis=-1, keepdims=True)
+    return level
