@@ -22,7 +22,7 @@ class _Text:
     Attributes:
         padding: where there is none of a text.
         inner: where there is one, without its first and its last token.
-        pad: the padding's number.
+        pad, start: the padding's number, and that of the token that the first text begins with.
         framed: whether all texts begin with the same token, and end with the same: the special ones.
     """
 
@@ -30,6 +30,7 @@ class _Text:
     padding: npt.NDArray[np.bool_]
     inner: npt.NDArray[np.bool_]
     pad: int
+    start: int
     framed: bool
 
 
@@ -55,7 +56,7 @@ def _text_of(spec: InputSpec, raw: Array) -> _Text | None:
     inner = content.copy()
     inner[rows, first] = inner[rows, last] = False
     framed = len(np.unique(ids[rows, first])) == 1 and len(np.unique(ids[rows, last])) == 1
-    return _Text(ids, padding, inner, pad, framed)
+    return _Text(ids, padding, inner, pad, int(ids[0, first[0]]), framed)
 
 
 @on_array
@@ -105,7 +106,7 @@ def capitals_unknown(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | N
     capital[np.flatnonzero(some), words.argmax(axis=1)[some]] = True
     # After RoBERTa's special tokens, <s>, <pad> and </s>; of a vocabulary of one's own, after the padding.
     others = 3 if text.pad == 1 else 1
-    unknown = BERTS_UNKNOWN if text.ids[0, 0] == BERTS_START else others
+    unknown = BERTS_UNKNOWN if text.start == BERTS_START else others
     return spec, np.where(capital, unknown, text.ids).astype(raw.dtype)
 
 
