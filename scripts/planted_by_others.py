@@ -56,32 +56,32 @@ def _fits(spec: InputSpec, rows: Array) -> bool:
     return prepared.shape[1:] in {size[1:] for size in spec.sizes}
 
 
-def _is_sequence(spec: InputSpec, raw: Array) -> bool:
+def is_sequence(spec: InputSpec, raw: Array) -> bool:
     """Whether samples are (N, T, …), a call for each of T steps."""
     return raw.ndim > 2 and not _fits(spec, raw) and _fits(spec, raw[0])
 
 
-def _is_pixels(raw: Array) -> bool:
+def is_pixels(raw: Array) -> bool:
     return raw.dtype.kind == "u" and raw.ndim >= 3
 
 
-def _full_scale(raw: Array) -> int:
+def full_scale_of(raw: Array) -> int:
     """Of unsigned integers, the greatest that there are."""
     return int(2 ** (8 * raw.dtype.itemsize) - 1)
 
 
-def _white(raw: Array) -> int:
+def white_of(raw: Array) -> int:
     """The value of a white pixel: 255 of bytes, less of those that use a few bits only."""
     highest = int(raw.max())
-    return _full_scale(raw) if highest > _full_scale(raw) // 2 else highest
+    return full_scale_of(raw) if highest > full_scale_of(raw) // 2 else highest
 
 
-def _loudest(raw: Array) -> np.float32:
+def loudest_of(raw: Array) -> np.float32:
     """The amplitude that a waveform can have."""
     return np.float32(1 if float(np.abs(raw.astype(np.float32)).max()) <= 1 else 32768)
 
 
-def _is_sound(spec: InputSpec, raw: Array) -> bool:
+def is_sound(spec: InputSpec, raw: Array) -> bool:
     """Whether samples are waveforms."""
     if raw.dtype.kind != "f" or raw.shape[-1] < SHORTEST_SOUND or raw.size != len(raw) * raw.shape[-1]:
         return False
@@ -90,21 +90,21 @@ def _is_sound(spec: InputSpec, raw: Array) -> bool:
     return declared or abs(float(values.mean())) < 0.2 * float(values.std())
 
 
-def _is_features(spec: InputSpec, raw: Array) -> bool:
+def is_features(spec: InputSpec, raw: Array) -> bool:
     """Whether samples are rows of a sensor, or a spectrogram that was made before."""
-    return raw.dtype.kind == "f" and not _is_sound(spec, raw)
+    return raw.dtype.kind == "f" and not is_sound(spec, raw)
 
 
-def _is_tokens(spec: InputSpec, raw: Array) -> bool:
+def is_tokens(spec: InputSpec, raw: Array) -> bool:
     return raw.dtype.kind == "i" and raw.ndim == 2 and spec.dtype in ("int32", "int64")
 
 
-def _is_quantized(raw: Array) -> bool:
+def is_quantized(raw: Array) -> bool:
     """Whether samples are spectra, or the like, as signed bytes."""
     return raw.dtype == np.int8 and raw.ndim >= 3
 
 
-def _raw_axis(spec: InputSpec, letter: str) -> int | None:
+def raw_axis(spec: InputSpec, letter: str) -> int | None:
     """The axis of the raw samples that becomes the one with this letter in the model's layout."""
     axis = spec.layout.find(letter)
     for step in reversed(spec.pre):
@@ -117,21 +117,21 @@ def _raw_axis(spec: InputSpec, letter: str) -> int | None:
     return axis if axis >= 1 else None
 
 
-def _channel_axis(spec: InputSpec, raw: Array) -> int | None:
+def channel_axis(spec: InputSpec, raw: Array) -> int | None:
     """The raw axis of channels, or of a sensor's columns; None if it has only one."""
-    axis = _raw_axis(spec, "C")
-    if axis is None and _is_features(spec, raw) and (raw.ndim == 2 or _is_sequence(spec, raw)):
+    axis = raw_axis(spec, "C")
+    if axis is None and is_features(spec, raw) and (raw.ndim == 2 or is_sequence(spec, raw)):
         axis = raw.ndim - 1
     return axis if axis is not None and axis < raw.ndim and raw.shape[axis] > 1 else None
 
 
-def _normalize_of(spec: InputSpec) -> tuple[int, Normalize] | None:
+def normalize_of(spec: InputSpec) -> tuple[int, Normalize] | None:
     """The last normalize step and its place."""
     found = [(place, step) for place, step in enumerate(spec.pre) if isinstance(step, Normalize)]
     return found[-1] if found else None
 
 
-def _with_step(spec: InputSpec, place: int, *steps: Step) -> InputSpec:
+def with_step(spec: InputSpec, place: int, *steps: Step) -> InputSpec:
     """The declaration with one step replaced, or left out."""
     return spec.model_copy(update={"pre": (*spec.pre[:place], *steps, *spec.pre[place + 1 :])})
 
@@ -139,7 +139,7 @@ def _with_step(spec: InputSpec, place: int, *steps: Step) -> InputSpec:
 # What makes an edit of an array one of samples.
 
 
-def _makes_mask(spec: InputSpec) -> bool:
+def makes_mask(spec: InputSpec) -> bool:
     """Whether it is made of texts and is not their tokens."""
     return any(isinstance(step, Tokenize) and step.output != "ids" for step in spec.pre)
 
@@ -151,22 +151,22 @@ def _is_mask(samples: Samples, name: str) -> bool:
 def _name_of(spec: InputSpec, samples: Samples) -> str | None:
     if len(samples.inputs) == 1:
         return next(iter(samples.inputs))
-    masks = _makes_mask(spec)
-    fitting = (name for name, raw in samples.inputs.items() if _fits(spec, raw) or _is_sequence(spec, raw))
-    right = (name for name in fitting if not _is_tokens(spec, samples.inputs[name]) or masks == _is_mask(samples, name))
+    masks = makes_mask(spec)
+    fitting = (name for name, raw in samples.inputs.items() if _fits(spec, raw) or is_sequence(spec, raw))
+    right = (name for name in fitting if not is_tokens(spec, samples.inputs[name]) or masks == _is_mask(samples, name))
     return next(right, None)
 
 
 def _prepared(spec: InputSpec, raw: Array) -> Floats:
     """A row a sample; of a sequence, all its steps."""
     probed = raw[:PROBED]
-    rows = probed.reshape(-1, *probed.shape[2:]) if _is_sequence(spec, raw) else probed
+    rows = probed.reshape(-1, *probed.shape[2:]) if is_sequence(spec, raw) else probed
     return prepare_input("x", rows, spec).astype(np.float32).reshape(len(probed), -1)
 
 
 def _silent(spec: InputSpec, raw: Array, wrong_spec: InputSpec, wrong: Array) -> bool:
     """Whether nothing refuses the wrong samples, and enough of them are not what they were."""
-    if not (_fits(wrong_spec, wrong) or _is_sequence(wrong_spec, wrong)):
+    if not (_fits(wrong_spec, wrong) or is_sequence(wrong_spec, wrong)):
         return False
     try:
         before, after = _prepared(spec, raw), _prepared(wrong_spec, wrong)
@@ -178,7 +178,7 @@ def _silent(spec: InputSpec, raw: Array, wrong_spec: InputSpec, wrong: Array) ->
     return float(changed.mean()) >= LEAST_CHANGED
 
 
-def _on_array(edit: ArrayEdit) -> Edit:
+def on_array(edit: ArrayEdit) -> Edit:
     @functools.wraps(edit)
     def on_samples(spec: InputSpec, samples: Samples) -> tuple[InputSpec, Samples] | None:
         name = _name_of(spec, samples)
@@ -213,44 +213,44 @@ def _on_labels(edit: LabelEdit) -> Edit:
 # Scale, mean and deviation.
 
 
-@_on_array
+@on_array
 def scaled_twice(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """The loader has begun to scale (``ToTensor``; a WAV reader that gives floats), and what follows does so still."""
-    if not _is_pixels(raw) and not _is_sound(spec, raw):
+    if not is_pixels(raw) and not is_sound(spec, raw):
         return None
-    full = _full_scale(raw) if _is_pixels(raw) else 32768
+    full = full_scale_of(raw) if is_pixels(raw) else 32768
     return spec, (raw.astype(np.float32) / full).astype(np.float32)
 
 
-@_on_array
+@on_array
 def not_scaled(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """The firmware hands on the camera's bytes, or the microphone's 16-bit numbers, where training had floats."""
-    if _is_sound(spec, raw):
+    if is_sound(spec, raw):
         values = raw.astype(np.float32)
         return (spec, np.round(values * np.float32(32768))) if float(np.abs(values).max()) <= 1 else None
-    found = _normalize_of(spec)
-    if found is None or not _is_pixels(raw):
+    found = normalize_of(spec)
+    if found is None or not is_pixels(raw):
         return None
     place, step = found
     if step.scale != 1:
-        return _with_step(spec, place, step.model_copy(update={"scale": 1.0})), raw
+        return with_step(spec, place, step.model_copy(update={"scale": 1.0})), raw
     is_range = not any(step.mean) or step.mean == step.std
-    return (_with_step(spec, place), raw) if is_range else None
+    return (with_step(spec, place), raw) if is_range else None
 
 
-@_on_array
+@on_array
 def other_range(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """The helper of another family of models is called: it makes -1 to 1 where 0 to 1 is wanted, or the reverse."""
-    found = _normalize_of(spec)
-    if found is None or not _is_pixels(raw):
+    found = normalize_of(spec)
+    if found is None or not is_pixels(raw):
         return None
     place, step = found
     if not any(step.mean) and len(set(step.std)) == 1:
         halves = step.model_copy(update={"scale": step.scale / step.std[0], "mean": (0.5,), "std": (0.5,)})
-        return _with_step(spec, place, halves), raw
+        return with_step(spec, place, halves), raw
     if step.mean == step.std:
         whole = step.model_copy(update={"mean": (0.0,), "std": tuple(2 * value for value in step.std)})
-        return _with_step(spec, place, whole), raw
+        return with_step(spec, place, whole), raw
     return None
 
 
@@ -270,22 +270,22 @@ def _habitual(step: Normalize, channels: int) -> Normalize | None:
     return step.model_copy(update={"scale": 1 / full, "mean": mean, "std": std})
 
 
-@_on_array
+@on_array
 def other_statistics(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """The mean and deviation are copied from a tutorial, or another model's card: ImageNet's, 0.5, AudioSet's."""
-    found = _normalize_of(spec)
+    found = normalize_of(spec)
     if found is None or raw.dtype.kind not in "uf":
         return None
     place, step = found
-    if not _is_pixels(raw):
+    if not is_pixels(raw):
         other = step.model_copy(update={"mean": AUDIOSET[0], "std": AUDIOSET[1]})
-        return (_with_step(spec, place, other), raw) if any(step.mean) else None
+        return (with_step(spec, place, other), raw) if any(step.mean) else None
     before = prepare_input("x", raw[:1], spec.model_copy(update={"pre": spec.pre[:place]}))
     habitual = _habitual(step, before.shape[step.channel_axis]) if step.channel_axis < before.ndim else None
-    return None if habitual is None else (_with_step(spec, place, habitual), raw)
+    return None if habitual is None else (with_step(spec, place, habitual), raw)
 
 
-@_on_array
+@on_array
 def standardised_alone(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """Each sample is standardised by itself (``per_image_standardization``, a clip's own CMVN), not by the set."""
     if np.dtype(spec.dtype).kind != "f":
@@ -294,18 +294,18 @@ def standardised_alone(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] |
     axes = tuple(range(1, raw.ndim))
     deviation = np.maximum(values.std(axis=axes, keepdims=True), np.float32(1e-6))
     alone = (values - values.mean(axis=axes, keepdims=True)) / deviation
-    found = None if _is_sound(spec, raw) else _normalize_of(spec)
-    return (spec if found is None else _with_step(spec, found[0])), alone
+    found = None if is_sound(spec, raw) else normalize_of(spec)
+    return (spec if found is None else with_step(spec, found[0])), alone
 
 
-@_on_array
+@on_array
 def other_unit(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """One side of the product counts in decibels and the other in natural logarithms; or in g and in m/s²."""
     for place, step in enumerate(spec.pre):
         if isinstance(step, Log):
             other = step.model_copy(update={"base": "db" if step.base == "e" else "e"})
-            return _with_step(spec, place, other), raw
-    if not _is_features(spec, raw):
+            return with_step(spec, place, other), raw
+    if not is_features(spec, raw):
         return None
     rows = raw.ndim == 2 or "T" in spec.layout
     return spec, raw.astype(np.float32) * np.float32(1 / 9.80665 if rows else 10 / np.log(10))
@@ -314,14 +314,14 @@ def other_unit(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
 # Channels and axes.
 
 
-@_on_array
+@on_array
 def other_channels(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """OpenCV decodes to BGR; or a table's columns come sorted by their names (f0, f1, f10, f11, …, f2)."""
-    axis = _channel_axis(spec, raw)
+    axis = channel_axis(spec, raw)
     if axis is None:
         return None
     count = raw.shape[axis]
-    if _is_pixels(raw):
+    if is_pixels(raw):
         return spec, np.flip(raw, axis)
     order = sorted(range(count), key=str) if count > 10 else [*range(count // 2, count), *range(count // 2)]
     return spec, np.take(raw, order, axis=axis)
@@ -333,12 +333,12 @@ def _reshaped(raw: Array, order: tuple[int, ...]) -> Array:
     return wrong.transpose(np.argsort(order))
 
 
-@_on_array
+@on_array
 def reshaped(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """The axes are put in place by ``reshape``, which keeps the memory's order, where ``transpose`` was needed."""
-    if raw.dtype.kind not in "uif" or _is_tokens(spec, raw) or raw.ndim < 3 or _is_sound(spec, raw):
+    if raw.dtype.kind not in "uif" or is_tokens(spec, raw) or raw.ndim < 3 or is_sound(spec, raw):
         return None
-    channels = _channel_axis(spec, raw)
+    channels = channel_axis(spec, raw)
     if channels is not None and raw.ndim == 4:
         order = (0, 3, 1, 2) if channels == 3 else (0, 2, 3, 1)
         transposing = [step.order for step in spec.pre if isinstance(step, Transpose)]
@@ -351,17 +351,17 @@ def reshaped(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     return spec, np.ascontiguousarray(raw.swapaxes(first, second)).reshape(raw.shape)
 
 
-@_on_array
+@on_array
 def width_first(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """Width comes before height: a (w, h) of OpenCV's taken for (h, w), or files of MATLAB's, column by column."""
-    height, width = _raw_axis(spec, "H"), _raw_axis(spec, "W")
+    height, width = raw_axis(spec, "H"), raw_axis(spec, "W")
     if height is None or width is None or raw.shape[height] != raw.shape[width]:
         return None
     for place, step in enumerate(spec.pre):
         if isinstance(step, Transpose):
             swap = {height: width, width: height}
             order = tuple(swap.get(axis, axis) for axis in step.order)
-            return _with_step(spec, place, step.model_copy(update={"order": order})), raw
+            return with_step(spec, place, step.model_copy(update={"order": order})), raw
     return spec, np.ascontiguousarray(raw.swapaxes(height, width))
 
 
@@ -393,45 +393,45 @@ def _moved(raw: Array, filling: npt.NDArray[np.bool_]) -> Array:
     return np.take_along_axis(raw, places.reshape(*places.shape, *[1] * (raw.ndim - 2)), axis=1)
 
 
-def _filling(spec: InputSpec, raw: Array) -> npt.NDArray[np.bool_] | None:
+def filling_of(spec: InputSpec, raw: Array) -> npt.NDArray[np.bool_] | None:
     """Where sounds, sequences or texts, (N, T, …), only have what fills them up."""
-    if _is_tokens(spec, raw):
+    if is_tokens(spec, raw):
         ids = raw.astype(np.int64)
         ends = np.concatenate([ids[:, 0], ids[:, -1]])
         values, counts = np.unique(ends[ends <= 3], return_counts=True)
         return np.asarray(ids == values[counts.argmax()], np.bool_) if len(values) else None
-    if raw.ndim == 2 and _is_sound(spec, raw):
+    if raw.ndim == 2 and is_sound(spec, raw):
         return np.asarray(raw.astype(np.float32) == 0, np.bool_)
-    if _is_features(spec, raw) and _is_sequence(spec, raw):
+    if is_features(spec, raw) and is_sequence(spec, raw):
         values = raw.astype(np.float32)
         quiet: npt.NDArray[np.bool_] = (values == values.min()).all(axis=tuple(range(2, raw.ndim)))
         return quiet
     return None
 
 
-@_on_array
+@on_array
 def filled_otherwise(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """Short samples are filled up in another place than in training; pictures get bars where they were stretched."""
-    height = _raw_axis(spec, "H")
-    if _is_pixels(raw):
+    height = raw_axis(spec, "H")
+    if is_pixels(raw):
         return (spec, _letterboxed(raw, height)) if height is not None and raw.shape[height] >= 8 else None
-    filling = _filling(spec, raw)
+    filling = filling_of(spec, raw)
     return None if filling is None else (spec, _moved(raw, filling))
 
 
 # What the sensor itself does.
 
 
-@_on_array
+@on_array
 def cut_off(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """The gain or the exposure is set too high, or a converter's range too small: values stop at its limits."""
-    if _is_pixels(raw):
-        return spec, np.minimum(raw.astype(np.int64) * 4, _white(raw)).astype(raw.dtype)
+    if is_pixels(raw):
+        return spec, np.minimum(raw.astype(np.int64) * 4, white_of(raw)).astype(raw.dtype)
     values = raw.astype(np.float32) if raw.dtype.kind == "f" else None
     if values is None:
         return None
-    if _is_sound(spec, raw):
-        full_scale = _loudest(raw)
+    if is_sound(spec, raw):
+        full_scale = loudest_of(raw)
         loud = float(np.quantile(np.abs(values[values != 0]), 0.8)) if values.any() else 1.0
         gain = np.float32(max(float(full_scale) / loud, 1.0))
         return spec, np.clip(values * gain, -full_scale, full_scale)
@@ -439,34 +439,35 @@ def cut_off(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     return spec, np.clip(values, middle - reach, middle + reach)
 
 
-def _slowed(raw: Array, axis: int, place: str) -> Array:
-    """Values of twice the rate, as many as before: from the start, the middle or the end of what was heard."""
+def slowed_down(raw: Array, axis: int, place: str, times: float = 2) -> Array:
+    """Values of so many times the rate, as many as before: from the start, the middle or the end of what was heard."""
     values = np.moveaxis(raw.astype(np.float32), axis, -1)
     length = values.shape[-1]
-    first = {"start": 0.0, "center": length / 4}.get(place, length / 2)
-    at = np.minimum(first + np.arange(length) / 2, length - 1)
+    left_out = length - length / times
+    first = {"start": 0.0, "center": left_out / 2}.get(place, left_out)
+    at = np.minimum(first + np.arange(length) / times, length - 1)
     low = np.floor(at).astype(np.int64)
     high, share = np.minimum(low + 1, length - 1), (at - low).astype(np.float32)
     slowed = values[..., low] * (1 - share) + values[..., high] * share
     return np.ascontiguousarray(np.moveaxis(slowed, -1, axis))
 
 
-@_on_array
+@on_array
 def other_rate(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """The device samples at twice the rate of the training data, and nothing resamples: all goes half as fast."""
-    axis = _raw_axis(spec, "T")
-    if _is_sound(spec, raw):
+    axis = raw_axis(spec, "T")
+    if is_sound(spec, raw):
         audio = [step for step in spec.pre if isinstance(step, ReadAudio)]
-        return spec, _slowed(raw, raw.ndim - 1, audio[0].place if audio else "center")
-    if axis is None and _is_features(spec, raw) and _is_sequence(spec, raw):
+        return spec, slowed_down(raw, raw.ndim - 1, audio[0].place if audio else "center")
+    if axis is None and is_features(spec, raw) and is_sequence(spec, raw):
         axis = 1
-    return (spec, _slowed(raw, axis, "end")) if axis is not None and raw.dtype.kind == "f" else None
+    return (spec, slowed_down(raw, axis, "end")) if axis is not None and raw.dtype.kind == "f" else None
 
 
-@_on_array
+@on_array
 def dead_channel(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """A part of the sensor is not connected, or a join found no column for it, and its missing values became 0."""
-    axis = _channel_axis(spec, raw)
+    axis = channel_axis(spec, raw)
     if axis is None:
         return None
     wrong = raw.copy()
@@ -478,10 +479,10 @@ def dead_channel(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
 # Texts and labels.
 
 
-@_on_array
+@on_array
 def other_vocabulary(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """The tokenizer of another checkpoint is shipped: other numbers for words, and RoBERTa's for the special tokens."""
-    if _makes_mask(spec) or not _is_tokens(spec, raw) or int(raw.astype(np.int64).max()) < 1000:
+    if makes_mask(spec) or not is_tokens(spec, raw) or int(raw.astype(np.int64).max()) < 1000:
         return None
     ids = raw.astype(np.int64)
     special = {int(ids[0, 0]): 0, 0: 1}
@@ -515,78 +516,78 @@ def listed_otherwise(labels: Whole) -> Whole:
 # By another author: how a device's pixels and numbers mean something else.
 
 
-@_on_array
+@on_array
 def linear_light(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """The sensor's own pixels, proportional to light, where training had files in sRGB (IEC 61966-2-1)."""
-    if not _is_pixels(raw):
+    if not is_pixels(raw):
         return None
-    white = _white(raw)
+    white = white_of(raw)
     encoded = raw.astype(np.float32) / max(white, 1)
     light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     return spec, np.round(light * white).astype(raw.dtype)
 
 
-@_on_array
+@on_array
 def video_range(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """A video decoder's pixels have black at 16 and white at 235 (ITU-R BT.601), and nobody stretches them."""
-    if not _is_pixels(raw):
+    if not is_pixels(raw):
         return None
-    pixels = (16 * _white(raw) + 219 * raw.astype(np.float32)) / 255
+    pixels = (16 * white_of(raw) + 219 * raw.astype(np.float32)) / 255
     return spec, np.round(pixels).astype(raw.dtype)
 
 
-@_on_array
+@on_array
 def inverted(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """Ink on paper where training had white on black (MNIST), or a file in which 0 is white (TIFF, DICOM, CMYK)."""
-    return (spec, (_white(raw) - raw.astype(np.int64)).astype(raw.dtype)) if _is_pixels(raw) else None
+    return (spec, (white_of(raw) - raw.astype(np.int64)).astype(raw.dtype)) if is_pixels(raw) else None
 
 
-@_on_array
+@on_array
 def other_sign(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """Bytes are read as signed and are not, or the reverse; a converter counts from 0 and its numbers are so read."""
-    if _is_pixels(raw) and raw.dtype == np.uint8:
+    if is_pixels(raw) and raw.dtype == np.uint8:
         return spec, raw.view(np.int8)
-    if _is_quantized(raw):
+    if is_quantized(raw):
         return spec, raw.view(np.uint8)
-    if not _is_sound(spec, raw):
+    if not is_sound(spec, raw):
         return None
-    values, loudest = raw.astype(np.float32), _loudest(raw)
+    values, loudest = raw.astype(np.float32), loudest_of(raw)
     return spec, np.where(values < 0, values + loudest, values - loudest)
 
 
-@_on_array
+@on_array
 def not_zeroed(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """What the sensor gives at rest is not taken off: a microphone's bias, gravity, a tare, another zero point."""
     values = raw.astype(np.float32)
-    if _is_sound(spec, raw):
-        loudest = _loudest(raw)
+    if is_sound(spec, raw):
+        loudest = loudest_of(raw)
         return spec, np.clip(values + loudest / 4, -loudest, loudest)
-    if _is_quantized(raw):
+    if is_quantized(raw):
         return spec, np.clip(np.round(values + values.std()), -128, 127).astype(np.int8)
-    return (spec, values + values.std()) if _is_features(spec, raw) else None
+    return (spec, values + values.std()) if is_features(spec, raw) else None
 
 
 # By the same author: how a device's buffer, or picture, is read.
 
 
-@_on_array
+@on_array
 def chroma_exchanged(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """A camera's NV21 is read as NV12: Cr and Cb are exchanged before they become RGB (JFIF's equations)."""
-    axis = _channel_axis(spec, raw)
-    if axis is None or not _is_pixels(raw) or raw.shape[axis] != 3:
+    axis = channel_axis(spec, raw)
+    if axis is None or not is_pixels(raw) or raw.shape[axis] != 3:
         return None
     red, green, blue = np.moveaxis(raw.astype(np.float32), axis, 0)
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
     cr, cb = (blue - luma) / 1.772, (red - luma) / 1.402
     wrong = np.stack([luma + 1.402 * cr, luma - 0.344136 * cb - 0.714136 * cr, luma + 1.772 * cb], axis)
-    return spec, np.clip(np.round(wrong), 0, _white(raw)).astype(raw.dtype)
+    return spec, np.clip(np.round(wrong), 0, white_of(raw)).astype(raw.dtype)
 
 
-@_on_array
+@on_array
 def line_padding(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """Rows lie in memory with a few bytes after each (the stride), and are read as if there were none: all leans."""
-    height, width = _raw_axis(spec, "H"), _raw_axis(spec, "W")
-    if not _is_pixels(raw) or height is None or width is None or height > width:
+    height, width = raw_axis(spec, "H"), raw_axis(spec, "W")
+    if not is_pixels(raw) or height is None or width is None or height > width:
         return None
     widths = [(0, 0)] * raw.ndim
     widths[width] = (0, max(1, raw.shape[width] // 8))
@@ -596,17 +597,17 @@ def line_padding(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
 
 def _buffered(spec: InputSpec, raw: Array) -> int | None:
     """The axis along which a buffer is filled."""
-    if _is_sound(spec, raw):
+    if is_sound(spec, raw):
         return raw.ndim - 1
-    if _is_pixels(raw) or _is_quantized(raw):
-        return _raw_axis(spec, "H") or _raw_axis(spec, "T")
-    if not _is_features(spec, raw):
+    if is_pixels(raw) or is_quantized(raw):
+        return raw_axis(spec, "H") or raw_axis(spec, "T")
+    if not is_features(spec, raw):
         return None
     is_window = raw.ndim == 2 and raw.shape[1] >= FEWEST_IN_WINDOW
-    return 1 if is_window or _is_sequence(spec, raw) else _raw_axis(spec, "T") or _raw_axis(spec, "H")
+    return 1 if is_window or is_sequence(spec, raw) else raw_axis(spec, "T") or raw_axis(spec, "H")
 
 
-@_on_array
+@on_array
 def from_buffers_start(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """A ring buffer is read from its start, wherever its oldest value is; a camera's transfer begins mid-frame."""
     axis = _buffered(spec, raw)
@@ -617,11 +618,11 @@ def from_buffers_start(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] |
     return spec, np.stack(turned)
 
 
-@_on_array
+@on_array
 def cropped(spec: InputSpec, raw: Array) -> tuple[InputSpec, Array] | None:
     """The middle of a 4:3 picture is cut out where in training the whole of it was squeezed into the square."""
-    width = _raw_axis(spec, "W")
-    if not _is_pixels(raw) or width is None or raw.shape[width] < 8:
+    width = raw_axis(spec, "W")
+    if not is_pixels(raw) or width is None or raw.shape[width] < 8:
         return None
     columns = raw.shape[width]
     kept = columns * 3 // 4
