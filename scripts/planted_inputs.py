@@ -1,17 +1,20 @@
 """Mistakes in how samples reach a model, as data: what is done to a right project, and what should be said of it.
 
 Twenty are the check's author's. Ten of them follow public reports of what others ran into, each named in ``source``.
-They were written before the check was first run. The others, of ``planted_by_others.py``, are by two who had not
-seen the check, and are planted as they were written.
+They were written before the check was first run. The others are by people who had not seen the check, and are planted
+as they were written: twenty-five of ``planted_by_others.py``, by two, which the check was changed for when they had
+been counted once; and thirty-four of ``planted_by_a_third.py``, which it was not changed for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
-from planted_by_others import MISTAKES as BY_ANOTHER
+from planted_by_a_third import MISTAKES as BY_A_THIRD
+from planted_by_others import MISTAKES as BY_OTHERS
 
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Cast, Normalize, Step, Transpose
@@ -30,14 +33,14 @@ class Mistake:
     Attributes:
         kinds: any of these, said, is right.
         source: the report that it follows; empty for the author's own.
-        by_another: whether its author had not seen the check.
+        author: "check": who wrote the check; "others": two who had not seen it; "third": one more, unseen by the check.
     """
 
     name: str
     kinds: tuple[str, ...]
     edit: Edit
     source: str = ""
-    by_another: bool = False
+    author: Literal["check", "others", "third"] = "check"
 
 
 def _steps(spec: InputSpec, samples: Samples, *steps: Step) -> Planted:
@@ -247,8 +250,9 @@ MISTAKES = (
     Mistake("normalized twice", NUMBERS, _normalized_twice),
     Mistake("mean added", NUMBERS, _numbers(_mean_added)),
     Mistake("upside down", ("layout",), _upside_down),
-    Mistake("reshaped, not transposed", ("layout",), _reshaped),
-    Mistake("a dead channel", ("constant channel",), _dead_channel),
+    Mistake("memory reshaped", ("layout",), _reshaped),
+    Mistake("the last channel dead", ("constant channel",), _dead_channel),
     Mistake("overexposed", ("saturated",), _overexposed),
-    *(Mistake(name, families, edit, by_another=True) for name, families, edit in BY_ANOTHER),
+    *(Mistake(name, families, edit, author="others") for name, families, edit in BY_OTHERS),
+    *(Mistake(name, families, edit, author="third") for name, families, edit in BY_A_THIRD),
 )  # fmt: skip
