@@ -28,20 +28,20 @@ def relabelled(own: Scores, rules: InputCheck, *, best: float) -> Suspicion | No
     """
     if own.classes is None:
         return None
-    for words, labels, tried in _others(own, own.classes):
-        other = replace(own, labels=labels)
-        won, lost = other.correct & ~own.correct, own.correct & ~other.correct
-        p = p_better(own, other) * tried
-        gain = value(other) - max(value(own), best)
-        if p <= 1 - rules.confidence and gain >= max(_GAIN, rules.min_gain):
-            return Suspicion(
-                input="labels", kinds=("labels",), certainty="named",
-                found=f"the model numbers the classes otherwise: labels {words} are right more often",
-                evidence=f"top1 {value(own):.1f} % as given, {value(other):.1f} % with labels {words}, on "
-                f"{len(labels)} samples ({int(won.sum())} won, {int(lost.sum())} lost; p = {p:.1g})",
-                fix="check the numbering of the classes where the labels are made: a background class counts too",
-            )  # fmt: skip
-    return None
+    others = [(words, replace(own, labels=labels), tried) for words, labels, tried in _others(own, own.classes)]
+    words, other, tried = max(others, key=lambda one: value(one[1]))
+    p = min(1.0, p_better(own, other) * tried)
+    gain = value(other) - max(value(own), best)
+    if p > 1 - rules.confidence or gain < max(_GAIN, rules.min_gain):
+        return None
+    won, lost = other.correct & ~own.correct, own.correct & ~other.correct
+    return Suspicion(
+        input="labels", kinds=("labels",), certainty="named",
+        found=f"the model numbers the classes otherwise: labels {words} are right more often",
+        evidence=f"top1 {value(own):.1f} % as given, {value(other):.1f} % with labels {words}, on "
+        f"{len(own.labels)} samples ({int(won.sum())} won, {int(lost.sum())} lost; p = {p:.1g})",
+        fix="check the numbering of the classes where the labels are made: a background class counts too",
+    )  # fmt: skip
 
 
 def _others(own: Scores, classes: Integers) -> list[tuple[str, Integers, int]]:

@@ -30,7 +30,7 @@ def remade(raw: Array, form: Form) -> Iterator[Remade]:
 
 def _padded(raw: Array, *, centred: bool) -> Iterator[Remade]:
     """Padding moved to the other end of a sequence, or to both."""
-    found = [end for end in (-1, 0) if _is_padded(raw, end)]
+    found = [end for end in (-1, 0) if _is_padded(raw, end, also_all=centred)]
     for end, words in ((-1, "front"), (0, "end")):
         if end in found:
             fix = f"pad at the {words} where the samples are made (the tokenizer's padding side)"
@@ -40,11 +40,12 @@ def _padded(raw: Array, *, centred: bool) -> Iterator[Remade]:
         yield Remade("padding", "padding at both ends alike", fix, _centred)
 
 
-def _is_padded(raw: Array, end: int) -> bool:
+def _is_padded(raw: Array, end: int, *, also_all: bool) -> bool:
+    """Whether enough samples end, or begin, in the same two values; where all do, that may be a token that all have."""
     edge, inner = raw[:, end], raw[:, -2 if end else 1]
     pad = _commonest(edge)
     both = (edge == pad) & (inner == pad)
-    return float(both.mean()) >= _PADDED and not bool(both.all())
+    return float(both.mean()) >= _PADDED and (also_all or not bool(both.all()))
 
 
 def _commonest(values: Array) -> object:
