@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from edgebuild.core.array import Array, np
 from edgebuild.core.input_check import Suspicion
 from edgebuild.core.project import InputSpec
-from edgebuild.core.signature import Normalize, Quantize
+from edgebuild.core.signature import Quantize
+from edgebuild.inputcheck.numbers import is_by_statistics
 from edgebuild.inputcheck.steps import channel_axis, taken_apart
 
-SATURATED = 0.5
-"""Share of values at the upper limit of their dtype from which on samples are called saturated."""
-PILED_UP = 0.03
-"""The same, of numbers that hardly ever are equal."""
-CONTINUOUS = 256
-"""Different numbers from which on samples count as such."""
+SATURATED, PILED_UP = 0.5, 0.03
+"""Shares of values at the largest of all from which on whole numbers, and others, are called saturated."""
+CODES, CONTINUOUS = 8, 256
+"""Different values below which whole numbers, and others, are taken for codes, of which no one is too large."""
 _PROBED = 1 << 16
 CLIPPED = 0.25
 """Share of values that a ``quantize`` step may clip."""
@@ -43,22 +42,20 @@ def constant_channels(name: str, spec: InputSpec, prepared: Array) -> Iterator[S
 
 
 def saturated(name: str, raw: Array) -> Iterator[Suspicion]:
-    """Whole numbers of which most are the largest that their dtype holds; others that pile up at their largest."""
-    if raw.dtype.kind in "iu" and raw.ndim >= 3:
-        limit: float = np.iinfo(raw.dtype.name).max
-        share, told = float((raw == limit).mean()), f"most values are {limit}, the largest that {raw.dtype} holds"
-        if share <= SATURATED:
-            return
-    elif raw.dtype.kind == "f" and len(np.unique(raw[: max(1, _PROBED // max(1, raw[0].size))])) >= CONTINUOUS:
-        limit = float(np.abs(raw).max())
-        share, told = float((np.abs(raw) == limit).mean()), f"many values are {limit:.4g}, the largest of all"
-        if share <= PILED_UP:
-            return
-    else:
+    """Values that pile up at the largest of all."""
+    few = raw[: max(1, _PROBED // max(1, raw[0].size))]
+    whole = raw.dtype.kind in "iu"
+    if (whole and raw.ndim < 3) or raw.dtype.kind == "b" or len(np.unique(few)) < (CODES if whole else CONTINUOUS):
+        return
+    sizes = np.abs(raw.astype(np.float64))
+    limit = float(sizes.max())
+    share = float((sizes == limit).sum()) / max(1, int((sizes > 0).sum()))
+    if share <= (SATURATED if whole else PILED_UP):
         return
     yield Suspicion(
         input=name, kinds=("saturated",), certainty="suspected",
-        found=f"the samples are saturated: {told}", evidence=f"{100 * share:.0f} % of the values",
+        found=f"the samples are saturated: {'most' if whole else 'many'} values are {limit:.4g}, the largest of all",
+        evidence=f"{100 * share:.0f} % of the values that are not 0",
         fix="look at the gain or exposure with which they were taken",
     )  # fmt: skip
 
@@ -77,19 +74,15 @@ def out_of_scale(name: str, spec: InputSpec, prepared: Array) -> Iterator[Suspic
             input=name, kinds=("scale",), certainty="suspected", found="the inputs are tiny: scaled once too often?",
             evidence=numbers, fix="check scale and std of the normalize step against what the samples hold",
         )  # fmt: skip
-    elif _by_statistics(spec) and (abs(mean) > WIDE or not NARROW < deviation < WIDE):
+    elif any(map(is_by_statistics, taken_apart(spec.pre).numbers)) and (
+        abs(mean) > WIDE or not NARROW < deviation < WIDE
+    ):
         yield Suspicion(
             input=name, kinds=("mean and deviation", "scale"), certainty="suspected",
             found="the declared mean and deviation are not of these samples' units",
             evidence=f"{numbers}; about 0 and 1 is what they are for",
             fix="give mean and std in the units that scale leads to: 0..1 after scale = 1/255, else 0..255",
         )  # fmt: skip
-
-
-def _by_statistics(spec: InputSpec) -> bool:
-    """Whether a normalization by a mean and a deviation is declared, not only by a range."""
-    found = [step for step in taken_apart(spec.pre).numbers if isinstance(step, Normalize)]
-    return any(any(step.mean) and step.std not in ((1.0,), step.mean) for step in found)
 
 
 def _clipped(name: str, prepared: Array) -> Iterator[Suspicion]:

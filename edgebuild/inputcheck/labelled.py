@@ -52,9 +52,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Better:
+    """Another declaration that does better for sure, and what ``p`` is corrected for, in words."""
+
     trial: Trial
     scores: Scores
     p: float
+    among: str
 
 
 def named(case: Case) -> Finding:
@@ -75,7 +78,7 @@ def named(case: Case) -> Finding:
         input=last.trial.input, kinds=tuple(dict.fromkeys(kinds)), certainty="named",
         found=f"the model does better with {', and '.join(words)}",
         evidence=f"{case.metric} {declared:.1f} % as declared, {found:.1f} % otherwise, on {len(own.labels)} "
-        f"labelled samples ({_counts(own, last.scores)}p = {better.p:.1g} for any of {tried} declarations tried)",
+        f"labelled samples ({_counts(own, last.scores)}p = {better.p:.1g} for any of {better.among})",
         declaration=mending(case, last.trial), fix=" and ".join(filter(None, fixes)),
     )  # fmt: skip
     return Finding(own, tried + more, suspicion, found)
@@ -98,8 +101,10 @@ def _best(case: Case, without: tuple[Kind, ...] = ()) -> tuple[Scores, int, _Bet
     trials = [trial for trial in case.trials() if trial.alternative.kind not in without]
     kept, judged_on = _screened(case, trials)
     own, others = case.scores(case.samples, kept)
+    screened = len(judged_on) < len(own.labels)
+    among = f"{len(kept)}, chosen of {len(trials)} on other samples" if screened else f"{len(kept)} declarations tried"
     better = [
-        _Better(trial, scores, p)
+        _Better(trial, scores, p, among)
         for trial, scores in others
         if value(scores) - value(own) >= case.rules.min_gain
         and (p := _p(own, scores, judged_on, len(kept))) <= 1 - case.rules.confidence

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from edgebuild.core.array import Array, np
 from edgebuild.core.input_check import Kind
 from edgebuild.core.project import InputSpec
-from edgebuild.core.signature import Cast, Normalize, ReverseChannels
+from edgebuild.core.signature import Cast, Normalize, ReverseChannels, Step
 from edgebuild.inputcheck.alternative import Alternative
 from edgebuild.inputcheck.catalogue import SIGNED, UNSIGNED, Known, full_scale
 from edgebuild.inputcheck.orders import reversed_statistics
@@ -18,6 +18,11 @@ _SAME_SCALE = 1.25
 """Factor up to which a fitted scale is the declared one, and what is wrong is the offset."""
 _STANDARD = 0.5, 2.0
 """Deviations between which numbers around 0 look like standardized ones."""
+_DEVIATIONS: tuple[tuple[str, Callable[[float], float]], ...] = (
+    ("the variance's root for deviation", lambda v: float(np.sqrt(v))),
+    ("the deviation's square for deviation", lambda v: v * v),
+    ("values multiplied by the deviation", lambda v: 1 / v),
+)
 _MIDDLE, _SPREAD = 0.45, 0.25
 """Mean and deviation of photographs, as shares of full scale: ImageNet's, over all channels."""
 
@@ -33,15 +38,33 @@ def declared(spec: InputSpec, parts: Parts, raw: Array) -> Iterator[Alternative]
     flipped = any(isinstance(step, ReverseChannels) for step in parts.before)
     low, high = float(values.min()), float(values.max())
     yield Alternative("scale", "values as they are", parts.with_numbers().steps)
+    by_statistics = any(is_by_statistics(step) for step in parts.numbers)
     for scale in dict.fromkeys((full_scale(low, high), *((255.0,) if 1 < high <= 255 and low >= 0 else ()))):
         for known in SIGNED if low < 0 else UNSIGNED:
             if known.fits(channels):
                 step = _as_step(known, scale, axis, flipped=flipped)
-                yield Alternative(known.kind, _words(known), parts.with_numbers(step).steps)
+                kind = "mean and deviation" if by_statistics else known.kind
+                yield Alternative(kind, _words(known), parts.with_numbers(step).steps)
     if not spectral(parts.before):
         yield from _standardized(parts, values, channels, axis, flipped=flipped)
         yield from _by_themselves(parts)
     yield _own_statistics(parts, values, axis)
+    yield from _other_deviations(parts)
+
+
+def is_by_statistics(step: Step) -> bool:
+    """Whether it is a normalization by a mean and a deviation, not only by a range."""
+    return isinstance(step, Normalize) and any(step.mean) and step.std not in ((1.0,), step.mean)
+
+
+def _other_deviations(parts: Parts) -> Iterator[Alternative]:
+    """Something else than a deviation in its place."""
+    for place, step in enumerate(parts.numbers):
+        if isinstance(step, Normalize) and step.std != (1.0,):
+            for words, change in _DEVIATIONS:
+                other = step.model_copy(update={"std": _each(step.std, change)})
+                numbers = (*parts.numbers[:place], other, *parts.numbers[place + 1 :])
+                yield Alternative("mean and deviation", words, parts.with_numbers(*numbers).steps)
 
 
 def _words(known: Known) -> str:
@@ -130,15 +153,6 @@ def _statistics(step: Normalize) -> Iterator[tuple[str, Normalize]]:
             yield "mean and deviation exchanged", step.model_copy(update={"mean": step.std, "std": step.mean})
     if step.std != (1.0,):
         yield "nothing divided by the deviation", step.model_copy(update={"std": (1.0,)})
-        for words, change in _DEVIATIONS:
-            yield words, step.model_copy(update={"std": _each(step.std, change)})
-
-
-_DEVIATIONS: tuple[tuple[str, Callable[[float], float]], ...] = (
-    ("the variance's root for deviation", lambda v: float(np.sqrt(v))),
-    ("the deviation's square for deviation", lambda v: v * v),
-    ("values multiplied by the deviation", lambda v: 1 / v),
-)
 
 
 def _each(values: tuple[float, ...], change: Callable[[float], float]) -> tuple[float, ...]:

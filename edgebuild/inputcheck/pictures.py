@@ -88,15 +88,13 @@ def _light(raw: Array) -> Iterator[Remade]:
 
 def _bars(raw: Array, form: Form) -> Iterator[Remade]:
     """Bars at the edges cut off, and the rest stretched."""
-    box = [_inside(raw, axis) for axis in (form.rows, form.columns)]
-    if all(
-        (first, last) == (0, raw.shape[axis])
-        for (first, last), axis in zip(box, (form.rows, form.columns), strict=True)
-    ):
+    rows, columns = form.rows, form.columns
+    box = (rows, *_inside(raw, rows, columns)), (columns, *_inside(raw, columns, rows))
+    if all(last - first == raw.shape[axis] for axis, first, last in box):
         return
 
     def change(x: Array) -> Array:
-        for (first, last), axis in zip(box, (form.rows, form.columns), strict=True):
+        for axis, first, last in box:
             count = x.shape[axis]
             x = _at(x, axis, first + (np.arange(count) + 0.5) * (last - first) / count - 0.5, (first, last - 1))
         return x
@@ -105,23 +103,14 @@ def _bars(raw: Array, form: Form) -> Iterator[Remade]:
     yield Remade("padding", "pictures without bars at the edges", fix, change)
 
 
-def _inside(raw: Array, axis: int) -> tuple[int, int]:
+def _inside(raw: Array, axis: int, along: int) -> tuple[int, int]:
     """The first row, or column, that is no bar, and the one after the last; all, where that would leave too little."""
-    lines = np.moveaxis(raw, axis, 1).reshape(len(raw), raw.shape[axis], -1)
-    flat = lines.max(axis=2) == lines.min(axis=2)
-    if raw.ndim == 4:  # each channel may have a number of its own
-        moved = np.moveaxis(raw, axis, 1)
-        flat |= _even(moved, 2) | _even(moved, 3)
-    plain = flat.mean(axis=0) >= _ALIKE
-    kept = np.flatnonzero(~plain)
+    even: Booleans = raw.max(axis=along) == raw.min(axis=along)
+    by_line = np.moveaxis(even, axis - (axis > along), 1).reshape(len(raw), raw.shape[axis], -1).all(axis=2)
+    kept = np.flatnonzero(by_line.mean(axis=0) < _ALIKE)
     if len(kept) < max(2, raw.shape[axis] // 4):
         return 0, raw.shape[axis]
     return int(kept[0]), int(kept[-1]) + 1
-
-
-def _even(moved: Array, axis: int) -> Booleans:
-    even: Booleans = (moved.max(axis=axis) == moved.min(axis=axis)).all(axis=2)
-    return even
 
 
 def _zooms(form: Form) -> Iterator[Remade]:
