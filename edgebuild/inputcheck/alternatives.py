@@ -9,7 +9,7 @@ from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Cast, Normalize
 from edgebuild.inputcheck import memory, numbers, orders, pictures, raw_numbers, signals, tables
 from edgebuild.inputcheck.alternative import Alternative
-from edgebuild.inputcheck.places import Form, form_of
+from edgebuild.inputcheck.form import Form, form_of
 from edgebuild.inputcheck.steps import taken_apart
 
 _SHIFTS = (-1, 1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from edgebuild.core.array import Array, Integers, np
 from edgebuild.inputcheck.alternative import Change, Remade
 from edgebuild.inputcheck.catalogue import full_scale
-from edgebuild.inputcheck.places import Form
+from edgebuild.inputcheck.form import Form
 
 _CLEARER = 0.9
 """Share of the difference between neighbouring rows that another stride must get below to be tried."""

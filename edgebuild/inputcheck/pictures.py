@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from edgebuild.core.array import Array, Booleans, Floats, Indices, np
 from edgebuild.inputcheck.alternative import Change, Remade
 from edgebuild.inputcheck.catalogue import full_scale
-from edgebuild.inputcheck.places import Form
+from edgebuild.inputcheck.form import Form
 
 _ORDERS = ((0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1))
 """Of three channels, those that are not tried as a step."""

@@ -11,8 +11,8 @@ from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Cast, Normalize
 from edgebuild.inputcheck.alternative import Alternative
 from edgebuild.inputcheck.catalogue import full_scale
+from edgebuild.inputcheck.form import Form
 from edgebuild.inputcheck.numbers import in_front_of, rounded
-from edgebuild.inputcheck.places import Form
 from edgebuild.inputcheck.steps import Parts, Steps, reads_first, spectral
 
 Front = tuple[Kind, str, float, float]

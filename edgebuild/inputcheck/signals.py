@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from edgebuild.core.array import Array, Booleans, Integers, np
 from edgebuild.inputcheck.alternative import Change, Remade
 from edgebuild.inputcheck.catalogue import full_scale
-from edgebuild.inputcheck.places import Form
+from edgebuild.inputcheck.form import Form
 
 _PADDED = 0.2
 """Share of samples that must end (or begin) in the same value before padding is thought of."""

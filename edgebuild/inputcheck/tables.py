@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from edgebuild.core.array import Array, np
 from edgebuild.inputcheck.alternative import Remade
-from edgebuild.inputcheck.places import Form
+from edgebuild.inputcheck.form import Form
 
 _FEW = 10
 """Columns up to which their numbers sort as text as they do as numbers."""
