@@ -18,7 +18,7 @@ from planted_by_others import MISTAKES as BY_OTHERS
 
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Cast, Normalize, Step, Transpose
-from edgebuild.inputcheck.steps import channel_axis, moved, reversed_at, taken_apart
+from edgebuild.inputcheck.declarations.steps import channel_axis, moved, reversed_at, taken_apart
 from edgebuild.models.samples import Samples
 
 Planted = tuple[InputSpec, Samples]

@@ -11,14 +11,14 @@ from edgebuild.core.errors import ConfigError, EdgebuildError
 from edgebuild.core.input_check import InputCheck
 from edgebuild.core.project import InputSpec
 from edgebuild.core.quality_metric import MetricName
-from edgebuild.inputcheck.alternative import Alternative
-from edgebuild.inputcheck.alternatives import alternatives
+from edgebuild.inputcheck.declarations.alternative import Alternative
+from edgebuild.inputcheck.declarations.alternatives import alternatives
+from edgebuild.inputcheck.declarations.numbers import scaled
+from edgebuild.inputcheck.declarations.steps import taken_apart, written
 from edgebuild.inputcheck.fitted import fitted
 from edgebuild.inputcheck.norm import FirstNorm
-from edgebuild.inputcheck.numbers import scaled
 from edgebuild.inputcheck.running import Run
 from edgebuild.inputcheck.scores import PAIRED, Scores, score
-from edgebuild.inputcheck.steps import taken_apart, written
 from edgebuild.models.samples import Samples, prepare_inputs
 from edgebuild.models.scorers import Scorer
 

@@ -8,8 +8,8 @@ from edgebuild.core.array import Array, np
 from edgebuild.core.input_check import Suspicion
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Quantize
-from edgebuild.inputcheck.numbers import is_by_statistics
-from edgebuild.inputcheck.steps import channel_axis, taken_apart
+from edgebuild.inputcheck.declarations.numbers import is_by_statistics
+from edgebuild.inputcheck.declarations.steps import channel_axis, taken_apart
 
 SATURATED, PILED_UP = 0.5, 0.03
 """Shares of values at the largest of all from which on whole numbers, and others, are called saturated."""

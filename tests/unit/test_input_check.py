@@ -19,11 +19,11 @@ from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Cast, Normalize, ReverseChannels, Step, Transpose
 from edgebuild.inputcheck.case import Case
 from edgebuild.inputcheck.check import check
-from edgebuild.inputcheck.form import Form
+from edgebuild.inputcheck.declarations.form import Form
+from edgebuild.inputcheck.declarations.signals import remade
+from edgebuild.inputcheck.declarations.steps import moved, reversed_at, taken_apart, written
 from edgebuild.inputcheck.paired import p_better
 from edgebuild.inputcheck.scores import Scores
-from edgebuild.inputcheck.signals import remade
-from edgebuild.inputcheck.steps import moved, reversed_at, taken_apart, written
 from edgebuild.models.samples import Samples
 from edgebuild.pipeline.input_stage import checked_inputs
 from edgebuild.pipeline.sources import DataSet

@@ -10,9 +10,9 @@ import pytest
 from edgebuild.core.input_check import InputCheck
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import AddAxis, Log, Normalize, Spectrogram, Transpose
-from edgebuild.inputcheck.alternatives import alternatives
+from edgebuild.inputcheck.declarations.alternatives import alternatives
+from edgebuild.inputcheck.declarations.form import Form, form_of
 from edgebuild.inputcheck.evidence import saturated
-from edgebuild.inputcheck.form import Form, form_of
 from edgebuild.inputcheck.labels import of_other_samples, relabelled
 from edgebuild.inputcheck.scores import Scores
 from edgebuild.models.samples import prepare_input

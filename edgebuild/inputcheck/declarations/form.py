@@ -8,7 +8,7 @@ from typing import Literal
 from edgebuild.core.array import Array, np
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import AddAxis, Transpose
-from edgebuild.inputcheck.steps import Steps, channel_axis, spectral
+from edgebuild.inputcheck.declarations.steps import Steps, channel_axis, spectral
 
 LONG = 1000
 """Values along the last axis from which on a sample may be a waveform."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgebuild.core.array import Array
 from edgebuild.core.input_check import Kind
-from edgebuild.inputcheck.steps import Steps
+from edgebuild.inputcheck.declarations.steps import Steps
 
 Change = Callable[[Array], Array]
 """From raw samples, (N, …), to others of the same shape."""

@@ -9,11 +9,11 @@ from edgebuild.core.array import Array, np
 from edgebuild.core.input_check import Kind
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Cast, Normalize
-from edgebuild.inputcheck.alternative import Alternative
-from edgebuild.inputcheck.catalogue import full_scale
-from edgebuild.inputcheck.form import Form
-from edgebuild.inputcheck.numbers import in_front_of, rounded
-from edgebuild.inputcheck.steps import Parts, Steps, reads_first, spectral
+from edgebuild.inputcheck.declarations.alternative import Alternative
+from edgebuild.inputcheck.declarations.catalogue import full_scale
+from edgebuild.inputcheck.declarations.form import Form
+from edgebuild.inputcheck.declarations.numbers import in_front_of, rounded
+from edgebuild.inputcheck.declarations.steps import Parts, Steps, reads_first, spectral
 
 Front = tuple[Kind, str, float, float]
 """What is wrong, in words, and the ``factor`` and ``offset`` that mend it: ``factor * x + offset``."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgebuild.core.array import Array, Integers, np
-from edgebuild.inputcheck.alternative import Change, Remade
-from edgebuild.inputcheck.catalogue import full_scale
-from edgebuild.inputcheck.form import Form
+from edgebuild.inputcheck.declarations.alternative import Change, Remade
+from edgebuild.inputcheck.declarations.catalogue import full_scale
+from edgebuild.inputcheck.declarations.form import Form
 
 _CLEARER = 0.9
 """Share of the difference between neighbouring rows that another stride must get below to be tried."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from edgebuild.core.array import Array, np
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Cast, Normalize
-from edgebuild.inputcheck import memory, numbers, orders, pictures, raw_numbers, signals, tables
-from edgebuild.inputcheck.alternative import Alternative
-from edgebuild.inputcheck.form import Form, form_of
-from edgebuild.inputcheck.steps import taken_apart
+from edgebuild.inputcheck.declarations import memory, numbers, orders, pictures, raw_numbers, signals, tables
+from edgebuild.inputcheck.declarations.alternative import Alternative
+from edgebuild.inputcheck.declarations.form import Form, form_of
+from edgebuild.inputcheck.declarations.steps import taken_apart
 
 _SHIFTS = (-1, 1)
 

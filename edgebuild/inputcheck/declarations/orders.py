@@ -8,8 +8,8 @@ from itertools import permutations
 
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Normalize, Step
-from edgebuild.inputcheck.alternative import Alternative
-from edgebuild.inputcheck.steps import Parts, axis_before, channel_axis, moved, reversed_at
+from edgebuild.inputcheck.declarations.alternative import Alternative
+from edgebuild.inputcheck.declarations.steps import Parts, axis_before, channel_axis, moved, reversed_at
 
 _MOST_ORDERS = 5
 

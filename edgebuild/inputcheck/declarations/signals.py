@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgebuild.core.array import Array, Booleans, Integers, np
-from edgebuild.inputcheck.alternative import Change, Remade
-from edgebuild.inputcheck.catalogue import full_scale
-from edgebuild.inputcheck.form import Form
+from edgebuild.inputcheck.declarations.alternative import Change, Remade
+from edgebuild.inputcheck.declarations.catalogue import full_scale
+from edgebuild.inputcheck.declarations.form import Form
 
 _PADDED = 0.2
 """Share of samples that must end (or begin) in the same value before padding is thought of."""

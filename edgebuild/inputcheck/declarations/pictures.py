@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgebuild.core.array import Array, Booleans, Floats, Indices, np
-from edgebuild.inputcheck.alternative import Change, Remade
-from edgebuild.inputcheck.catalogue import full_scale
-from edgebuild.inputcheck.form import Form
+from edgebuild.inputcheck.declarations.alternative import Change, Remade
+from edgebuild.inputcheck.declarations.catalogue import full_scale
+from edgebuild.inputcheck.declarations.form import Form
 
 _ORDERS = ((0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1))
 """Of three channels, those that are not tried as a step."""

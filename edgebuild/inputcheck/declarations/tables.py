@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgebuild.core.array import Array, np
-from edgebuild.inputcheck.alternative import Remade
-from edgebuild.inputcheck.form import Form
+from edgebuild.inputcheck.declarations.alternative import Remade
+from edgebuild.inputcheck.declarations.form import Form
 
 _FEW = 10
 """Columns up to which their numbers sort as text as they do as numbers."""

@@ -8,10 +8,10 @@ from edgebuild.core.array import Array, np
 from edgebuild.core.input_check import Kind
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Cast, Normalize, ReverseChannels, Step
-from edgebuild.inputcheck.alternative import Alternative
-from edgebuild.inputcheck.catalogue import SIGNED, UNSIGNED, Known, full_scale
-from edgebuild.inputcheck.orders import reversed_statistics
-from edgebuild.inputcheck.steps import Parts, Steps, axis_before, channel_axis, spectral
+from edgebuild.inputcheck.declarations.alternative import Alternative
+from edgebuild.inputcheck.declarations.catalogue import SIGNED, UNSIGNED, Known, full_scale
+from edgebuild.inputcheck.declarations.orders import reversed_statistics
+from edgebuild.inputcheck.declarations.steps import Parts, Steps, axis_before, channel_axis, spectral
 from edgebuild.steps.preprocess import apply_steps
 
 _SAME_SCALE = 1.25

@@ -1,0 +1,1 @@
+"""Other declarations that samples might need, by what they change: numbers, orders, memory, pictures, sound."""
