@@ -26,6 +26,8 @@ LEAST_LABELLED = 50
 """Labelled units without which nothing is named."""
 SHOWN = 40
 """Samples on which norms are compared and declarations are told apart."""
+_LOOKED_AT = 8
+"""Samples on which it is seen whether two declarations come to the same."""
 _TOGETHER = 1 << 26
 _WORD = 8
 
@@ -65,6 +67,11 @@ class Case:
         return self.samples.evenly(SHOWN)
 
     @cached_property
+    def _looked_at(self) -> Samples:
+        """Fewer still."""
+        return self.few.evenly(_LOOKED_AT)
+
+    @cached_property
     def labelled(self) -> int:
         """Units that can be scored; 0 where there are too few, or no metric."""
         labels = self.samples.labels
@@ -92,7 +99,7 @@ class Case:
 
     def trials(self) -> list[Trial]:
         """The other declarations that give the model other inputs of the right shape, each once."""
-        seen = {_fingerprint(self.prepared(self.few))}
+        seen = {_fingerprint(self.prepared(self._looked_at))}
         found = []
         for trial in self._candidates():
             print_ = self._tried(trial)
@@ -115,7 +122,7 @@ class Case:
     def _tried(self, trial: Trial) -> bytes | None:
         """A fingerprint of what the model would take; None if it could not."""
         try:
-            inputs = self.prepared(self.few, trial)
+            inputs = self.prepared(self._looked_at, trial)
         except ConfigError:
             return None
         values, spec = inputs[trial.input], self.specs[trial.input]
