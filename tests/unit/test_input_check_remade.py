@@ -9,6 +9,7 @@ import pytest
 
 from edgebuild.core.input_check import InputCheck
 from edgebuild.core.project import InputSpec
+from edgebuild.core.reading import ReadAudio
 from edgebuild.core.signature import AddAxis, Log, Normalize, Spectrogram, Transpose
 from edgebuild.inputcheck.declarations.alternatives import alternatives
 from edgebuild.inputcheck.declarations.form import Form, form_of
@@ -136,6 +137,14 @@ def test_what_samples_are_is_seen_through_the_steps() -> None:
     grey = InputSpec(shape=(1, 1, 8, 8), layout="NCHW", pre=(AddAxis(axis=1),))
     assert form_of(grey, np.zeros((2, 8, 8), np.uint8)) == Form("picture", 1, 2, None)
     assert form_of(InputSpec(shape=(1, 9), dtype="int64"), np.zeros((2, 9), np.int64)).sort == "ids"
+
+
+def test_what_is_put_in_front_stands_behind_what_reads() -> None:
+    read = ReadAudio(sample_rate=8000, length=2000)
+    spec = InputSpec(shape=(1, 2000), pre=(read,))
+    others = [other.steps for other in alternatives(spec, sounds())]
+    assert any(len(steps) == 2 for steps in others)
+    assert all(steps[0] == read for steps in others)
 
 
 def answers(count: int = 200) -> Scores:

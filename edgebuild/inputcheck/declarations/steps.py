@@ -35,7 +35,7 @@ def taken_apart(steps: Steps) -> Parts:
     """Steps up to the first that changes numbers, those that do, and the rest."""
     first = next((i for i, step in enumerate(steps) if _changes(step)), None)
     if first is None:
-        first = next((i for i, step in enumerate(steps) if not _moves(step)), len(steps))
+        first = next((i for i, step in enumerate(steps) if not _moves(step) and not reads(step)), len(steps))
         return Parts(steps[:first], (), steps[first:])
     last = first
     while last < len(steps) and _changes(steps[last]):
