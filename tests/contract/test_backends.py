@@ -326,6 +326,17 @@ def test_layers_that_share_a_weight_are_converted(runtime: str, tmp_path: Path) 
     np.testing.assert_allclose(given, torch_outputs(model, samples)["output"], atol=1e-5)
 
 
+def test_torchs_translations_to_onnx_are_read_once_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = [export_module(torch.nn.Linear(size, 4), {"x": InputSpec(shape=(1, size))}) for size in (3, 5)]
+    find_backend("onnxruntime").export(models[0])
+
+    def read_again() -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("torch.onnx._internal.exporter._registration.onnxscript_apis.get_torchlib_ops", read_again)
+    find_backend("onnxruntime").export(models[1])
+
+
 def test_a_layer_that_went_wrong_is_the_first_to_diverge() -> None:
     import onnx
     from onnx import numpy_helper
