@@ -45,6 +45,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return made
 
 
+@pytest.fixture(scope="module")
+def seen() -> set[str]:
+    """The stages that were interrupted: those that targets have in common once, in the first target's build."""
+    return set()
+
+
 def interrupted_build(place: Place, cache: Path, target: str, seen: set[str]) -> tuple[int, str]:
     """A build that gets SIGINT, as a terminal sends it, at the first stage not in ``seen``, which is added."""
     environment = os.environ | {"EDGEBUILD_CACHE": str(cache), "TMPDIR": str(place.root / "scratch")}
@@ -80,9 +86,8 @@ def test_ctrl_c_while_torch_is_imported(shared: Place, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", list(STAGES))
-def test_ctrl_c_at_each_stage(target: str, shared: Place, module_cache: Path) -> None:
+def test_ctrl_c_at_each_stage(target: str, shared: Place, module_cache: Path, seen: set[str]) -> None:
     before = {name for name in contents(shared.root) if not name.startswith("out")}
-    seen: set[str] = set()
     code, said = 130, ""
     while code == 130:
         code, said = interrupted_build(shared, module_cache, target, seen)
