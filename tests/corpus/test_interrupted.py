@@ -85,7 +85,10 @@ def test_ctrl_c_while_torch_is_imported(shared: Place, tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").glob("v1/work/*"))
 
 
-@pytest.mark.parametrize("target", list(STAGES))
+FIRST, *OTHERS = STAGES
+
+
+@pytest.mark.parametrize("target", [FIRST, *(pytest.param(name, marks=pytest.mark.long) for name in OTHERS)])
 def test_ctrl_c_at_each_stage(target: str, shared: Place, module_cache: Path, seen: set[str]) -> None:
     before = {name for name in contents(shared.root) if not name.startswith("out")}
     code, said = 130, ""
