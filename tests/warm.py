@@ -1,4 +1,4 @@
-"""Commands in processes of their own that need not import torch first: forked from one process that has."""
+"""Commands and functions in processes of their own that need not import torch first: forked from one that has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -32,7 +32,7 @@ def _server() -> ForkServerContext:
 
 @dataclass(frozen=True)
 class Command:
-    """An edgebuild command in a session, and so a process group, of its own.
+    """A command in a session, and so a process group, of its own.
 
     Attributes:
         process: ``exitcode`` is negative where a signal ended it.
@@ -62,8 +62,15 @@ class Command:
 
 def start(argv: list[str], environment: Mapping[str, str], folder: Path, *, stdout: bool = True) -> Command:
     """Start ``edgebuild`` with these arguments; without ``stdout``, what it says there is thrown away."""
+    return call(functools.partial(_edgebuild, argv), environment, folder, stdout=stdout)
+
+
+def call(
+    function: Callable[[], object], environment: Mapping[str, str], folder: Path, *, stdout: bool = True
+) -> Command:
+    """Start a function of a module that can be imported there, as ``start`` does a command."""
     reading, writing = multiprocessing.Pipe(duplex=False)
-    arguments = (argv, dict(environment), str(folder), writing, stdout)
+    arguments = (function, dict(environment), str(folder), writing, stdout)
     process = _server().Process(target=_run, args=arguments, daemon=False)
     process.start()
     writing.close()
@@ -81,8 +88,17 @@ def _leads(process: ForkServerProcess) -> bool:
         return True
 
 
-def _run(argv: list[str], environment: dict[str, str], folder: str, writing: Connection, stdout: bool) -> None:
-    """In the process of the command: take its place, and never come back."""
+def _edgebuild(argv: list[str]) -> None:
+    sys.argv = ["edgebuild", *argv]
+    from edgebuild.cli.main import program
+
+    program()
+
+
+def _run(
+    function: Callable[[], object], environment: dict[str, str], folder: str, writing: Connection, stdout: bool
+) -> None:
+    """In the process of the command: take its place."""
     os.setsid()
     os.environ.clear()
     os.environ.update(environment)
@@ -93,7 +109,4 @@ def _run(argv: list[str], environment: dict[str, str], folder: str, writing: Con
     os.dup2(writing.fileno() if stdout else nowhere, 1)
     writing.close()
     tempfile.tempdir = None  # to be asked for again
-    sys.argv = ["edgebuild", *argv]
-    from edgebuild.cli.main import program
-
-    program()
+    function()

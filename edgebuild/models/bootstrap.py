@@ -40,5 +40,5 @@ def _draws(count: int, strata: Integers | None, seed: int) -> Iterator[Floats]:
     random = np.random.default_rng(seed)
     parts = [np.arange(count)] if strata is None else [np.flatnonzero(strata == value) for value in np.unique(strata)]
     for _ in range(RESAMPLES):
-        chosen = np.concatenate([random.choice(part, len(part)) for part in parts])
+        chosen = np.concatenate([part[random.integers(0, len(part), len(part))] for part in parts])
         yield np.bincount(chosen, minlength=count).astype(np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from statistics import NormalDist
 
 from edgebuild.core.array import Array, Floats, Integers, np
@@ -19,18 +20,25 @@ def wilson(hits: int, count: int, confidence: float = 0.95) -> tuple[float, floa
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def auc(scores: Floats, labels: Integers, weights: Floats | None = None) -> float:
-    """The area under the ROC curve, 0 to 1: how often a positive scores above a negative, ties counting half.
+def auc(scores: Floats, labels: Integers) -> float:
+    """The area under the ROC curve, 0 to 1: how often a positive scores above a negative, ties counting half."""
+    return weighted_auc(scores, labels)(np.ones(len(scores)))
 
-    Mann and Whitney's U over n₁·n₀ (Hanley and McNeil 1982); ``weights``: how often each score counts.
+
+def weighted_auc(scores: Floats, labels: Integers) -> Callable[[Floats], float]:
+    """The same area from how often each score counts, (N,); scores are ranked once, however often it is asked.
+
+    Mann and Whitney's U over n₁·n₀ (Hanley and McNeil 1982).
     """
     levels, level = np.unique(scores, return_inverse=True)
-    counts = np.ones(len(scores)) if weights is None else weights
-    ones, zeros = (
-        np.bincount(level.reshape(-1), counts * (labels == value), len(levels)).astype(np.float64) for value in (1, 0)
-    )
-    below = np.cumsum(zeros) - zeros / 2
-    return float(ones @ below / (ones.sum() * zeros.sum()))
+    level, positive, negative = level.reshape(-1), labels == 1, labels == 0
+
+    def area(weights: Floats) -> float:
+        ones, zeros = (np.bincount(level, weights * of, len(levels)) for of in (positive, negative))
+        below = np.cumsum(zeros) - zeros / 2
+        return float(ones @ below / (ones.sum() * zeros.sum()))
+
+    return area
 
 
 def sqnr_db(reference: tuple[Array, ...], outputs: tuple[Array, ...]) -> float:

@@ -28,7 +28,7 @@ from edgebuild.devices.base import Device
 from edgebuild.devices.board.image import boards_folder
 from edgebuild.devices.opening import open_entry
 
-pytestmark = [pytest.mark.device, pytest.mark.serial]
+pytestmark = pytest.mark.device
 Add = Callable[..., DeviceEntry]
 STATE = Request(mode=Mode.STATE, runtime="none")
 

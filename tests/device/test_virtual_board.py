@@ -29,7 +29,7 @@ from edgebuild.devices.board.qemu import Disk, Spec
 from edgebuild.devices.board.up import board_up
 from edgebuild.devices.opening import open_entry
 
-pytestmark = [pytest.mark.device, pytest.mark.serial]
+pytestmark = pytest.mark.device
 Add = Callable[..., DeviceEntry]
 
 

@@ -1,9 +1,8 @@
-"""Small models and real digits for recovery to work on; run as a script, it recovers one in a process of its own."""
+"""Small models and real digits for recovery to work on, and a recovery for a process of its own."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -133,13 +132,9 @@ def train_teacher(folder: Path, module: nn.Module, training: Samples, selection:
     return export_batched(module, IMAGE)
 
 
-def main(lesson: str, settings: str, folder: str, out: str) -> None:
-    """Recover, and write the state."""
+def recover_aside(lesson: str, settings: str, folder: str, out: str) -> None:
+    """Recover, saying what is done, and write the state."""
     from safetensors.torch import save_file
 
     done: Recovered = recover(LESSONS[lesson](), SETTINGS[settings], Path(folder), lambda text: print(text, flush=True))
     save_file({name: tensor.clone() for name, tensor in done.state.items()}, out)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -14,10 +14,11 @@ pytestmark = pytest.mark.slow
 
 
 def test_killed_builds_leave_nothing_to_trip_over(tmp_path: Path) -> None:
-    found = kill_builds(tmp_path, 8)
+    """A few; scripts/kill_builds kills 50."""
+    found = kill_builds(tmp_path, 4)
     assert found.problems == []
-    assert found.killed >= 5
-    assert found.killed + found.ended == 8
+    assert found.killed >= 2
+    assert found.killed + found.ended == 4
 
 
 def test_two_builds_at_once_in_one_cache_both_succeed(tmp_path: Path) -> None:

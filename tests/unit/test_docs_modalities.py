@@ -103,7 +103,7 @@ def execute(command: str, folder: Path) -> None:
     ("page", "example", "part"),
     [
         ("detection", "detector", slice(None)),
-        ("multimodal", "av_digits", slice(2)),
+        pytest.param("multimodal", "av_digits", slice(2), marks=pytest.mark.long),
         ("multimodal", "clip_like", slice(2, None)),
     ],
 )

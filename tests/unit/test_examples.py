@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import itertools
 import os
@@ -70,13 +71,20 @@ def _call(entry: str) -> object:
     return getattr(module, name)()
 
 
-def _sets(project: Project) -> dict[str, dict[str, NDArray[np.generic]]]:
-    found = {}
+@functools.lru_cache(maxsize=4)
+def _samples(folder: Path, entry: str) -> object:
+    """What an entry point gives: several projects of a folder have the same."""
+    with _modules(folder):
+        return _call(entry)
+
+
+def _sets(path: Path) -> dict[str, dict[str, NDArray[np.generic]]]:
+    found, project = {}, _project(path)
     for name in SETS:
         source = getattr(project.data, name)
         if source is None and name == "training":
             continue
-        samples = _call(source.source)
+        samples = _samples(path.parent, source.source)
         assert isinstance(samples, dict)
         found[name] = samples
     return found
@@ -117,11 +125,12 @@ def _inputs(project: Project) -> dict[str, InputSpec]:
     return {name: spec for name, spec in all_inputs.items() if not spec.is_state and name not in given}
 
 
-def _check_sets(project: Project) -> None:
+def _check_sets(path: Path) -> None:
+    project = _project(path)
     inputs = _inputs(project)
     recurrent = any(spec.is_state for spec in project.model.inputs.values())
     seen: dict[str, dict[str, set[bytes]]] = {name: {} for name in inputs}
-    for part, samples in _sets(project).items():
+    for part, samples in _sets(path).items():
         assert set(samples) <= {*inputs, "labels", "groups"}
         assert "labels" in samples or part == "training", "a teacher labels what training has no labels for"
         if "labels" in samples:
@@ -160,10 +169,11 @@ def test_without_the_data_an_entry_point_says_so(path: Path, monkeypatch: pytest
 
 
 @NEEDS_DATA
-@pytest.mark.parametrize("path", CALLED, ids=_key)
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=pytest.mark.xdist_group(path.parent.name)) for path in CALLED], ids=_key
+)
 def test_the_sets_are_disjoint_and_as_declared(path: Path) -> None:
-    with _modules(path.parent):
-        _check_sets(_project(path))
+    _check_sets(path)
 
 
 @NEEDS_DATA
@@ -184,7 +194,7 @@ def test_float_is_as_accurate_as_measured(path: Path) -> None:
 def test_anomaly_detection_has_its_auc() -> None:
     path = EXAMPLES / "mlperf_tiny" / "anomaly_detection.toml"
     with _modules(path.parent):
-        samples = _sets(_project(path))["evaluation"]
+        samples = _sets(path)["evaluation"]
         outputs = _outputs(_project(path), samples["frames"])
     errors = ((outputs - samples["frames"]) ** 2).mean(1)
     clips = np.unique(samples["groups"])
@@ -197,8 +207,8 @@ def test_anomaly_detection_has_its_auc() -> None:
 def test_digits_learns_and_its_sets_are_disjoint() -> None:
     path = EXAMPLES / "digits" / "edgebuild.toml"
     project = _project(path)
+    _check_sets(path)
     with _modules(path.parent):
-        _check_sets(project)
-        samples = _sets(project)["evaluation"]
+        samples = _sets(path)["evaluation"]
         outputs = _outputs(project, samples["image"])
     assert (outputs.argmax(1) == samples["labels"]).mean() >= 0.98

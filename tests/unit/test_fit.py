@@ -147,12 +147,12 @@ def killed_at(root: Path, cache: Path, line: int) -> bool:
     return code == -signal.SIGKILL
 
 
-def test_killed_five_times_it_finds_the_same(
+def test_killed_again_and_again_it_finds_the_same(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     undisturbed = fit(root, capsys)[1]["result"]["fit"]
     other = make_fit_project(tmp_path / "other")
-    killed = [killed_at(other, tmp_path / "new", line) for line in (4, 6, 8, 8, 8)]
-    assert killed == [True] * 5
+    killed = [killed_at(other, tmp_path / "new", line) for line in (4, 6, 8)]
+    assert killed == [True] * 3
     monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "new"))
     assert fit(other, capsys)[1]["result"]["fit"] == undisturbed

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import recovery_samples
 import torch
-from recovery_samples import LESSONS, SETTINGS, same_state
+import warm
+from recovery_samples import LESSONS, SETTINGS, recover_aside, same_state
 from safetensors import safe_open
 from safetensors.torch import load_file
 from waiting import eventually
@@ -20,12 +19,9 @@ from edgebuild.compress.checkpoints import NAME, CheckpointFacts
 from edgebuild.compress.recovery import recover
 
 
-def start(lesson: str, settings: str, folder: Path, out: Path) -> subprocess.Popen[bytes]:
+def start(lesson: str, settings: str, folder: Path, out: Path) -> warm.Command:
     """A recovery in a process of its own."""
-    root = str(Path(__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
-    argv = [sys.executable, recovery_samples.__file__, lesson, settings, str(folder), str(out)]
-    return subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return warm.call(functools.partial(recover_aside, lesson, settings, str(folder), str(out)), os.environ, out.parent)
 
 
 def steps_done(folder: Path) -> int:
@@ -47,14 +43,13 @@ def test_killed_it_gives_the_same_to_the_bit(
     for moment in moments:
         process = start(lesson, settings, folder, out)
         eventually(lambda at=moment: steps_done(folder) >= at, f"step {moment}")
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
+        process.kill()
+        assert process.code()[0] == -signal.SIGKILL
         assert moment <= steps_done(folder) < 72
     process = start(lesson, settings, folder, out)
-    told, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, told.decode()
-    assert told.startswith(b"resumed after ")
+    code, told = process.code()
+    assert code == 0, told
+    assert told.startswith("resumed after ")
     assert same_state(load_file(out), wanted)
     assert [path.name for path in folder.iterdir()] == [NAME]  # what a killed write left is swept
 

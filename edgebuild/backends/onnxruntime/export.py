@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from edgebuild.backends.base import Exported, quiet
+from edgebuild.backends.onnxruntime.translations import read_once
 from edgebuild.core.errors import BuildError
 from edgebuild.core.signature import Signature
 
@@ -31,6 +32,7 @@ def export(model: TorchModel) -> Exported:
 
     signature = model.signature
     with quiet("export to onnxruntime"):
+        read_once()
         program = torch.onnx.export(
             model.program,
             (),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgebuild.core.array import Floats, np
 from edgebuild.core.errors import ConfigError
 from edgebuild.models.measures.base import Case, Pooled
-from edgebuild.models.metrics import auc
+from edgebuild.models.metrics import weighted_auc
 from edgebuild.models.scorers import own_score
 
 
@@ -15,7 +15,7 @@ def auc_of(case: Case) -> Pooled:
     if found != [0, 1]:
         raise ConfigError("[data] labels", f"auc has labels {found[:5]}", expected="both 0 (normal) and 1")
     labels, scores = case.labels_of_units().astype(np.int64), scores_of(case)
-    return Pooled(lambda weights: auc(scores, labels, weights), np.arange(len(labels), dtype=np.intp), labels)
+    return Pooled(weighted_auc(scores, labels), np.arange(len(labels), dtype=np.intp), labels)
 
 
 def scores_of(case: Case) -> Floats:
