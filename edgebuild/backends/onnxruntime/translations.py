@@ -12,6 +12,8 @@ def read_once() -> None:
     By itself it parses the source of all its translations anew for each export, which is half of the time of a small
     one. The table is only read: nothing is added to it but translations of a caller's own, of which we have none.
     """
-    from torch.onnx._internal.exporter._registration import ONNXRegistry
-
+    try:
+        from torch.onnx._internal.exporter._registration import ONNXRegistry
+    except ImportError:  # a torch that keeps it elsewhere only takes longer
+        return
     ONNXRegistry.from_torchlib = staticmethod(functools.cache(ONNXRegistry.from_torchlib))  # type: ignore[method-assign]
