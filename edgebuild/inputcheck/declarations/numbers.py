@@ -38,18 +38,17 @@ def declared(spec: InputSpec, parts: Parts, raw: Array) -> Iterator[Alternative]
     flipped = any(isinstance(step, ReverseChannels) for step in parts.before)
     low, high = float(values.min()), float(values.max())
     yield Alternative("scale", "values as they are", parts.with_numbers().steps)
-    by_statistics = any(is_by_statistics(step) for step in parts.numbers)
     for scale in dict.fromkeys((full_scale(low, high), *((255.0,) if 1 < high <= 255 and low >= 0 else ()))):
         for known in SIGNED if low < 0 else UNSIGNED:
             if known.fits(channels):
                 step = _as_step(known, scale, axis, flipped=flipped)
-                kind = "mean and deviation" if by_statistics else known.kind
-                yield Alternative(kind, _words(known), parts.with_numbers(step).steps)
+                yield Alternative(_kind(parts, step, known), _words(known), parts.with_numbers(step).steps)
     if not spectral(parts.before):
         yield from _standardized(parts, values, channels, axis, flipped=flipped)
-        yield from _by_themselves(parts)
     yield _own_statistics(parts, values, axis)
     yield from _other_deviations(parts)
+    if not spectral(parts.before):
+        yield from _by_themselves(parts)
 
 
 def is_by_statistics(step: Step) -> bool:
@@ -64,7 +63,21 @@ def _other_deviations(parts: Parts) -> Iterator[Alternative]:
             for words, change in _DEVIATIONS:
                 other = step.model_copy(update={"std": _each(step.std, change)})
                 numbers = (*parts.numbers[:place], other, *parts.numbers[place + 1 :])
-                yield Alternative("mean and deviation", words, parts.with_numbers(*numbers).steps)
+                yield Alternative(_told(step), words, parts.with_numbers(*numbers).steps)
+
+
+def _kind(parts: Parts, step: Normalize, known: Known) -> Kind:
+    """What is wrong if a known normalization is right: the mean, where values are scaled as declared, or by one."""
+    if any(is_by_statistics(one) for one in parts.numbers):
+        return "mean and deviation"
+    same = 1 / _SAME_SCALE < _slope(step) / (_slope(*parts.numbers) or 1.0) < _SAME_SCALE
+    return "mean and deviation" if same else known.kind
+
+
+def _slope(*steps: Step) -> float:
+    """By what values are multiplied, in the mean over channels."""
+    slopes = [step.scale / float(np.mean(step.std)) for step in steps if isinstance(step, Normalize)]
+    return float(np.prod(slopes))
 
 
 def _words(known: Known) -> str:
@@ -138,7 +151,12 @@ def _slips(parts: Parts) -> Iterator[tuple[Kind, str, Steps]]:
             yield "scale", words, put(step.model_copy(update={"scale": rounded(step.scale * factor)}))
         if step.mean != (0.0,) or step.std != (1.0,):
             for words, other in _statistics(step):
-                yield "mean and deviation", words, put(other)
+                yield _told(step), words, put(other)
+
+
+def _told(step: Normalize) -> Kind:
+    """What the numbers of a normalization are: a scale, where there is no mean."""
+    return "mean and deviation" if any(step.mean) else "scale"
 
 
 def _statistics(step: Normalize) -> Iterator[tuple[str, Normalize]]:
