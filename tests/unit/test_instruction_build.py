@@ -10,7 +10,8 @@ from pathlib import Path
 
 import onnx
 import pytest
-from tiny_project import edit, make_project
+from counted_project import PRUNING, make_counted
+from tiny_project import edit
 
 from edgebuild.bench.bench import Bench
 from edgebuild.bench.given import Files, Given
@@ -32,29 +33,6 @@ from edgebuild.store.catalog import find_target
 from edgebuild.store.devices import save_device
 from edgebuild.store.lock import load_lock
 
-MODEL = '''"""A net with three groups of channels."""
-import torch
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Conv2d(1, 24, 3, padding=1)
-        self.second = nn.Conv2d(24, 24, 3, padding=1)
-        self.third = nn.Conv2d(24, 24, 3, padding=1)
-        self.head = nn.Linear(24, 4)
-
-    def forward(self, image):
-        x = torch.relu(self.second(torch.relu(self.first(image))))
-        return self.head(torch.relu(self.third(x)).mean((2, 3)))
-
-
-def make():
-    torch.manual_seed(0)
-    return Net().eval()
-'''
-PRUNING = '[pruning]\nkeep = 0.6\ncost = "instructions"\nround_to = 2\n\n'
 EMPTY = 1000
 PROBES = 9
 Opened = list[tuple[str, str | None, bool]]
@@ -64,10 +42,7 @@ Opened = list[tuple[str, str | None, bool]]
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("EDGEBUILD_DEVICES", str(tmp_path / "devices"))
     monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "cache"))
-    place = make_project(tmp_path / "project")
-    (place / "model.py").write_text(MODEL, encoding="utf-8")
-    edit(place / "profiles" / "tiny.toml", "[quantization]", PRUNING + "[quantization]")
-    return place
+    return make_counted(tmp_path / "project")
 
 
 @pytest.fixture
