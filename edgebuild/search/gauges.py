@@ -132,7 +132,7 @@ class Counting:
     """Executed instructions on a virtual board, less those of an empty model.
 
     Attributes:
-        name: of the board; None: nothing can be counted, and all has to be known.
+        name: of the device. One that is no virtual board, or None, counts nothing: all has to be known.
     """
 
     name: str | None
@@ -144,9 +144,8 @@ class Counting:
         return {"counted": [WARM_UP, SAMPLES]}
 
     def device(self) -> dict[str, Json]:
-        if self.name is None:
-            return {}
-        return {"device": {"python": self._entry.python, **stands_on(self._entry, exact=True)}}
+        board = self._board
+        return {"device": {"python": board.python, **stands_on(board, exact=True)}} if board is not None else {}
 
     def refuse(self, targets: Sequence[Target]) -> None:
         host = [target.name for target in targets if target.is_host]
@@ -156,35 +155,28 @@ class Counting:
                 expected="targets that a virtual board stands for, such as raspberry-pi-5",
                 fix='choose cost = "latency", or build for the other targets alone with -t',
             )  # fmt: skip
-        if self.name is None:
-            return
-        if self.name == LOCAL:
-            raise ConfigError("device", "this machine counts no instructions", expected="a virtual board")
-        entry = self._entry
-        if entry.virtual is None:
+        board = self._board
+        other = [target.name for target in targets if board is not None and board.target not in (None, target.name)]
+        if board is not None and other:
             raise ConfigError(
-                f"device {entry.name}", "its clock can't count instructions", expected="a virtual board",
-                fix="edgebuild devices add NAME --virtual auto -t TARGET adds one",
-            )  # fmt: skip
-        other = [target.name for target in targets if entry.target not in (None, target.name)]
-        if other:
-            raise ConfigError(
-                f"device {entry.name}", f"is {entry.target}, not {', '.join(other)}",
-                fix=f"build for {entry.target} alone with -t, or give another device",
+                f"device {board.name}", f"is {board.target}, not {', '.join(other)}",
+                fix=f"build for {board.target} alone with -t, or give another device",
             )  # fmt: skip
 
     def takes(self, known: LockedLatency) -> bool:
-        return self.name is None or (self._entry.virtual is not None and known.device == self._entry.virtual.identity)
+        board = self._board
+        return board is None or board.virtual is None or known.device == board.virtual.identity
 
     @contextlib.contextmanager
     def open(self, profile: Profile, seed: int, say: Say) -> Iterator[Gauge]:  # noqa: ARG002 - it repeats
         with ExitStack() as stack:
-            yield _Counter(self.name, say, stack)
+            yield _Counter(self.name, self._board, say, stack)
 
     @property
-    def _entry(self) -> DeviceEntry:
-        assert self.name is not None
-        return find_device(self.name)
+    def _board(self) -> DeviceEntry | None:
+        """What can count; None: a build on a real device takes what the lock knows."""
+        entry = find_device(self.name) if self.name is not None and self.name != LOCAL else None
+        return entry if entry is not None and entry.virtual is not None else None
 
 
 @dataclass
@@ -192,6 +184,7 @@ class _Counter:
     """Boots its board when the first count is asked for, and counts every model once."""
 
     name: str | None
+    board: DeviceEntry | None
     say: Say
     stack: ExitStack
     _bench: Bench | None = None
@@ -210,15 +203,15 @@ class _Counter:
         )
 
     def _opened(self, target: Target) -> Bench:
-        if self.name is None:
+        if self.board is None:
+            lacks = "no device was given" if self.name is None else f"{self.name} can't count them"
             raise DeviceError(
-                target.name, "instructions have to be counted, and no device was given to count them",
-                expected="a virtual board",
+                target.name, f"instructions have to be counted, and {lacks}", expected="a virtual board",
                 fix=f"edgebuild devices add board --virtual auto -t {target.name} and devices setup board make one; "
                 "then give --device board",
             )  # fmt: skip
         if self._bench is None:
-            opened = open_device(target, self.name, self.say, exact=True)
+            opened = open_device(target, self.board.name, self.say, exact=True)
             self._bench = self.stack.enter_context(Bench(with_fixed_seed(opened)))
         return self._bench
 
