@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from edgebuild.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgebuild.core.lock import Lock
@@ -21,20 +24,29 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 
-def pricing(road: Road, source: Source, sets: Sets, targets: Sequence[Target], lock: Lock) -> Priced:
-    """Latency on a project's targets; a ``Pricing``."""
-    from edgebuild.search.pricing import latency_pricing
+def pricing(
+    road: Road, source: Source, sets: Sets, targets: Sequence[Target], lock: Lock, *, device: str | None = None
+) -> Priced:
+    """What the profile's cost is on a project's targets; a ``Pricing``.
 
-    return latency_pricing(road, source, sets, targets, lock)
+    Args:
+        device: the virtual board that counts instructions, where the cost is those.
+    """
+    from edgebuild.search.pricing import measured_pricing, meter_of
+
+    assert road.profile.pruning is not None
+    return measured_pricing(road, source, sets, targets, lock, meter_of(road.profile.pruning.cost, device))
 
 
 def planned(
-    project_path: Path, targets: Sequence[str], profile: str, out: Path | None, budgets: Sequence[str], say: Say
-) -> Plan:
+    project_path: Path, targets: Sequence[str], profile: str, out: Path | None, budgets: Sequence[str], say: Say,
+    device: str | None = None,
+) -> Plan:  # fmt: skip
     """A build as ``plan_build`` reads it, that can be searched for.
 
     Args:
         budgets: "METRIC=LIMIT", beside the project's and instead of those of the same metric.
+        device: where instructions are counted.
 
     Raises:
         ConfigError: as ``plan_build``, or a budget is none.
@@ -43,7 +55,7 @@ def planned(
 
     plan = plan_build(
         project_path, targets, profile, out, progress=lambda stage, subject: say(f"{stage}: {subject}"),
-        pricing=pricing,
+        pricing=partial(pricing, device=device),
     )  # fmt: skip
     return replace(plan, project=with_budgets(plan.project, budgets)) if budgets else plan
 
@@ -56,6 +68,19 @@ def wants_search(plan: Plan) -> bool:
     from edgebuild.store.lock import load_lock
 
     return subject_of(plan.profile, plan.project, plan.targets) not in load_lock(plan.root).fits
+
+
+def refuse_idle_device(plan: Plan) -> None:
+    """Refuse a device for a build that measures nothing there.
+
+    Raises:
+        ConfigError: the profile does not make instructions less.
+    """
+    if plan.profile.pruning is None or plan.profile.pruning.cost != "instructions":
+        raise ConfigError(
+            "--device", "nothing of this build is measured there",
+            fix='add --fit, or choose a profile with [pruning] cost = "instructions"',
+        )  # fmt: skip
 
 
 def fit_to(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median_low
 
@@ -97,13 +98,14 @@ def release_project(
     """Take every target through build, verify and gate; one that fails does not keep the others from theirs.
 
     Args:
+        device: where all is measured, and instructions are counted that pruning asks for; None: each target's own.
         budgets: "METRIC=LIMIT", beside the project's and instead of those of the same metric.
         key: signs what passed, with its evidence.
     """
     given = tuple(given_budget(text) for text in budgets)
     build = build_project(
         project_path, targets, profile, out, progress=lambda stage, subject: progress(f"{stage}: {subject}"),
-        pricing=pricing,
+        pricing=partial(pricing, device=device),
     )  # fmt: skip
     judged = [_budgets(build, built.target.name, given) for built in build.built]
     sampled = [sum(is_median(budget) for budget in own) for own in judged]

@@ -15,9 +15,10 @@ from compared_records import OURS, Cell, Record, file_name, keep, packed, read
 from compared_rivals import METHODS, quantized
 from compared_stall import Stall, int8_of, matched
 
+from edgebuild.bench.bench import Bench
 from edgebuild.compress.recovery import recover
 from edgebuild.core.artifact import Manifest
-from edgebuild.search.bench_models import local_bench
+from edgebuild.devices.transports.local import open_local
 
 PRUNING = """
 [pruning]
@@ -81,7 +82,7 @@ def compared(work: Path, cell: Cell) -> None:
     import torch
 
     torch.set_num_threads(1)
-    with local_bench() as bench:
+    with Bench(open_local()) as bench:
         stall = Stall(work, SUBJECTS[cell.subject], cell.runtime, bench)
         own = ours(stall, cell)
         tell(f"{cell.name}: {line(own[0])}")

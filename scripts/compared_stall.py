@@ -26,7 +26,7 @@ from edgebuild.bench.given import Side
 from edgebuild.core.profile import Profile
 from edgebuild.core.target import Target
 from edgebuild.models.samples import Samples, prepare_inputs
-from edgebuild.search.bench_models import measuring_of
+from edgebuild.search.gauges import measuring_of
 from edgebuild.store.bundle import Bundle, open_bundle
 from edgebuild.store.cache import Cache
 from edgebuild.store.catalog import find_profile, find_target

@@ -12,7 +12,10 @@ from edgebuild.core.recovery import EpochScore, ScoreName
 
 ImportanceName = Literal["taylor", "activation", "magnitude", "norm-scale"]
 SpreadName = Literal["absolute", "relative"]
-CostName = Literal["macs", "parameters", "macs-and-parameters", "latency"]
+CostName = Literal["macs", "parameters", "macs-and-parameters", "latency", "instructions"]
+MeasuredCost = Literal["latency", "instructions"]
+MEASURED: tuple[CostName, ...] = ("latency", "instructions")
+"""Costs that tables of measured models predict."""
 
 
 class Pruning(Frozen):
@@ -21,8 +24,9 @@ class Pruning(Frozen):
     Attributes:
         keep: the share of ``cost`` that stays.
         cost: what is made less: "macs" (multiplications with an addition), "parameters", or of "macs-and-parameters"
-            the mean of both shares, which are counted from the graph and are no times; or "latency", measured on the
-            targets in the precision that they are built in. Of several targets the largest share counts.
+            the mean of both shares, which are counted from the graph and are no times; or in the precision that the
+            targets are built in "latency", measured on targets that are this machine, or "instructions", counted on a
+            virtual board that stands for the others. Of several targets the largest share counts.
         importance: what decides which channels go: "taylor" (needs labelled training data), "activation" (needs
             training data without labels), "magnitude" of the weights, or "norm-scale" of batch normalization.
             "auto": taylor where it can be had, else magnitude.
@@ -53,12 +57,12 @@ class GroupWidth(Frozen):
 
 
 class ProbeTime(Frozen):
-    """A pruned model that a latency table was made from: what it takes, as a share of the dense one's latency.
+    """A pruned model that a latency table was made from: what it takes, as a share of what the dense one takes.
 
     Attributes:
         name: which it is: how it was narrowed.
         widths: of the groups that were narrowed.
-        measured: by turns with the dense model.
+        measured: by turns with the dense model, or counted after it.
         predicted: by a table made from the other probes alone.
     """
 
@@ -72,6 +76,7 @@ class LatencyTable(Frozen):
     """How latency hangs on widths on one target: measured once, the same for all that is pruned from one model.
 
     Attributes:
+        cost: what was measured. Instructions stand for latency where there is no device; they are none.
         part: of a model in parts, whose table it is: latencies are shares of that part's own; "" for one graph.
         device: that it was measured on.
         precision: that was measured: the one that the target is built in.
@@ -82,6 +87,7 @@ class LatencyTable(Frozen):
     """
 
     target: str
+    cost: MeasuredCost = "latency"
     part: str = ""
     device: str
     runtime: str
@@ -129,7 +135,7 @@ class CompressionStep(Frozen):
         importance: what decided.
         spread: how channels of different groups were compared, where both ways were tried: by "absolute" importance, or
             "relative" to the mean of their group.
-        latencies: with cost = "latency", one check a target of the widths that were chosen.
+        latencies: where the cost is measured, one check a target of the widths that were chosen.
         score_name, scores: on the selection set before recovery and after each epoch; empty without recovery.
         best_epoch: the one that was kept.
     """
@@ -166,7 +172,7 @@ class Compression(Frozen):
         model: the digest of what it became.
         macs, parameters: of the dense model.
         training: the digest of the data it was recovered with.
-        tables: with cost = "latency", one a target; of a model in parts one a target and part.
+        tables: where the cost is measured, one a target; of a model in parts one a target and part.
         held: operators whose channels had to stay, since no rule is known for them, each with its module.
         parts: of a model in parts, what each kept; in ``groups`` the names then begin with the part's.
     """
@@ -181,3 +187,8 @@ class Compression(Frozen):
     tables: tuple[LatencyTable, ...] = ()
     held: tuple[str, ...] = ()
     parts: tuple[PartKept, ...] = ()
+
+    @property
+    def measured(self) -> MeasuredCost:
+        """What its tables and checks are of, where there are any."""
+        return self.tables[0].cost if self.tables else "latency"

@@ -19,6 +19,11 @@ class Virtual(Frozen):
     cpu: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     memory_mib: Annotated[int, Field(ge=128, le=16384)] = 512
 
+    @property
+    def identity(self) -> str:
+        """What is measured on any such board is filed under it."""
+        return f"virtual/{self.cpu}/{self.memory_mib}MiB"
+
 
 class DeviceEntry(Frozen):
     """One device, as its TOML file states it.

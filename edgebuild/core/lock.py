@@ -28,7 +28,7 @@ class LockedSpeed(Frozen):
 
 
 class LockedLatency(Frozen):
-    """A pruned model's latency on one device, as a share of the dense one's, as it was measured once."""
+    """A pruned model's latency or instructions on one device, as a share of the dense one's, as measured once."""
 
     device: str
     relative: Annotated[float, Field(gt=0)]

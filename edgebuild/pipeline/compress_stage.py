@@ -11,7 +11,7 @@ from math import lcm
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgebuild.core.compression import Compression, Pruning
+from edgebuild.core.compression import MEASURED, Compression, Pruning
 from edgebuild.core.digest import Digest, Json
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.lock import Lock, LockedLatency
@@ -117,10 +117,11 @@ def _priced(
     road: Road, source: Source, sets: Sets, targets: Sequence[Target], lock: Lock, pricing: Pricing | None
 ) -> Priced | None:
     assert road.profile.pruning is not None
-    if road.profile.pruning.cost != "latency":
+    cost = road.profile.pruning.cost
+    if cost not in MEASURED:
         return None
     if pricing is None:
-        raise ConfigError("[pruning] cost", "is latency, and nothing is here to measure it", fix="run edgebuild build")
+        raise ConfigError("[pruning] cost", f"is {cost}, and nothing is here to measure it", fix="run edgebuild build")
     return pricing(road, source, sets, targets, lock)
 
 

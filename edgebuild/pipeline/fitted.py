@@ -9,7 +9,7 @@ from edgebuild.core.digest import Digest, digest_json
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.fit import Setting
 from edgebuild.core.lock import Lock
-from edgebuild.core.metric import TIMED
+from edgebuild.core.metric import TIMED, Mode
 from edgebuild.core.profile import Profile
 from edgebuild.core.project import Project
 from edgebuild.core.recovery import Recovery
@@ -35,7 +35,10 @@ def _recovery(project: Project) -> Recovery | None:
 def _cost(project: Project, targets: Sequence[Target]) -> CostName:
     """What is made less: what the budgets are on, as far as it can be told while building."""
     budgets = [budget for target in targets for budget in project.budgets_for(target.name)]
-    if not any(budget.definition.mode in TIMED for budget in budgets):
+    modes = {budget.definition.mode for budget in budgets}
+    if Mode.EXACT in modes and not any(target.is_host for target in targets):
+        return "instructions"
+    if not modes.intersection(TIMED):
         return "parameters"
     return "latency" if all(target.is_host for target in targets) else "macs"
 

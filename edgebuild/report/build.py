@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from edgebuild.core.artifact import Compilation, Part, Quality, Rejected, Variant
-from edgebuild.core.compression import Compression, CompressionStep, LatencyCheck, LatencyTable, PartKept
+from edgebuild.core.compression import Compression, CompressionStep, LatencyCheck, LatencyTable, MeasuredCost, PartKept
 from edgebuild.core.digest import Json
 from edgebuild.core.metric import METRICS
 from edgebuild.core.units import Unit, format_quantity
@@ -118,7 +118,7 @@ def compression_text(compression: Compression) -> str:
         f"MACs {_shrunk(compression.macs, last.macs)}"
     )
     sizes += "".join(f"; {latency_text(check, compression.tables)}" for check in last.latencies)
-    sizes += "".join(f"; {part_text(kept, last)}" for kept in compression.parts)
+    sizes += "".join(f"; {part_text(kept, last, compression.measured)}" for kept in compression.parts)
     if not last.scores:
         return sizes
     unit = "dB" if last.score_name == "fidelity" else "%"
@@ -127,18 +127,19 @@ def compression_text(compression: Compression) -> str:
 
 
 def latency_text(check: LatencyCheck, tables: Sequence[LatencyTable]) -> str:
-    """A pruned model's latency on one target, measured, and what the table had said of it."""
+    """What a pruned model takes on one target, measured, and what the table had said of it."""
     table = next(table for table in tables if table.target == check.target)
+    where = f"{check.target} ({table.device})" if table.cost == "instructions" else check.target
     return (
-        f"latency on {check.target} in {table.precision}: {100 * check.measured:.1f} % of the dense model's, "
+        f"{table.cost} on {where} in {table.precision}: {100 * check.measured:.1f} % of the dense model's, "
         f"{100 * check.predicted:.1f} % predicted"
     )
 
 
-def part_text(kept: PartKept, step: CompressionStep) -> str:
-    """What a part of a model in parts kept of its parameters, MACs and time."""
+def part_text(kept: PartKept, step: CompressionStep, cost: MeasuredCost) -> str:
+    """What a part of a model in parts kept of its parameters, MACs and latency or instructions."""
     told = "".join(
-        f", {100 * time.measured:.1f} of {100 * time.before:.1f} % of the whole's latency on {target}"
+        f", {100 * time.measured:.1f} of {100 * time.before:.1f} % of the whole's {cost} on {target}"
         for target, time in step.latencies_of(kept.part)
     )
     sizes = f"parameters {_shrunk(kept.parameters_before, kept.parameters)}"

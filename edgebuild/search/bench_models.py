@@ -1,4 +1,4 @@
-"""Pruned models as a target runs them: exported and quantized by the road's own stages, and measured by turns."""
+"""Pruned models as a target runs them: exported and quantized by the road's own stages, and measured."""
 
 from __future__ import annotations
 
@@ -14,20 +14,18 @@ from typing import TYPE_CHECKING, Literal
 from edgebuild.backends import find_backend
 from edgebuild.backends.base import Exported
 from edgebuild.backends.origins import self_origins
-from edgebuild.bench.bench import Bench
-from edgebuild.bench.compare import relative_latency
 from edgebuild.bench.given import Side
 from edgebuild.compress.groups import Grouped
 from edgebuild.core.digest import digest_json
 from edgebuild.core.lock import LockedLatency
-from edgebuild.core.profile import Measuring, Profile, QuantSetting
+from edgebuild.core.profile import Profile, QuantSetting
 from edgebuild.core.target import Target
-from edgebuild.devices.transports.local import open_local
 from edgebuild.pipeline.float_stages import Converted, export, folded, trace
 from edgebuild.pipeline.host import int8_scheme
 from edgebuild.pipeline.int8_stages import quantize_foreign
 from edgebuild.pipeline.sources import Sets, Source
 from edgebuild.pipeline.stage import Road, silent
+from edgebuild.search.gauges import Gauge
 from edgebuild.store.cache import Cache
 from edgebuild.vectors import timing_inputs
 
@@ -38,7 +36,6 @@ _SAMPLES = 4
 """To take ranges from: what an int8 model takes does not depend on them."""
 
 _SETTING = QuantSetting(correct_bias=False)
-_PAIRS, _INFERENCES, _SECONDS, _WARMUP_SECONDS = 4, 50, 0.3, 0.2
 
 Widths = Mapping[str, int]
 Precision = Literal["float32", "int8"]
@@ -82,7 +79,7 @@ def precision_of(profile: Profile, target: Target, sets: Sets) -> Precision:
 
 @dataclass
 class Stand:
-    """Where pruned models are held against the dense one, on this machine; what it makes for that is thrown away.
+    """Where pruned models are held against the dense one; what it makes for that on this machine is thrown away.
 
     Attributes:
         road: of the project; its own cache keeps nothing of this.
@@ -93,7 +90,7 @@ class Stand:
     dense: Source
     grouped: Grouped
     sets: Sets
-    bench: Bench
+    gauge: Gauge
     _known: dict[str, Side] = field(default_factory=dict)
 
     @cached_property
@@ -104,20 +101,15 @@ class Stand:
             self.road, profile=self.road.profile.model_copy(update={"quantization": few}), progress=silent, steps=[]
         )
 
-    def latency(self, target: Target, precision: Precision, widths: Widths) -> LockedLatency:
+    def relative(self, target: Target, precision: Precision, widths: Widths) -> LockedLatency:
         """What the dense model at some widths takes on a target, as a share of what it takes at all its widths.
 
         Raises:
-            BuildError: the runtime cannot take it. DeviceError, ModelRejected: as of ``Bench.execute``.
+            BuildError: the runtime cannot take it. As ``Gauge.relative``.
         """
         if target.name not in self._known:
             self._known[target.name] = self._side(target, precision, {})
-        narrow = self._side(target, precision, widths)
-        relative = relative_latency(
-            self.bench, target, self._known[target.name], narrow, measuring_of(self.road.profile),
-            seed=self.road.project.build.seed,
-        )  # fmt: skip
-        return LockedLatency(device=self.bench.device.identity, relative=round(relative, 6))
+        return self.gauge.relative(target, self._known[target.name], self._side(target, precision, widths))
 
     def _side(self, target: Target, precision: Precision, widths: Widths) -> Side:
         made = self.made(target, precision, widths)
@@ -152,24 +144,6 @@ class Stand:
         return made.converted
 
 
-def measuring_of(profile: Profile) -> Measuring:
-    """A pair's worth of runs that tell a few percent apart, where the profile does not want less."""
-    own = profile.measuring
-    return own.model_copy(
-        update={
-            "pairs": min(own.pairs, _PAIRS),
-            "min_samples": min(own.min_samples, _INFERENCES),
-            "min_seconds": min(own.min_seconds, _SECONDS),
-            "warmup_seconds": min(own.warmup_seconds, _WARMUP_SECONDS),
-        }
-    )
-
-
 def tools_of(target: Target) -> tuple[str, ...]:
     """The distributions that make and run a target's models."""
     return ("torch", "numpy", "scipy", *find_backend(target.runtime).DISTRIBUTIONS)
-
-
-def local_bench() -> Bench:
-    """This machine's."""
-    return Bench(open_local())

@@ -1,30 +1,30 @@
-"""Latency as what pruning makes less: measured on the targets, predicted in between, and measured again."""
+"""What pruning makes less, latency or instructions: measured on the targets, predicted between, and measured again."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgebuild.bench.bench import Bench
 from edgebuild.compress.allocate import possible_widths
 from edgebuild.compress.costs import Cost, Widths
 from edgebuild.compress.groups import Grouped, groups_of
-from edgebuild.core.compression import LatencyCheck, LatencyTable, ProbeTime
+from edgebuild.core.compression import LatencyCheck, LatencyTable, MeasuredCost, ProbeTime
 from edgebuild.core.compression import Pruning as Settings
 from edgebuild.core.digest import Digest, Json, digest_json
-from edgebuild.core.errors import ConfigError
 from edgebuild.core.lock import Lock, LockedLatency
 from edgebuild.core.target import Target
 from edgebuild.pipeline.compress_stage import aligned
 from edgebuild.pipeline.host import int8_scheme
 from edgebuild.pipeline.sources import Sets, Source
 from edgebuild.pipeline.stage import Road, Stage
-from edgebuild.search.bench_models import Precision, Stand, local_bench, measuring_of, precision_of, tools_of
+from edgebuild.search.bench_models import Precision, Stand, precision_of, tools_of
+from edgebuild.search.gauges import Gauge, Meter
 from edgebuild.search.parts import Parts, parts_of
 from edgebuild.search.probes import Probe, probes_for
 from edgebuild.search.table import Fitted, error_of, fit
@@ -33,18 +33,23 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 PROBES = 20
-CODE = ("search/bench_models.py", "backends", "bench", "compress/prune.py", "compress/rewrites.py", "runner")
+CODE = (
+    "search/bench_models.py", "search/gauges.py", "backends", "bench", "compress/prune.py", "compress/rewrites.py",
+    "runner",
+)  # fmt: skip
 PRICING = (
-    "search/latency.py", "search/parts.py", "search/probes.py", "search/table.py", "search/bench_models.py", "backends",
+    "search/latency.py", "search/parts.py", "search/probes.py", "search/table.py", "search/bench_models.py",
+    "search/gauges.py", "backends",
 )  # fmt: skip
 _LATENCY = "latency.json"
 
 
 @dataclass(frozen=True)
 class LatencyPriced:
-    """Latency on some host targets, of one model and all that is pruned from it.
+    """Latency on some targets, of one model and all that is pruned from it.
 
     Attributes:
+        meter: how it is measured.
         probes: how many its tables are made from, at most; None: as many as one graph's.
     """
 
@@ -53,17 +58,18 @@ class LatencyPriced:
     sets: Sets
     targets: tuple[Target, ...]
     lock: Lock
+    meter: Meter
     measured: dict[str, dict[Digest, LockedLatency]] = field(default_factory=dict)
     probes: int | None = None
 
     @property
     def inputs(self) -> dict[str, Json]:
         facts: dict[str, Json] = {target.name: self.facts(target) for target in self.targets}
-        return {"targets": facts, "seed": self.road.project.build.seed}
+        return {"targets": facts, "seed": self.road.project.build.seed, **self.meter.device()}
 
     @property
     def code(self) -> tuple[str, ...]:
-        return PRICING
+        return (*PRICING, *self.meter.code)
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -71,12 +77,12 @@ class LatencyPriced:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[LatencyCosting]:
-        with local_bench() as bench:
-            yield self.on(self.stand(bench))
+        with opened(self.meter, self.road) as gauge:
+            yield self.on(self.stand(gauge))
 
-    def stand(self, bench: Bench) -> Stand:
+    def stand(self, gauge: Gauge) -> Stand:
         """Where its pruned models are measured."""
-        return Stand(self.road, self.source, groups_of(self.source.torch_model.program), self.sets, bench)
+        return Stand(self.road, self.source, groups_of(self.source.torch_model.program), self.sets, gauge)
 
     def on(self, stand: Stand) -> LatencyCosting:
         """What it costs, by what is measured on a stand."""
@@ -86,7 +92,7 @@ class LatencyPriced:
         choices = choices_of(stand.grouped, aligned(settings, self.targets))
         probes = probes_for(choices, self.probes or PROBES, self.road.project.build.seed)
         priced = tuple(self._priced(target, stand, dense, probes) for target in self.targets)
-        return LatencyCosting(dense, priced)
+        return LatencyCosting(dense, priced, self.meter.cost)
 
     def facts(self, target: Target) -> dict[str, Json]:
         """What a latency depends on beside the model."""
@@ -97,7 +103,7 @@ class LatencyPriced:
             "precision": precision_of(self.road.profile, target, self.sets),
             "scheme": scheme.model_dump(mode="json") if scheme else None,
             "keep_float": list(self.road.project.build.keep_float.get(target.name, ())),
-            "measuring": measuring_of(self.road.profile).model_dump(mode="json"),
+            **self.meter.facts(self.road.profile),
         }
 
     def _priced(self, target: Target, stand: Stand, dense: Parts, probes: Sequence[Probe]) -> OnTarget:
@@ -111,29 +117,53 @@ class LatencyPriced:
             for number, probe in enumerate(probes, start=1)
         ]
         fitted = fit(dense, [probe.widths for probe in probes], [one.relative for one in measured])
-        return OnTarget(target, fitted, _table(target, precision, probes, measured, fitted), measure)
+        table = _table(target, self.meter.cost, precision, probes, measured, fitted)
+        return OnTarget(target, fitted, table, measure)
 
     def _measured(self, stand: Stand, target: Target, name: str, widths: Widths) -> LockedLatency:
         precision = precision_of(self.road.profile, target, self.sets)
         subject = digest_json({"model": self.source.digest, "widths": dict(widths), **self.facts(target)})
-        known = self.lock.latencies.get(target.name, {}).get(subject)
-        if known is None:
-            told = f"{target.name} in {precision}, {name}"
-            stage = Stage("measure latency", CODE, tools_of(target), on_cpu=True)
-            known = on_the_road(self.road, stage, told, subject, lambda: stand.latency(target, precision, widths))
+        told = f"{target.name} in {precision}, {name}"
+        asked = Asked(self.road, self.lock, self.meter, target.name, CODE, tools_of(target), told)
+        known = asked.known(subject, lambda: stand.relative(target, precision, widths))
         self.measured.setdefault(target.name, {})[subject] = known
         return known
 
 
-def on_the_road(
-    road: Road, stage: Stage, told: str, subject: Digest, measure: Callable[[], LockedLatency]
-) -> LockedLatency:
-    """A latency from the cache, or measured now."""
+def opened(meter: Meter, road: Road) -> AbstractContextManager[Gauge]:
+    """What measures for a road."""
+    return meter.open(road.profile, road.project.build.seed, partial(road.progress, meter.doing))
 
-    def make(folder: Path) -> None:
-        (folder / _LATENCY).write_text(measure().model_dump_json(), encoding="utf-8")
 
-    return LockedLatency.model_validate_json(road.step(stage, told, {"subject": subject}, make).read(_LATENCY))
+@dataclass(frozen=True)
+class Asked:
+    """Something that is measured on a target, unless it is known.
+
+    Attributes:
+        code, tools: that make and run it.
+        told: what it is, for people.
+    """
+
+    road: Road
+    lock: Lock
+    meter: Meter
+    target: str
+    code: tuple[str, ...]
+    tools: tuple[str, ...]
+    told: str
+
+    def known(self, subject: Digest, measure: Callable[[], LockedLatency]) -> LockedLatency:
+        """It, by the digest of what it depends on: from the lock, or the cache, or measured now."""
+        locked = self.lock.latencies.get(self.target, {}).get(subject)
+        if locked is not None and self.meter.takes(locked):
+            return locked
+
+        def make(folder: Path) -> None:
+            (folder / _LATENCY).write_text(measure().model_dump_json(), encoding="utf-8")
+
+        stage = Stage(self.meter.doing, (*self.code, *self.meter.code), self.tools, on_cpu=True)
+        inputs: dict[str, Json] = {"subject": subject, **self.meter.device()}
+        return LockedLatency.model_validate_json(self.road.step(stage, self.told, inputs, make).read(_LATENCY))
 
 
 @dataclass(frozen=True)
@@ -157,10 +187,11 @@ class LatencyCosting:
 
     dense: Parts
     targets: tuple[OnTarget, ...]
+    name: MeasuredCost = "latency"
 
     @property
     def unit(self) -> str:
-        return "of the dense model's latency"
+        return f"of the dense model's {self.name}"
 
     @cached_property
     def tables(self) -> tuple[LatencyTable, ...]:
@@ -199,35 +230,22 @@ def largest(costs: Sequence[Cost]) -> Cost:
     return costs[0] if len(costs) == 1 else lambda widths: max(cost(widths) for cost in costs)
 
 
-def refuse_absent(targets: Sequence[Target]) -> None:
-    """Refuse to price what can't be measured while building.
-
-    Raises:
-        ConfigError: a target's device is not this machine.
-    """
-    absent = [target.name for target in targets if not target.is_host]
-    if absent:
-        raise ConfigError(
-            "[pruning] cost", f"is latency, and the device of {', '.join(absent)} is not at hand while building",
-            expected="targets that are this machine, such as host-onnxruntime",
-            fix='choose cost = "macs", or build for host targets alone with -t',
-        )  # fmt: skip
-
-
 def choices_of(grouped: Grouped, settings: Settings) -> Mapping[str, Sequence[int]]:
     """By group, the widths that can be chosen."""
     return {group.name: possible_widths(group.width, settings.round_to, settings.least) for group in grouped.groups}
 
 
 def _table(
-    target: Target, precision: Precision, probes: Sequence[Probe], measured: Sequence[LockedLatency], fitted: Fitted
-) -> LatencyTable:
+    target: Target, cost: MeasuredCost, precision: Precision, probes: Sequence[Probe],
+    measured: Sequence[LockedLatency], fitted: Fitted,
+) -> LatencyTable:  # fmt: skip
     times = tuple(
         ProbeTime(name=probe.name, widths=dict(probe.widths), measured=one.relative, predicted=predicted)
         for probe, one, predicted in zip(probes, measured, fitted.left_out, strict=True)
     )
     return LatencyTable(
         target=target.name,
+        cost=cost,
         device=measured[0].device if measured else "",
         runtime=target.runtime,
         precision=precision,

@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edgebuild.bench.bench import Bench
-from edgebuild.bench.compare import relative_latency
 from edgebuild.bench.given import Side
 from edgebuild.compress.costs import Cost, Counted, Term, Widths, full_widths
 from edgebuild.compress.groups import Grouped
-from edgebuild.core.compression import LatencyCheck, LatencyTable, PartLatency
+from edgebuild.core.compression import LatencyCheck, LatencyTable, MeasuredCost, PartLatency
 from edgebuild.core.digest import Digest, Json, digest_bytes, digest_json
 from edgebuild.core.lock import Lock, LockedLatency
 from edgebuild.core.parts import whole_signature
@@ -21,9 +19,10 @@ from edgebuild.core.target import Target
 from edgebuild.pipeline.chain import FOLDER, Link, chain_file, chain_runtime
 from edgebuild.pipeline.joined import Joined
 from edgebuild.pipeline.sources import Sets
-from edgebuild.pipeline.stage import Road, Stage
-from edgebuild.search.bench_models import Stand, local_bench, measuring_of, precision_of
-from edgebuild.search.latency import CODE, PRICING, LatencyCosting, LatencyPriced, largest, on_the_road
+from edgebuild.pipeline.stage import Road
+from edgebuild.search.bench_models import Stand, precision_of
+from edgebuild.search.gauges import Gauge, Meter
+from edgebuild.search.latency import CODE, PRICING, Asked, LatencyCosting, LatencyPriced, largest, opened
 from edgebuild.search.parts import Parts, parts_of
 from edgebuild.vectors import timing_inputs
 
@@ -41,22 +40,24 @@ WidthsOf = Mapping[str, Widths]
 
 @dataclass(frozen=True)
 class PartsPriced:
-    """Latency on some host targets, of one model in parts and all that is pruned from it."""
+    """Latency on some targets, of one model in parts and all that is pruned from it."""
 
     road: Road
     source: Joined
     sets: Sets
     targets: tuple[Target, ...]
     lock: Lock
+    meter: Meter
     measured: dict[str, dict[Digest, LockedLatency]] = field(default_factory=dict)
 
     @property
     def inputs(self) -> dict[str, Json]:
-        return {"targets": {target.name: self._facts(target) for target in self.targets}, "seed": self._seed}
+        facts: dict[str, Json] = {target.name: self._facts(target) for target in self.targets}
+        return {"targets": facts, "seed": self.road.project.build.seed, **self.meter.device()}
 
     @property
     def code(self) -> tuple[str, ...]:
-        return (*PRICING, *_OWN)
+        return (*PRICING, *_OWN, *self.meter.code)
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -64,17 +65,14 @@ class PartsPriced:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[PartsCosting]:
-        with local_bench() as bench:
-            stands = {name: self._priced(name).stand(bench) for name in self.source.wiring.order}
+        with opened(self.meter, self.road) as gauge:
+            stands = {name: self._priced(name).stand(gauge) for name in self.source.wiring.order}
             costings = {name: self._priced(name).on(stand) for name, stand in stands.items()}
             yield PartsCosting(
                 self.source.children,
-                tuple(self._whole(target, stands, costings, bench) for target in self.targets),
+                tuple(self._whole(target, stands, costings, gauge) for target in self.targets),
+                self.meter.cost,
             )
-
-    @property
-    def _seed(self) -> int:
-        return self.road.project.build.seed
 
     def _facts(self, target: Target) -> dict[str, Json]:
         """What the latency of the whole depends on beside the model."""
@@ -86,21 +84,19 @@ class PartsPriced:
         built_for = {own[part].name: own[part] for own in self.source.targets.values()}
         return LatencyPriced(
             self.source.roads[part], self.source.handing.sources[part], self.source.sets_of(part, self.sets),
-            tuple(built_for.values()), self.lock, self.measured, _PROBES,
+            tuple(built_for.values()), self.lock, self.meter, self.measured, _PROBES,
         )  # fmt: skip
 
     def _whole(
-        self, target: Target, stands: Mapping[str, Stand], costings: Mapping[str, LatencyCosting], bench: Bench
+        self, target: Target, stands: Mapping[str, Stand], costings: Mapping[str, LatencyCosting], gauge: Gauge
     ) -> WholeOnTarget:
-        chains = Chains(self.road, self.source, self.sets, target, stands, bench)
+        chains = Chains(self.road, self.source, self.sets, target, stands, gauge)
 
         def measure(told: str, subject: Json, made: Callable[[], Side]) -> LockedLatency:
             key = digest_json({"model": self.source.digest, "chain": self._facts(target), "of": subject})
-            known = self.lock.latencies.get(target.name, {}).get(key)
-            if known is None:
-                stage = Stage("measure latency", (*CODE, *_OWN), self.tools, on_cpu=True)
-                subject_told = f"the chain on {target.name}, {told}"
-                known = on_the_road(self.road, stage, subject_told, key, lambda: chains.relative(made()))
+            told = f"the chain on {target.name}, {told}"
+            asked = Asked(self.road, self.lock, self.meter, target.name, (*CODE, *_OWN), self.tools, told)
+            known = asked.known(key, lambda: chains.relative(made()))
             self.measured.setdefault(target.name, {})[key] = known
             return known
 
@@ -127,7 +123,7 @@ class Chains:
     sets: Sets
     target: Target
     stands: Mapping[str, Stand]
-    bench: Bench
+    gauge: Gauge
     _dense: Side | None = None
     _links: dict[str, tuple[Link, dict[str, bytes]]] = field(default_factory=dict)
 
@@ -135,11 +131,7 @@ class Chains:
         """What something takes, as a share of what the dense chain takes."""
         self._dense = self._dense or self.side({})
         runtime = chain_runtime(own.runtime for own in self._built_for.values())
-        relative = relative_latency(
-            self.bench, self.target.model_copy(update={"runtime": runtime}), self._dense, side,
-            measuring_of(self.road.profile), seed=self.road.project.build.seed,
-        )  # fmt: skip
-        return LockedLatency(device=self.bench.device.identity, relative=round(relative, 6))
+        return self.gauge.relative(self.target.model_copy(update={"runtime": runtime}), self._dense, side)
 
     def side(self, widths: WidthsOf) -> Side:
         """The chain with its parts at some widths."""
@@ -264,10 +256,11 @@ class PartsCosting:
 
     children: Mapping[str, str]
     targets: tuple[WholeOnTarget, ...]
+    name: MeasuredCost = "latency"
 
     @property
     def unit(self) -> str:
-        return "of the dense model's latency"
+        return f"of the dense model's {self.name}"
 
     @property
     def tables(self) -> tuple[LatencyTable, ...]:

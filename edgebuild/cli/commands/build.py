@@ -25,7 +25,9 @@ def command(
     fit: Annotated[bool, typer.Option("--fit", help="Search for the most accurate build inside the budgets.")] = False,
     trials: Annotated[int | None, typer.Option(help="With --fit: so many builds at most.", min=1, max=100)] = None,
     minutes: Annotated[float | None, typer.Option(help="With --fit: begin none later.", min=0)] = None,
-    device: Annotated[str | None, typer.Option(help="With --fit: measure here; default each target's own.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help='Count here, for cost = "instructions"; with --fit, measure here.')
+    ] = None,
     budget: Annotated[
         list[str] | None, typer.Option(help='With --fit: METRIC=LIMIT, such as "latency_p90=12 ms"; repeatable.')
     ] = None,
@@ -33,16 +35,19 @@ def command(
     json: Json = False,
 ) -> int:
     """Build bundles for a project's targets: export, quantize, check, choose, package."""
-    if not fit and (trials or minutes or device or budget or html):
-        named = "--trials, --minutes, --device, --budget and --html"
+    if not fit and (trials or minutes or budget or html):
+        named = "--trials, --minutes, --budget and --html"
         raise ConfigError("build", f"{named} belong to a search", fix="add --fit")
     page_is_possible(html)
-    from edgebuild.fitting import fit_to, planned, wants_search
+    from edgebuild.fitting import fit_to, planned, refuse_idle_device, wants_search
     from edgebuild.pipeline.project import BuildReport, build, settle
 
     with progress() as say:
-        plan = planned(project, target or (), profile, out, budget or (), say)
-        if fit or wants_search(plan):
+        plan = planned(project, target or (), profile, out, budget or (), say, device)
+        searched = fit or wants_search(plan)
+        if device is not None and not searched:
+            refuse_idle_device(plan)
+        if searched:
             report: FitReport | BuildReport = fit_to(
                 plan, trials=trials, minutes=minutes, device=device, archive=archive, say=say
             )

@@ -84,7 +84,7 @@ def boot(name: str, spec: Spec, image: Image, disk: Disk, *, stay: bool = False)
         DeviceError: a tool is missing, or it did not answer in time; with what it said.
     """
     need(*TO_BOOT, *(("adb",) if spec.adb else ()))
-    versions = _versions(spec, image)
+    versions = versions_of(spec, image)
     for last in (False,) * (_TRIES - 1) + (True,):
         booted = _start(name, spec, image, disk, versions=versions, stay=stay)
         try:
@@ -209,7 +209,12 @@ def _free_ports(spec: Spec) -> Ports:
     return Ports(ssh=ports[0], adb=ports[1], adb_server=ports[2]) if spec.adb else Ports(ssh=ports[0])
 
 
-def _versions(spec: Spec, image: Image) -> dict[str, str]:
+def versions_of(spec: Spec, image: Image) -> dict[str, str]:
+    """What a board stands on.
+
+    Raises:
+        DeviceError: QEMU is not installed, or does not say its version.
+    """
     said = call(["qemu-system-aarch64", "--version"])
     found = re.search(r"version ([0-9.]+)", said)
     if found is None:

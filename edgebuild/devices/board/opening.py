@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from edgebuild.core.device import DeviceEntry
+from edgebuild.core.device import DeviceEntry, Virtual
 from edgebuild.core.errors import DeviceError
 from edgebuild.core.measurement import Basis
 from edgebuild.devices.base import Device
@@ -46,10 +46,9 @@ def open_board(entry: DeviceEntry, say: Say = lambda _: None, *, exact: bool = F
     except BaseException:
         off()
         raise
-    spec = running.spec
     return dataclasses.replace(
         opened,
-        identity=f"virtual/{spec.cpu}/{spec.memory_mib}MiB",
+        identity=Virtual(cpu=running.spec.cpu, memory_mib=running.spec.memory_mib).identity,
         basis=Basis.VIRTUAL,
         versions={**opened.versions, **running.versions},
         after=(*opened.after, off),

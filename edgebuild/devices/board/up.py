@@ -8,11 +8,12 @@ from pydantic import ValidationError
 
 from edgebuild.core.device import DeviceEntry
 from edgebuild.core.errors import ConfigError, DeviceError
-from edgebuild.devices.board.boot import Running, boot, switch_off
+from edgebuild.devices.board.boot import Running, boot, switch_off, versions_of
 from edgebuild.devices.board.cpus import check_cpu
 from edgebuild.devices.board.disk import disk_for, forget_disk, own_folder
-from edgebuild.devices.board.image import Say, board_image
+from edgebuild.devices.board.image import Say, board_image, boards_folder, load_image
 from edgebuild.devices.board.qemu import Spec
+from edgebuild.devices.board.recipe import recipe_digest
 from edgebuild.devices.lock import hold
 from edgebuild.store.files import write_atomic, writing
 
@@ -33,6 +34,16 @@ def spec_of(entry: DeviceEntry, *, exact: bool = False, keep: bool = False) -> S
         raise ConfigError(f"{subject}: transport", f"is {entry.transport!r} for a virtual board", expected="ssh or adb")
     cpu = check_cpu(entry.virtual.cpu, f"{subject}: virtual.cpu")
     return Spec(cpu=cpu, memory_mib=entry.virtual.memory_mib, exact=exact, keep=keep, adb=entry.transport == "adb")
+
+
+def stands_on(entry: DeviceEntry, *, exact: bool = False) -> dict[str, str]:
+    """What a device's board would be booted as and with; it is not booted.
+
+    Raises:
+        As ``spec_of``. DeviceError: QEMU is not installed.
+    """
+    spec, image = spec_of(entry, exact=exact), load_image(boards_folder() / "images" / recipe_digest())
+    return {"memory": f"{spec.memory_mib}", **(versions_of(spec, image) if image else {})}
 
 
 def board_up(name: str) -> Running | None:

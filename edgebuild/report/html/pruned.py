@@ -26,8 +26,8 @@ def pruned_section(prefix: str, told: Reported) -> Section | None:
 def _steps(record: Compression) -> Table:
     columns = (
         Column("step"), Column("parameters", "number"), Column("multiplications", "number"), Column("chosen by"),
-        Column("latency, of dense", "number"), Column("predicted", "number"), Column("score before", "number"),
-        Column("after training", "number"),
+        Column(f"{record.measured}, of dense", "number"), Column("predicted", "number"),
+        Column("score before", "number"), Column("after training", "number"),
     )  # fmt: skip
     dense = ("dense", f"{record.parameters:,}", f"{record.macs:,.0f}", *(DASH,) * 5)
     rows = (_step(number, step, record) for number, step in enumerate(record.steps, 1))
@@ -62,7 +62,7 @@ def _parts(record: Compression) -> Iterator[Table]:
         return
     columns = (
         Column("part"), Column("parameters", "number"), Column("multiplications", "number"),
-        Column("of the dense whole's latency", "number"),
+        Column(f"of the dense whole's {record.measured}", "number"),
     )  # fmt: skip
     rows = []
     for kept in record.parts:
