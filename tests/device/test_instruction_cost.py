@@ -17,7 +17,7 @@ from edgebuild.provisioning import set_up
 from edgebuild.store.cache import Cache
 from edgebuild.store.devices import find_device
 
-pytestmark = [pytest.mark.device, pytest.mark.serial]
+pytestmark = [pytest.mark.device, pytest.mark.long]
 PROBES = 2
 
 

@@ -126,6 +126,7 @@ def test_widths_come_from_what_a_board_counts_and_the_bundle_says_so(root: Path,
     assert (counted(elsewhere), len(opened)) == (0, 1)
 
 
+@pytest.mark.long
 def test_another_board_counts_anew(root: Path, opened: Opened) -> None:
     board()
     board("older", "cortex-a72")
