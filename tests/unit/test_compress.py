@@ -137,6 +137,7 @@ def test_activation_knows_the_channels_that_are_never_on() -> None:
     """Their weights are as large as others': a ReLU behind a low bias lets nothing through."""
     model = Net()
     with torch.no_grad():
+        model.second.bias.fill_(1)  # all others are on somewhere, whatever the weights
         model.second.bias[[3, 30]] = -100
     program = program_of(model)
     grouped = groups_of(program)
