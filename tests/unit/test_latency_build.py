@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from three_convolutions import three_convolutions
 from tiny_project import edit, make_project
 
 from edgebuild.cli.main import main
@@ -19,28 +20,6 @@ from edgebuild.store.lock import load_lock
 
 pytestmark = pytest.mark.slow
 
-MODEL = '''"""A net that computes long enough for its width to show."""
-import torch
-from torch import nn
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Conv2d(1, 96, 3, padding=1)
-        self.second = nn.Conv2d(96, 96, 3, padding=1)
-        self.third = nn.Conv2d(96, 96, 3, padding=1)
-        self.head = nn.Linear(96, 4)
-
-    def forward(self, image):
-        x = torch.relu(self.second(torch.relu(self.first(image))))
-        return self.head(torch.relu(self.third(x)).mean((2, 3)))
-
-
-def make():
-    torch.manual_seed(0)
-    return Net().eval()
-'''
 PROBES = 5
 FEW = 3
 """Where what they say is not looked at, only that they were asked."""
@@ -51,7 +30,7 @@ PRUNING = '[pruning]\nkeep = 0.7\ncost = "latency"\nround_to = 16\n\n'
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("edgebuild.search.latency.PROBES", PROBES)
     place = make_project(tmp_path / "project")
-    (place / "model.py").write_text(MODEL, encoding="utf-8")
+    (place / "model.py").write_text(three_convolutions(96), encoding="utf-8")
     edit(place / "edgebuild.toml", '"board"', '"host-onnxruntime"')
     edit(place / "profiles" / "tiny.toml", "[quantization]", PRUNING + "[quantization]")
     edit(place / "profiles" / "tiny.toml", "min_samples = 5", "min_samples = 40")
