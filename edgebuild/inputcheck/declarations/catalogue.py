@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgebuild.core.array import Array
 from edgebuild.core.input_check import Kind
 
 
@@ -54,6 +55,11 @@ SIGNED = (Known("-1..1"), Known("-128..127", gain=128.0), Known("-32768..32767",
 FULL_SCALES = (1.0, 16.0, 255.0, 1023.0, 4095.0, 65535.0)
 """What unsigned sensors and files count to."""
 SIGNED_SCALES = (1.0, 128.0, 32768.0)
+
+
+def full_scale_of(values: Array) -> float:
+    """The full scale of samples, by all of them."""
+    return full_scale(float(values.min()), float(values.max()))
 
 
 def full_scale(low: float, high: float) -> float:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from edgebuild.core.array import Array, Integers, np
 from edgebuild.inputcheck.declarations.alternative import Change, Remade
-from edgebuild.inputcheck.declarations.catalogue import full_scale
+from edgebuild.inputcheck.declarations.catalogue import full_scale_of
 from edgebuild.inputcheck.declarations.form import Form
 
 _CLEARER = 0.9
@@ -95,13 +95,16 @@ def _starts(form: Form) -> Iterator[Remade]:
     fix = "read the buffer from its oldest row where the samples are made"
     for words, first in (("where neighbours differ most", _seam), ("opposite to where most is", _emptiest)):
 
-        def change(raw: Array, first: Change = first) -> Array:
+        def change(raw: Array, first: Callable[[Array], Integers] = first) -> Array:
             rows = np.moveaxis(raw, form.rows, 1).reshape(len(raw), raw.shape[form.rows], -1)
-            starts = first(rows.astype(np.float32))
-            turned = [np.roll(one, -int(at), form.rows - 1) for one, at in zip(raw, starts, strict=True)]
-            return np.stack(turned)
+            return rolled(raw, -first(rows.astype(np.float32)), form.rows)
 
         yield Remade("layout", f"rows from another start on ({words})", fix, change)
+
+
+def rolled(raw: Array, by: Integers, axis: int = 1) -> Array:
+    """Each sample turned along one axis by a number of its own."""
+    return np.stack([np.roll(sample, shift, axis - 1) for sample, shift in zip(raw, by.tolist(), strict=True)])
 
 
 def _seam(rows: Array) -> Integers:
@@ -126,9 +129,8 @@ def _bits(raw: Array) -> Iterator[Remade]:
     fix = "count from 0, not from the middle of the range, or the reverse, where the samples are made"
     words = "numbers with the other highest bit"
     if raw.dtype.kind == "f":
-        low, high = float(raw.min()), float(raw.max())
-        full = full_scale(low, high)
-        if low < 0:
+        full = full_scale_of(raw)
+        if float(raw.min()) < 0:
             yield Remade("scale", words, fix, lambda x: (x + np.where(np.signbit(x), full, -full)).astype(x.dtype))
         return
     other = np.dtype(raw.dtype.name[1:] if raw.dtype.kind == "u" else f"u{raw.dtype.name}")

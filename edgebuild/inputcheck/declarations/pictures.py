@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from edgebuild.core.array import Array, Booleans, Floats, Indices, np
 from edgebuild.inputcheck.declarations.alternative import Change, Remade
-from edgebuild.inputcheck.declarations.catalogue import full_scale
+from edgebuild.inputcheck.declarations.catalogue import full_scale_of
 from edgebuild.inputcheck.declarations.form import Form
 
 _ORDERS = ((0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1))
@@ -44,7 +44,7 @@ def _colours(raw: Array, axis: int) -> Iterator[Remade]:
         yield Remade("channel order", words, fix, lambda x, order=order: np.take(x, order, axis))  # type: ignore[misc]
     if raw.dtype.kind != "u":
         return
-    full = full_scale(float(raw.min()), float(raw.max()))
+    full = full_scale_of(raw)
     fix = "convert the colours where the samples are made (JFIF's equations)"
     matrix, middle = _luma_and_chromas(), full * np.array((0.0, 0.5, 0.5))
     inverse: Floats = np.linalg.inv(matrix).astype(np.float64)
@@ -68,7 +68,7 @@ def _mixed(axis: int, matrix: Floats, offset: Floats, full: float) -> Change:
 
 def _light(raw: Array) -> Iterator[Remade]:
     """Values as a sensor counts light, and as a file holds it for the eye (sRGB, IEC 61966-2-1)."""
-    full = full_scale(float(raw.min()), float(raw.max()))
+    full = full_scale_of(raw)
 
     def encoded(x: Array) -> Array:
         light = x.astype(np.float64) / full

@@ -10,7 +10,7 @@ from edgebuild.core.input_check import Kind
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Cast, Normalize
 from edgebuild.inputcheck.declarations.alternative import Alternative
-from edgebuild.inputcheck.declarations.catalogue import full_scale
+from edgebuild.inputcheck.declarations.catalogue import full_scale_of
 from edgebuild.inputcheck.declarations.form import Form
 from edgebuild.inputcheck.declarations.numbers import in_front_of, rounded
 from edgebuild.inputcheck.declarations.steps import Parts, Steps, reads_first, spectral
@@ -46,8 +46,7 @@ def in_front(spec: InputSpec, parts: Parts, raw: Array, form: Form) -> Iterator[
 
 
 def _of_pixels(raw: Array) -> Iterator[Front]:
-    low, high = float(raw.min()), float(raw.max())
-    full = full_scale(low, high)
+    low, full = float(raw.min()), full_scale_of(raw)
     if low >= 0:
         yield "scale", "values inverted, 0 for the highest", -1.0, full
     else:

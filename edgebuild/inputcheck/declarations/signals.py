@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from edgebuild.core.array import Array, Booleans, Integers, np
 from edgebuild.inputcheck.declarations.alternative import Change, Remade
-from edgebuild.inputcheck.declarations.catalogue import full_scale
+from edgebuild.inputcheck.declarations.catalogue import full_scale_of
 from edgebuild.inputcheck.declarations.form import Form
+from edgebuild.inputcheck.declarations.memory import rolled
 
 _PADDED = 0.2
 """Share of samples that must end (or begin) in the same value before padding is thought of."""
@@ -63,15 +64,11 @@ def _runs(raw: Array, end: int) -> Integers:
 def _moved(raw: Array, end: int) -> Array:
     """Each sample rolled by the length of its run of padding at one end."""
     runs = _runs(raw, end)
-    return _rolled(raw, runs if end else -runs)
+    return rolled(raw, runs if end else -runs)
 
 
 def _centred(raw: Array) -> Array:
-    return _rolled(raw, (_runs(raw, -1) - _runs(raw, 0)) // 2)
-
-
-def _rolled(raw: Array, by: Integers) -> Array:
-    return np.stack([np.roll(sample, shift, axis=0) for sample, shift in zip(raw, by.tolist(), strict=True)])
+    return rolled(raw, (_runs(raw, -1) - _runs(raw, 0)) // 2)
 
 
 def _resampled(rate: float) -> Change:
@@ -89,7 +86,7 @@ def _resampled(rate: float) -> Change:
 
 def _levels(raw: Array) -> Iterator[Remade]:
     """Each waveform's own mean taken off, each brought to full scale, and whole numbers' bytes exchanged."""
-    full = full_scale(float(raw.min()), float(raw.max()))
+    full = full_scale_of(raw)
 
     def loud(x: Array) -> Array:
         peak = np.abs(x.astype(np.float32)).max(axis=-1, keepdims=True)
