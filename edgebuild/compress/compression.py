@@ -1,10 +1,10 @@
-"""Pruning and recovery in turn, until a model is as small as it is to be."""
+"""Pruning and recovery in turn, until a model is as small as it is to be; at last single weights."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,18 @@ from edgebuild.compress.lesson import Lesson
 from edgebuild.compress.narrowing import Left, Narrowed, Step, narrow, widths_left
 from edgebuild.compress.prune import Removal, kept_places, prune, removal_like
 from edgebuild.compress.recovery import Recovered, recover
-from edgebuild.core.compression import Compression, CompressionStep, GroupWidth, ImportanceName, Pruning, SpreadName
+from edgebuild.compress.sparsity import choose, zeroed
+from edgebuild.core.compression import (
+    Compression,
+    CompressionStep,
+    GroupWidth,
+    ImportanceName,
+    LatencyTable,
+    Pruning,
+    Sparsity,
+    SpreadName,
+    ZeroWeights,
+)
 from edgebuild.core.digest import Digest
 from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.recovery import EpochScore, Recovery
@@ -57,6 +68,12 @@ class Pupil:
         """With other weights."""
         batched = put_state(self.batched.program, state) if self.batched else None
         return self._with(put_state(self.single.program, state), batched)
+
+    def thinned(self, sparsity: Sparsity) -> tuple[Pupil, ZeroWeights]:
+        """With some weights at zero."""
+        kept, told = choose(self.single.program, sparsity)
+        batched = zeroed(self.batched.program, kept) if self.batched else None
+        return self._with(zeroed(self.single.program, kept), batched), told
 
     def _with(self, single: torch.export.ExportedProgram, batched: torch.export.ExportedProgram | None) -> Pupil:
         known = self.batched
@@ -100,17 +117,19 @@ class Pruned:
 
 def compress(
     dense: Pupil,
-    settings: Pruning,
+    settings: Pruning | None,
     recovery: Recovery | None,
     material: Material,
     folder: Path,
     say: Say,
     costing: Costing | None = None,
+    sparsity: Sparsity | None = None,
 ) -> Pruned:
-    """Prune a model to a share of its cost, step by step, each followed by a recovery.
+    """Prune a model to a share of its cost, step by step, then set single weights to zero, each followed by a recovery.
 
     Args:
         dense: the model as it is. Recovery, and importance by Taylor, need it for batches.
+        settings, sparsity: how channels go, and how weights; None: none do.
         recovery: how it is trained again; None: it is not.
         folder: for checkpoints; the same call again goes on from there.
         costing: what is made less; None: what is counted from the graph.
@@ -119,9 +138,44 @@ def compress(
         ConfigError: training data is missing, or does not fit.
         BuildError: nothing of the model can go, or not so much; or it cannot be trained.
     """
-    pupil, steps = dense, []
-    grouped = first = groups_of(dense.single.program)
-    _refuse_closed(grouped)
+    first, lessons = groups_of(dense.single.program), _Lessons(dense, recovery, material, folder, say)
+    made = _Made(dense)
+    if settings is not None:
+        _refuse_closed(first)
+        made = _pruned(settings, first, lessons, costing, followed=sparsity is not None)
+    if sparsity is not None:
+        made = _thinned(made, sparsity, lessons)
+    pupil, left = made.pupil, made.left
+    after = widths_left(first, left) if left else {}
+    widths = [GroupWidth(group=each.name, before=each.width, after=after[each.name]) for each in first.groups if after]
+    record = Compression(
+        dense=dense.single.digest,
+        model=pupil.single.digest,
+        macs=macs_of(dense.single.program, first).total,
+        parameters=int(parameters_of(first).total),
+        steps=made.steps,
+        groups=tuple(widths),
+        training=material.digest if recovery is not None else None,
+        tables=made.tables,
+        held=tuple(_held(first)) if settings is not None else (),
+    )
+    return Pruned(pupil.single, record, left)
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """How far a model has come: itself, the steps it took, what is left of it, and by which tables."""
+
+    pupil: Pupil
+    steps: tuple[CompressionStep, ...] = ()
+    left: Left = field(default_factory=dict)
+    tables: tuple[LatencyTable, ...] = ()
+
+
+def _pruned(settings: Pruning, first: Grouped, lessons: _Lessons, costing: Costing | None, *, followed: bool) -> _Made:
+    """Channels taken out in steps; the last recovery is a short one too where another step follows."""
+    dense, recovery, material, say = lessons.dense, lessons.recovery, lessons.material, lessons.say
+    pupil, grouped, steps = dense, first, []
     costing = costing or CountedCosting(settings.cost, dense.single.program, first)
     left: Left = {}
     for number in range(1, settings.steps + 1):
@@ -129,32 +183,34 @@ def compress(
         name, importance = _importance(pupil, grouped, settings, recovery, material)
         share = settings.keep ** (number / settings.steps)
         step = Step(pupil.single.program, grouped, first, left, share)
-        lesson = _Lessons(dense, recovery, material, folder / f"{number}-tried", say)
-        spread, found = _narrowed(name, pupil, step, importance, settings, costing, lesson)
+        tried = dataclasses.replace(lessons, folder=lessons.folder / f"{number}-tried")
+        spread, found = _narrowed(name, pupil, step, importance, settings, costing, tried)
         costing, left = found.costing, found.left
         pupil = pupil.pruned(found.removal, grouped)
         grouped = groups_of(pupil.single.program)
         recovered = None
         if recovery is not None:
-            last = number == settings.steps
+            last = number == settings.steps and not followed
             own = recovery if last else recovery.model_copy(update={"epochs": settings.step_epochs})
-            recovered = _recover(pupil, dense, own, material, folder / str(number), say)
+            recovered = _recover(pupil, dense, own, material, lessons.folder / str(number), say)
             pupil = pupil.taught(recovered.state)
-        steps.append(_step(pupil, grouped, name, spread, found, recovered))
-    after = widths_left(first, left)
-    widths = tuple(GroupWidth(group=group.name, before=group.width, after=after[group.name]) for group in first.groups)
-    record = Compression(
-        dense=dense.single.digest,
-        model=pupil.single.digest,
-        macs=macs_of(dense.single.program, first).total,
-        parameters=int(parameters_of(first).total),
-        steps=tuple(steps),
-        groups=widths,
-        training=material.digest if recovery is not None else None,
-        tables=costing.tables,
-        held=tuple(_held(first)),
-    )
-    return Pruned(pupil.single, record, left)
+        step_made = _step(pupil, grouped, name, recovered)
+        steps.append(step_made.model_copy(update={"spread": spread, "latencies": found.checks}))
+    return _Made(pupil, tuple(steps), left, costing.tables)
+
+
+def _thinned(made: _Made, sparsity: Sparsity, lessons: _Lessons) -> _Made:
+    """Single weights at zero, where they stay while the others are trained."""
+    lessons.say(f"choose weights, {sparsity.pattern}")
+    pupil, told = made.pupil.thinned(sparsity)
+    recovered = None
+    if lessons.recovery is not None:
+        own, place = lessons.recovery, lessons.folder / "sparsity"
+        recovered = _recover(pupil, lessons.dense, own, lessons.material, place, lessons.say, zeros=True)
+        pupil = pupil.taught(recovered.state)
+    step = _step(pupil, groups_of(pupil.single.program), "magnitude", recovered)
+    steps = (*made.steps, step.model_copy(update={"zeros": told}))
+    return dataclasses.replace(made, pupil=pupil, steps=steps)
 
 
 def _refuse_closed(grouped: Grouped) -> None:
@@ -281,26 +337,23 @@ def _narrowed(
     return best(found, score)
 
 
-def _recover(pupil: Pupil, dense: Pupil, settings: Recovery, material: Material, folder: Path, say: Say) -> Recovered:
+def _recover(
+    pupil: Pupil, dense: Pupil, settings: Recovery, material: Material, folder: Path, say: Say, *, zeros: bool = False
+) -> Recovered:
     if pupil.batched is None or material.training is None or material.selection is None:
         missing = "selection" if material.training is not None else "training"
         raise ConfigError(
             f"[data.{missing}]", "missing", expected="samples to recover with", fix=f"add [data.{missing}]"
         )
-    lesson = Lesson(pupil.batched, dense.batched, material.training, material.selection, material.classes)
+    lesson = Lesson(pupil.batched, dense.batched, material.training, material.selection, material.classes, zeros=zeros)
     return recover(lesson, settings, folder, say)
 
 
-def _step(
-    pupil: Pupil, grouped: Grouped, name: ImportanceName, spread: SpreadName | None, found: Narrowed,
-    recovered: Recovered | None,
-) -> CompressionStep:  # fmt: skip
+def _step(pupil: Pupil, grouped: Grouped, name: ImportanceName, recovered: Recovered | None) -> CompressionStep:
     step = CompressionStep(
         macs=macs_of(pupil.single.program, grouped).total,
         parameters=int(parameters_of(grouped).total),
         importance=name,
-        spread=spread,
-        latencies=found.checks,
     )
     if recovered is None:
         return step

@@ -28,6 +28,7 @@ class Lesson:
         classes: whether the first output holds one score a class, (N, classes). Default: if training has labels.
         stage: as messages name what is done.
         by_fidelity: whether epochs are compared by how near the outputs are to the teacher's, by the loss alone.
+        zeros: whether weights of the student that are zero stay so.
     """
 
     student: BatchedModel
@@ -37,6 +38,7 @@ class Lesson:
     classes: bool | None = None
     stage: str = STAGE
     by_fidelity: bool = False
+    zeros: bool = False
 
     @property
     def classifies(self) -> bool:

@@ -22,6 +22,7 @@ from edgebuild.compress.optimizing import (
 from edgebuild.compress.precision import faster_precision
 from edgebuild.compress.selecting import Selection
 from edgebuild.compress.soft_targets import SoftTargets
+from edgebuild.compress.sparsity import keep_zeros, zeros_of
 from edgebuild.compress.telling import Progress, Say, score_line
 from edgebuild.compress.trainable import state_tensors, trained_state
 from edgebuild.core.digest import Digest
@@ -90,6 +91,7 @@ class Trainer:
         self._settings = room.settings
         self._steps = room.settings.epochs * room.batches.per_epoch
         self._optimizer = make_optimizer(room.student, room.settings)
+        self._zeros = zeros_of(room.student) if room.lesson.zeros else []
         self._selection = Selection(room.lesson, room.objective, room.teacher, room.device)
         self._began = self._saved = time.monotonic()
         self.facts: CheckpointFacts
@@ -162,6 +164,7 @@ class Trainer:
                 f"step {step % per_epoch + 1} of {per_epoch}"
             )
         self._optimizer.step()
+        keep_zeros(self._zeros)
         self.facts = self.facts.model_copy(update={"step": step + 1})
         return value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from edgebuild.core.base import Frozen
 from edgebuild.core.digest import Digest
@@ -46,6 +46,51 @@ class Pruning(Frozen):
     step_epochs: Annotated[int, Field(ge=1)] = 1
     round_to: Annotated[int, Field(ge=1, le=256)] = 8
     least: Annotated[float, Field(gt=0, lt=1)] = 0.05
+
+
+class Sparsity(Frozen):
+    """``[sparsity]`` of a profile: single weights of convolutions and linear layers that become zero, and stay so.
+
+    What is stored gets smaller where it is compressed, as in an app's package; what is computed gets faster only where
+    a runtime's kernels leave zeros out.
+
+    Attributes:
+        pattern: "unstructured", zeros anywhere; or such as "2:4", of every 4 weights in a row along a layer's inputs 2
+            are kept.
+        share: of "unstructured", the share of all weights that becomes zero.
+    """
+
+    pattern: Annotated[str, Field(pattern=r"^(unstructured|[1-9][0-9]?:[1-9][0-9]?)$")] = "2:4"
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+
+    @model_validator(mode="after")
+    def _keeps_fewer(self) -> Sparsity:
+        if self.block is not None and self.block[0] >= self.block[1]:
+            raise ValueError(f"pattern: {self.pattern} leaves no zeros; write the smaller number first, as in 2:4")
+        return self
+
+    @property
+    def block(self) -> tuple[int, int] | None:
+        """How many weights are kept of how many; None: zeros may be anywhere."""
+        if self.pattern == "unstructured":
+            return None
+        kept, of = self.pattern.split(":")
+        return int(kept), int(of)
+
+
+class ZeroWeights(Frozen):
+    """Weights that were made zero.
+
+    Attributes:
+        share: of the weights of all convolutions and linear layers.
+        layers: how many of them have such zeros.
+        dense: how many have none, since the pattern does not fit their inputs.
+    """
+
+    pattern: str
+    share: Annotated[float, Field(gt=0, lt=1)]
+    layers: Annotated[int, Field(gt=0)]
+    dense: Annotated[int, Field(ge=0)] = 0
 
 
 class GroupWidth(Frozen):
@@ -128,7 +173,7 @@ class LatencyCheck(Frozen):
 
 
 class CompressionStep(Frozen):
-    """What one step of pruning left, and its recovery.
+    """What one step of pruning left, or of single weights, and its recovery.
 
     Attributes:
         macs, parameters: of the pruned model, counted from its graph.
@@ -136,6 +181,7 @@ class CompressionStep(Frozen):
         spread: how channels of different groups were compared, where both ways were tried: by "absolute" importance, or
             "relative" to the mean of their group.
         latencies: where the cost is measured, one check a target of the widths that were chosen.
+        zeros: the single weights that the step made zero, where it took out no channels.
         score_name, scores: on the selection set before recovery and after each epoch; empty without recovery.
         best_epoch: the one that was kept.
     """
@@ -145,6 +191,7 @@ class CompressionStep(Frozen):
     importance: ImportanceName
     spread: SpreadName | None = None
     latencies: tuple[LatencyCheck, ...] = ()
+    zeros: ZeroWeights | None = None
     score_name: ScoreName | None = None
     scores: tuple[EpochScore, ...] = ()
     best_epoch: int = 0

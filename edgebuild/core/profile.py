@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from edgebuild.core.base import Frozen
-from edgebuild.core.compression import Pruning
+from edgebuild.core.compression import Pruning, Sparsity
 from edgebuild.core.fit import Fit
 from edgebuild.core.input_check import InputCheck
 from edgebuild.core.recovery import Distillation, Recovery
@@ -143,6 +143,7 @@ class Profile(Frozen):
     name: Name
     title: str = ""
     pruning: Pruning | None = None
+    sparsity: Sparsity | None = None
     recovery: Recovery | None = None
     fit: Fit | None = None
     input_check: InputCheck = InputCheck()
@@ -156,6 +157,18 @@ class Profile(Frozen):
 
     @model_validator(mode="after")
     def _recovers_from_something(self) -> Profile:
-        if self.recovery is not None and self.pruning is None:
-            raise ValueError("recovery: nothing is pruned; add [pruning], or leave [recovery] out")
+        if self.recovery is not None and not self.compresses:
+            raise ValueError("recovery: nothing is pruned; add [pruning] or [sparsity], or leave [recovery] out")
         return self
+
+    @model_validator(mode="after")
+    def _zeros_stay(self) -> Profile:
+        for name, other in (("fit", self.fit), ("quantization.distill", self.quantization.distill)):
+            if self.sparsity is not None and other is not None:
+                raise ValueError(f"sparsity: [{name}] does not keep zeros; leave one of them out")
+        return self
+
+    @property
+    def compresses(self) -> bool:
+        """Whether the model itself is changed."""
+        return self.pruning is not None or self.sparsity is not None

@@ -33,10 +33,10 @@ def in_buckets(project: Project, profile: Profile) -> Iterator[Bucket]:
     if not bucketed:
         yield Bucket("", project)
         return
-    if profile.pruning is not None or profile.fit is not None:
+    if profile.compresses or profile.fit is not None:
         raise ConfigError(
             "[model.inputs] buckets", f"the profile {profile.name} prunes, which would give each its own weights",
-            fix="choose a profile without [pruning] and [fit]",
+            fix="choose a profile without [pruning], [sparsity] and [fit]",
         )  # fmt: skip
     for place in range(len(next(iter(bucketed.values())).sizes)):
         shapes = {name: spec.sizes[place] for name, spec in bucketed.items()}

@@ -54,7 +54,7 @@ class Compressed(Source):
 def compressed(
     road: Road, source: Source, sets: Sets, targets: Sequence[Target], lock: Lock, pricing: Pricing | None = None
 ) -> Source:
-    """The model as the profile wants it pruned, one for all targets; without ``[pruning]`` as it is.
+    """The model as the profile wants it made smaller, one for all targets; where it does not, as it is.
 
     Args:
         lock, pricing: asked where the cost is one that is measured.
@@ -63,22 +63,23 @@ def compressed(
         ConfigError: the model is a file, or training data is missing.
         BuildError: it can't be made so small, or can't be trained.
     """
-    settings, recovery = road.profile.pruning, road.profile.recovery
-    if settings is None:
+    profile = road.profile
+    if not profile.compresses:
         return source
     _check(road, source, sets)
     if source.signature.fed:
         raise ConfigError(
-            "[pruning]", f"the model carries a state ({source.signature.fed[0].state.name}) from call to call",
+            _table(road), f"the model carries a state ({source.signature.fed[0].state.name}) from call to call",
             expected="a model whose calls have nothing to do with each other, which can be trained in batches",
-            fix="choose a profile without [pruning]",
+            fix=f"choose a profile without {_table(road)}",
         )  # fmt: skip
-    settings = aligned(settings, targets)
+    settings, recovery = profile.pruning and aligned(profile.pruning, targets), profile.recovery
     priced = _priced(road, source, sets, targets, lock, pricing)
     training, selection = sets.training, sets.selection
     inputs: dict[str, Json] = {
         "model": source.digest,
-        "pruning": settings.model_dump(mode="json"),
+        "pruning": settings.model_dump(mode="json") if settings else None,
+        **({"sparsity": profile.sparsity.model_dump(mode="json")} if profile.sparsity else {}),
         "recovery": recovery.model_dump(mode="json") if recovery else None,
         "training": training.digest if training else None,
         "selection": selection.digest if selection and recovery else None,
@@ -105,8 +106,8 @@ def compressed(
 def _check(road: Road, source: Source, sets: Sets) -> None:
     if source.kind != "torch":
         raise ConfigError(
-            "[pruning]", f"a .{source.kind} model cannot be pruned", expected="a PyTorch model",
-            fix="give the PyTorch model, or choose a profile without [pruning]",
+            _table(road), f"a .{source.kind} model cannot be pruned", expected="a PyTorch model",
+            fix=f"give the PyTorch model, or choose a profile without {_table(road)}",
         )  # fmt: skip
     if road.profile.recovery is not None:
         need(sets.training, "training", "samples to recover the pruned model with; labels are not needed")
@@ -116,13 +117,19 @@ def _check(road: Road, source: Source, sets: Sets) -> None:
 def _priced(
     road: Road, source: Source, sets: Sets, targets: Sequence[Target], lock: Lock, pricing: Pricing | None
 ) -> Priced | None:
-    assert road.profile.pruning is not None
-    cost = road.profile.pruning.cost
-    if cost not in MEASURED:
+    pruning = road.profile.pruning
+    if pruning is None or pruning.cost not in MEASURED:
         return None
     if pricing is None:
-        raise ConfigError("[pruning] cost", f"is {cost}, and nothing is here to measure it", fix="run edgebuild build")
+        raise ConfigError(
+            "[pruning] cost", f"is {pruning.cost}, and nothing is here to measure it", fix="run edgebuild build"
+        )
     return pricing(road, source, sets, targets, lock)
+
+
+def _table(road: Road) -> str:
+    """What of the profile wants the model smaller."""
+    return "[pruning]" if road.profile.pruning is not None else "[sparsity]"
 
 
 def aligned(settings: Pruning, targets: Sequence[Target]) -> Pruning:
@@ -133,8 +140,9 @@ def aligned(settings: Pruning, targets: Sequence[Target]) -> Pruning:
 
 
 def _make(
-    road: Road, source: Source, sets: Sets, settings: Pruning, folder: Path, unfinished: Path, costing: Costing | None
-) -> None:
+    road: Road, source: Source, sets: Sets, settings: Pruning | None, folder: Path, unfinished: Path,
+    costing: Costing | None,
+) -> None:  # fmt: skip
     from edgebuild.compress.compression import Material, Pupil, compress
 
     batched = source.batched(road) if sets.training is not None else None
@@ -147,7 +155,7 @@ def _make(
     dense = Pupil(source.torch_model, batched)
     made = compress(
         dense, settings, road.profile.recovery, material, unfinished, lambda text: road.progress("compress", text),
-        costing,
+        costing, road.profile.sparsity,
     )  # fmt: skip
     made.model.save(folder)
     (folder / _RECORD).write_text(made.record.model_dump_json(indent=1), encoding="utf-8")

@@ -118,14 +118,14 @@ def gather_parts(
         BuildError: they can't be made so small, or can't be trained.
     """
     project = road.project
-    if road.profile.pruning is not None:
+    if road.profile.compresses:
         refuse_unprunable(project.parts)
     loaded = load_parts(road, rehearsal=rehearsal)
     source, sets, roads, dense = loaded.source, loaded.sets, loaded.roads, loaded.handing
     report = loaded.inputs()
     golden = golden_inputs(loaded.road, source, sets)
     handing, record = dense, None
-    if road.profile.pruning is not None:
+    if road.profile.compresses:
         built_for = {target.name: _targets_of(road, target) for target in targets}
         joined = Joined(source.entry, "torch", source.signature, source.digest, loaded.road, roads, dense, built_for)
         handing, record, lock = pruned(joined, sets, targets, lock, pricing)

@@ -164,7 +164,7 @@ def load_sets(road: Road, source: Source) -> Sets:
     evaluation = _load_set(road, source, "evaluation", data.evaluation)
     if calibration is not None and selection is None:
         calibration, selection = _split(road, calibration)
-    trains = road.profile.pruning is not None or road.profile.quantization.distill is not None
+    trains = road.profile.compresses or road.profile.quantization.distill is not None
     training = _load_set(road, source, "training", data.training) if trains else None
     sets = Sets(calibration, selection, evaluation, training)
     _refuse_overlaps(road, sets)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from edgebuild.core.artifact import Compilation, Part, Quality, Rejected, Variant
-from edgebuild.core.compression import Compression, CompressionStep, LatencyCheck, LatencyTable, MeasuredCost, PartKept
+from edgebuild.core.compression import (
+    Compression,
+    CompressionStep,
+    LatencyCheck,
+    LatencyTable,
+    MeasuredCost,
+    PartKept,
+    ZeroWeights,
+)
 from edgebuild.core.digest import Json
 from edgebuild.core.metric import METRICS
 from edgebuild.core.units import Unit, format_quantity
@@ -117,6 +125,8 @@ def compression_text(compression: Compression) -> str:
         f"pruned by {last.importance}: parameters {_shrunk(compression.parameters, last.parameters)}, "
         f"MACs {_shrunk(compression.macs, last.macs)}"
     )
+    if last.zeros is not None:
+        sizes += f"; {zeros_text(last.zeros)}"
     sizes += "".join(f"; {latency_text(check, compression.tables)}" for check in last.latencies)
     sizes += "".join(f"; {part_text(kept, last, compression.measured)}" for kept in compression.parts)
     if not last.scores:
@@ -124,6 +134,12 @@ def compression_text(compression: Compression) -> str:
     unit = "dB" if last.score_name == "fidelity" else "%"
     before, after = last.scores[0].value, last.scores[last.best_epoch].value
     return f"{sizes}; {last.score_name} on the selection set {before:.2f} → {after:.2f} {unit} by recovery"
+
+
+def zeros_text(zeros: ZeroWeights) -> str:
+    """How many weights were made zero, and where."""
+    whole = f", {zeros.dense} do not fit" if zeros.dense else ""
+    return f"{100 * zeros.share:.1f} % of weights zero ({zeros.pattern} in {zeros.layers} layers{whole})"
 
 
 def latency_text(check: LatencyCheck, tables: Sequence[LatencyTable]) -> str:

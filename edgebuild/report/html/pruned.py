@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgebuild.core.compression import Compression, CompressionStep
+from edgebuild.report.build import zeros_text
 from edgebuild.report.html.page import Block, Column, Note, Section, Table
 from edgebuild.report.html.reported import Reported
 from edgebuild.report.html.words import DASH
 
-_LEAD = "Channels that matter least were removed; where it was trained again, scores are of the selection set."
+_LEAD = "What matters least was removed; where it was trained again, scores are of the selection set."
 
 
 def pruned_section(prefix: str, told: Reported) -> Section | None:
@@ -17,7 +18,7 @@ def pruned_section(prefix: str, told: Reported) -> Section | None:
     record = told.bundle.manifest.compression if told.bundle is not None else None
     if record is None:
         return None
-    blocks: list[Block] = [_steps(record), *_parts(record), _layers(record)]
+    blocks: list[Block] = [_steps(record), *_zeros(record), *_parts(record), *_layers(record)]
     if record.held:
         blocks.append(Note(f"Left as they were, since no rule is known for what reads them: {', '.join(record.held)}"))
     return Section(f"{prefix}pruned", "Made smaller", _LEAD, tuple(blocks))
@@ -76,7 +77,15 @@ def _parts(record: Compression) -> Iterator[Table]:
     yield Table("What each part kept", columns, tuple(rows))
 
 
-def _layers(record: Compression) -> Table:
+def _zeros(record: Compression) -> Iterator[Note]:
+    """Single weights that were made zero."""
+    told = (zeros_text(step.zeros) for step in record.steps if step.zeros is not None)
+    return (Note(f"{each[0].upper()}{each[1:]}.") for each in told)
+
+
+def _layers(record: Compression) -> Iterator[Table]:
+    if not record.groups:
+        return
     columns = (Column("layer", "code"), Column("channels before", "number"), Column("after", "number"))
     rows = tuple((one.group, f"{one.before:,}", f"{one.after:,}") for one in record.groups)
-    return Table("Channels of each layer, and of all that goes with it", columns, rows, "Every layer's channels")
+    yield Table("Channels of each layer, and of all that goes with it", columns, rows, "Every layer's channels")
