@@ -23,15 +23,16 @@ def taken_out(dense: TorchModel, child: str, whole: TorchModel, left: Left) -> T
     Args:
         dense: the part as it was.
         child: the name that it has as a module of the whole.
-        left: of every axis of the whole's weights, the positions that are left.
+        left: of every axis of the whole's weights, the positions that are left; empty: all are.
 
     Raises:
         BuildError: what is left of its weights is nothing that the part alone could be.
     """
     prefix = f"{child}."
     kept = {(name.removeprefix(prefix), dim): places for (name, dim), places in left.items() if name.startswith(prefix)}
-    grouped = groups_of(dense.program)
-    program = prune(dense.program, removal_like(grouped, kept), grouped)
+    program, grouped = dense.program, groups_of(dense.program)
+    if kept:
+        program = prune(program, removal_like(grouped, kept), grouped)
     state = {name.removeprefix(prefix): value for name, value in whole.program.state_dict.items()}
     program = put_state(program, {name: state[name] for name in program.state_dict})
     return TorchModel(program, dense.signature, source_nodes(program.graph))

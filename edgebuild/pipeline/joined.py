@@ -115,7 +115,7 @@ def refuse_unprunable(parts: Mapping[str, PartSource]) -> None:
             raise ConfigError(
                 f"[parts.{name}]", f"a {Path(part.source).suffix} file cannot be pruned together with other parts",
                 expected="file.py:callable giving the nn.Module, for every part",
-                fix="give the PyTorch model, or choose a profile without [pruning]",
+                fix="give the PyTorch model, or choose a profile without [pruning] and [sparsity]",
             )  # fmt: skip
 
 

@@ -17,8 +17,9 @@ from edgebuild.cli.main import main
 from edgebuild.compress.allocate import Choice, allocate
 from edgebuild.compress.compression import Material, Pupil, compress
 from edgebuild.compress.groups import groups_of
+from edgebuild.compress.sparsity import layer_weights
 from edgebuild.compress.taking_out import kept_of, taken_out
-from edgebuild.core.compression import Pruning
+from edgebuild.core.compression import Pruning, Sparsity
 from edgebuild.core.parts import Wiring
 from edgebuild.core.project import PartSource
 from edgebuild.fitting import pricing
@@ -122,6 +123,18 @@ def test_what_parts_hand_on_is_never_pruned_and_each_becomes_what_it_is_in_the_w
         one = {name: value[row : row + 1] for name, value in given.items()}
         scores = made.model.module(*(one[spec.name] for spec in made.model.signature.inputs))[0]
         assert torch.allclose(scores, chained(loaded, parts, one), atol=1e-6)
+
+
+def test_zeros_are_in_the_parts_as_in_the_whole(loaded: Loaded) -> None:
+    zeros = Sparsity(pattern="unstructured", share=0.5)
+    made = compress(Pupil(loaded.whole, None), None, None, Material(), Path(), lambda _: None, sparsity=zeros)
+    children = children_of(loaded.wiring)
+    parts = {name: taken_out(model, children[name], made.model, made.left) for name, model in loaded.alone.items()}
+    weights = [weight for part in parts.values() for weight in layer_weights(part.program).values()]
+    assert sum(int((weight == 0).sum()) for weight in weights) == sum(weight.numel() for weight in weights) // 2
+    one = {name: value[:1] for name, value in samples().items()}
+    scores = made.model.module(*(one[spec.name] for spec in made.model.signature.inputs))[0]
+    assert torch.allclose(scores, chained(loaded, parts, one), atol=1e-6)
 
 
 def test_names_that_modules_can_not_have(loaded: Loaded) -> None:
