@@ -114,4 +114,6 @@ def _refuse_absent(device: str, found: list[str]) -> None:
 
 
 def _name(port: Any, otherwise: str) -> str:
-    return next(iter(sorted(port.names)), otherwise)
+    """Its node's, where it is one of its own: a port is given those of operators that compiling takes away."""
+    node = port.get_node().get_friendly_name()
+    return node if node in port.names else next(iter(sorted(port.names)), otherwise)

@@ -27,12 +27,14 @@ from small_models import CASES
 from edgebuild.backends import backend_names, find_backend
 from edgebuild.backends.base import Exported
 from edgebuild.backends.origins import first_divergence
+from edgebuild.bench.bench import Bench
 from edgebuild.core.digest import digest_bytes
 from edgebuild.core.errors import BuildError, ConfigError
 from edgebuild.core.origin import OriginMap
 from edgebuild.core.project import InputSpec
 from edgebuild.core.signature import Dequantize, Transpose
-from edgebuild.core.target import Int8Scheme
+from edgebuild.core.target import Int8Scheme, RuntimeOptions
+from edgebuild.devices.transports.local import open_local
 from edgebuild.models.graph import export_module
 from edgebuild.pipeline.host import int8_scheme
 from edgebuild.quant.numerics import sqnr_db
@@ -351,3 +353,23 @@ def test_a_layer_that_went_wrong_is_the_first_to_diverge() -> None:
     assert found is not None
     assert found.name == victim.name
     assert "body.1.0" in origins.describe(found)
+
+
+class Viewed(torch.nn.Module):
+    """Its input is reshaped to what it is, and then read twice, so that a compiler has something to take away."""
+
+    def forward(self, words: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        seen = words.view(-1, 6)
+        return seen.float().cumsum(1) * scale + (seen.to(torch.int32) == 3).float()
+
+
+@every_runtime
+def test_an_input_keeps_its_name_where_its_first_reader_is_compiled_away(runtime: str) -> None:
+    specs = {"words": InputSpec(shape=(1, 6), dtype="int64"), "scale": InputSpec(shape=(1, 6))}
+    model = export_module(Viewed(), specs)
+    given = {"words": np.array([[1, 2, 3, 4, 5, 6]]), "scale": np.full((1, 6), 0.5, np.float32)}
+    exported = find_backend(runtime).export(model)
+    inputs = {spec.name: given[spec.name].astype(spec.dtype) for spec in exported.signature.inputs}
+    with Bench(open_local()) as bench:
+        (output,) = bench.infer(runtime, exported.files, inputs, RuntimeOptions())
+    np.testing.assert_allclose(output, [[0.5, 1.5, 4.0, 5.0, 7.5, 10.5]], atol=1e-6)
