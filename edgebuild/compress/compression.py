@@ -209,7 +209,8 @@ def _thinned(made: _Made, sparsity: Sparsity, lessons: _Lessons) -> _Made:
         recovered = _recover(pupil, lessons.dense, own, lessons.material, place, lessons.say, zeros=True)
         pupil = pupil.taught(recovered.state)
     step = _step(pupil, groups_of(pupil.single.program), "magnitude", recovered)
-    steps = (*made.steps, step.model_copy(update={"zeros": told}))
+    latencies = made.steps[-1].latencies if made.steps else ()  # of the widths, which stay
+    steps = (*made.steps, step.model_copy(update={"zeros": told, "latencies": latencies}))
     return dataclasses.replace(made, pupil=pupil, steps=steps)
 
 

@@ -134,4 +134,5 @@ def recovery_key(lesson: Lesson, settings: Recovery) -> Digest:
     teacher = None if lesson.teacher is None else lesson.teacher.digest
     models: list[Json] = [lesson.student.digest, teacher]
     data: list[Json] = [lesson.training.digest, lesson.selection.digest, lesson.classifies]
+    data += ["zeros"] if lesson.zeros else []
     return digest_json(["recovery", _FORMAT, torch.__version__, settings.model_dump(mode="json"), models, data])

@@ -181,7 +181,8 @@ class CompressionStep(Frozen):
         spread: how channels of different groups were compared, where both ways were tried: by "absolute" importance, or
             "relative" to the mean of their group.
         latencies: where the cost is measured, one check a target of the widths that were chosen.
-        zeros: the single weights that the step made zero, where it took out no channels.
+        zeros: the single weights that the step made zero, where it took out no channels; its latencies are those of
+            the step before.
         score_name, scores: on the selection set before recovery and after each epoch; empty without recovery.
         best_epoch: the one that was kept.
     """

@@ -84,6 +84,7 @@ def test_channels_go_first_and_then_weights_of_what_is_left(tmp_path: Path) -> N
     assert second.zeros is not None
     assert len(second.scores) == 3
     assert second.parameters == first.parameters < record.parameters
+    assert second.latencies == first.latencies
     assert record.groups
 
 
