@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -14,6 +15,8 @@ from torch import nn
 
 from edgebuild.cli.main import main
 from edgebuild.compress.compression import Material, Pruned, Pupil, compress
+from edgebuild.compress.lesson import Lesson
+from edgebuild.compress.recovery import recovery_key
 from edgebuild.compress.sparsity import choose, layer_weights
 from edgebuild.core.compression import Pruning, Sparsity
 from edgebuild.core.errors import BuildError
@@ -74,6 +77,12 @@ def test_weights_anywhere_are_chosen_by_what_they_add_to_their_layer() -> None:
     assert kept["a.weight"].tolist() == [[True, True], [True, False]]
     assert kept["b.weight"].tolist() == [[True, False], [False, False]]
     assert told.share == 0.5
+
+
+def test_a_recovery_that_keeps_zeros_takes_up_no_checkpoint_of_one_that_does_not() -> None:
+    model, images = export_batched(conv_net(8, 8, classes=4), SMALL), small_images(16)
+    lesson = Lesson(model, model, images, images)
+    assert recovery_key(lesson, Recovery()) != recovery_key(replace(lesson, zeros=True), Recovery())
 
 
 def test_channels_go_first_and_then_weights_of_what_is_left(tmp_path: Path) -> None:
