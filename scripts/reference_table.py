@@ -150,7 +150,7 @@ def _summaries(found: Sequence[Found]) -> list[str]:
         least = min(speed[1] for speed in speeds) if speeds else 0.0
         lines.append(
             f"- {runtime}: int8 loses {mean:.2f} points in the mean of {len(own)} seeds (95 %: at most {high:.2f}), "
-            f"has {min(_fewer(_compression(one)) for one in own):.1%} fewer parameters or less, and is "
+            f"has at least {min(_fewer(_compression(one)) for one in own):.1%} fewer parameters, and is "
             f"{fmean(speed[0] for speed in speeds):.1f} times as fast as the dense int8 model (at least {least:.1f})"
         )
     return ["\n".join(lines)]
