@@ -155,7 +155,7 @@ def test_the_project_file_loads(path: Path) -> None:
 
 def test_every_project_has_its_own_name() -> None:
     names = [_project(path).name for path in FILES]
-    assert len(FILES) == 25
+    assert len(FILES) == 26
     assert len(set(names)) == len(names)
 
 
