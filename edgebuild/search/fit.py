@@ -44,9 +44,10 @@ def fit(plan: Plan, limits: Fit, device: str | None = None, *, archive: bool = F
     beside what was built.
 
     Raises:
-        ConfigError: there are no budgets, or none of the data that an accuracy budget wants.
+        ConfigError: there are no budgets, or none of the data that an accuracy budget wants, or the profile has zeros.
         EdgebuildError: something can't be built or measured; what was done stays.
     """
+    _refuse_zeros(plan)
     _refuse_without_budgets(plan)
     rehearsal = Rehearsal(plan, device, say)
     trials, ended = search(rehearsal, limits)
@@ -111,6 +112,14 @@ def told(trial: FitTrial) -> str:
         return f"{trial.setting.label}: {trial.refused}"
     lines = "; ".join(f"{line.budget.metric} on {target}" for target, line in missed(trial))
     return f"{trial.setting.label}: {f'misses {lines}' if lines else 'meets all budgets'}"
+
+
+def _refuse_zeros(plan: Plan) -> None:
+    if plan.profile.sparsity is not None:
+        raise ConfigError(
+            "[sparsity]", f"in profile {plan.profile.name}, and a search prunes without keeping zeros",
+            fix="choose a profile without [sparsity], or build without --fit",
+        )  # fmt: skip
 
 
 def _refuse_without_budgets(plan: Plan) -> None:

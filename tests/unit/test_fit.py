@@ -136,6 +136,15 @@ def test_what_does_not_go_together_is_said(root: Path, capsys: pytest.CaptureFix
     assert main(["build", str(root), "--fit", "--budget", "model_size=many"]) == 2
 
 
+def test_a_profile_with_zeros_is_not_searched(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(root / "profiles" / "small.toml", "[fit]\ntrials = 12", '[sparsity]\npattern = "unstructured"')
+    assert main(["build", str(root), "--fit"]) == 2
+    said = capsys.readouterr().err
+    assert "[sparsity]" in said
+    assert "profile small" in said
+    assert "build without --fit" in said
+
+
 def killed_at(root: Path, cache: Path, line: int) -> bool:
     """Whether a search was killed after so many lines of progress; it may have ended before."""
     environment = {**os.environ, "EDGEBUILD_CACHE": str(cache)}
