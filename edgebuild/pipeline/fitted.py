@@ -35,6 +35,7 @@ def _recovery(project: Project) -> Recovery | None:
 def _cost(project: Project, targets: Sequence[Target]) -> CostName:
     """What is made less: what the budgets are on, as far as it can be told while building."""
     budgets = [budget for target in targets for budget in project.budgets_for(target.name)]
+    budgets += [budget for part in project.parts.values() for budget in part.parsed_budgets]
     modes = {budget.definition.mode for budget in budgets}
     if Mode.EXACT in modes and not any(target.is_host for target in targets):
         return "instructions"

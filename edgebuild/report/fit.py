@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 def fit_result(report: FitReport) -> dict[str, Json]:
     """The ``result`` of ``edgebuild build --fit --json``: the build's, and the search under "fit"."""
-    verdicts: list[Json] = [verdict.model_dump(mode="json") for verdict in report.verdicts]
+    verdicts: list[Json] = [each.verdict.model_dump(mode="json") for each in report.judged]
     return {**build_result(report.build), "fit": report.result.model_dump(mode="json"), "verdicts": verdicts}
 
 
 def fit_outcomes(report: FitReport) -> list[dict[str, object]]:
-    """One outcome a target: how its build was judged."""
+    """How each target's build was judged, and each of its parts that has budgets of its own."""
     return [
         {
-            "subject": built.target.name,
-            "exit_code": verdict.outcome.exit_code,
-            "message": f"{verdict.outcome.value} {verdict.reason}".strip(),
+            "subject": each.place,
+            "exit_code": each.verdict.outcome.exit_code,
+            "message": f"{each.verdict.outcome.value} {each.verdict.reason}".strip(),
         }
-        for built, verdict in zip(report.build.built, report.verdicts, strict=True)
+        for each in report.judged
     ]
 
 
@@ -44,10 +44,8 @@ def fit_reported(report: FitReport) -> list[Reported]:
     Raises:
         BundleError: evidence can't be read.
     """
-    return [
-        reported_of(bundle_of(built), verdict)
-        for built, verdict in zip(report.build.built, report.verdicts, strict=True)
-    ]
+    wholes = (each.verdict for each in report.judged if not each.part)
+    return [reported_of(bundle_of(built), verdict) for built, verdict in zip(report.build.built, wholes, strict=True)]
 
 
 def tried_reported(report: FitReport) -> list[Reported]:
@@ -71,7 +69,7 @@ def _front(report: FitReport) -> Table:
 
 
 def _rows(trial: FitTrial, mark: str) -> Iterable[tuple[str, ...]]:
-    """A row a target; the first of them names the build."""
+    """A row a target, and one a part of it that has budgets; the first of them names the build."""
     if trial.refused:
         yield trial.setting.label, "", "", "", "", trial.refused, mark
     for number, fitted in enumerate(trial.fitted):
@@ -80,10 +78,10 @@ def _rows(trial: FitTrial, mark: str) -> Iterable[tuple[str, ...]]:
 
 
 def _row(trial: FitTrial, fitted: Fitted) -> tuple[str, ...]:
-    misses = [line.budget for target, line in missed(trial) if target == fitted.target]
+    misses = [line.budget for place, line in missed(trial) if place == fitted.place]
     told = "\n".join(f"{'✗' if line.budget in misses else ' '} {line_text(line)}" for line in fitted.lines)
     accuracy = "" if fitted.accuracy is None else f"{fitted.accuracy:.2f}"
-    return fitted.target, fitted.precision, accuracy, told
+    return fitted.place, fitted.precision, accuracy, told
 
 
 def _parameters(trial: FitTrial) -> str:
@@ -99,12 +97,12 @@ def line_text(line: Line) -> str:
 def _conclusion(report: FitReport) -> list[str]:
     result = report.result
     judged = [
-        f"{built.target.name}: {verdict.outcome.value}{f', {verdict.reason}' if verdict.reason else ''}"
-        for built, verdict in zip(report.build.built, report.verdicts, strict=True)
+        f"{each.place}: {each.verdict.outcome.value}{f', {each.verdict.reason}' if each.verdict.reason else ''}"
+        for each in report.judged
     ]
     if result.met:
         return [f"{result.chosen.label} was built, and judged on the evaluation set and its device:", *judged]
-    binding = [f"  {line_text(line)} on {target}" for target, line in result.binding]
+    binding = [f"  {line_text(line)} on {place}" for place, line in result.binding]
     advice = [f"  {each}" for each in result.relaxations]
     return [
         f"Nothing that was tried meets all budgets. {result.chosen.label} is the nearest, and was built. It misses:",

@@ -11,11 +11,10 @@ from edgebuild.core.digest import Digest
 from edgebuild.core.errors import EXIT_FAIL, ConfigError, worst_exit
 from edgebuild.core.fit import Fit
 from edgebuild.core.project import Project
-from edgebuild.core.verdict import Verdict
 from edgebuild.models.entry import is_entry
 from edgebuild.pipeline.fitted import subject_of
 from edgebuild.pipeline.project import BuildReport, Plan, build
-from edgebuild.search.rehearsal import Rehearsal, Say, Tried, bundle_of
+from edgebuild.search.rehearsal import Judged, Rehearsal, Say, Tried, bundle_of
 from edgebuild.search.steering import Offered, best, meets, missed, next_setting, relaxations, stretched
 from edgebuild.search.trials import FitResult, FitTrial
 from edgebuild.store.lock import load_lock, save_lock
@@ -27,13 +26,13 @@ class FitReport:
 
     result: FitResult
     build: BuildReport
-    verdicts: tuple[Verdict, ...]
+    judged: tuple[Judged, ...]
     tried: tuple[Tried, ...]
 
     @property
     def exit_code(self) -> int:
         """1 where nothing meets the limits; else the verdicts' worst."""
-        found = worst_exit(verdict.outcome.exit_code for verdict in self.verdicts)
+        found = worst_exit(each.verdict.outcome.exit_code for each in self.judged)
         return found if self.result.met else worst_exit((found, EXIT_FAIL))
 
 
@@ -56,18 +55,22 @@ def fit(plan: Plan, limits: Fit, device: str | None = None, *, archive: bool = F
     chosen = rehearsal.planned(found.setting)
     made = build(chosen, archive=archive)
     bundles = [bundle_of(built) for built in made.built]
-    verdicts = tuple(rehearsal.judged(chosen, *each) for each in zip(plan.targets, bundles, strict=True))
+    judged = tuple(
+        Judged(target.name, part, rehearsal.judged(chosen, target, bundle, part))
+        for target, bundle in zip(plan.targets, bundles, strict=True)
+        for part in rehearsal.judged_parts
+    )
     subject = subject_of(plan.profile, plan.project, plan.targets)
     if meets(found):
         save_lock(plan.root, load_lock(plan.root).with_fit(subject, found.setting))
-    return FitReport(_result(subject, trials, found, ended, verdicts), made, verdicts, tuple(rehearsal.tried))
+    return FitReport(_result(subject, trials, found, ended, judged), made, judged, tuple(rehearsal.tried))
 
 
 def _result(
-    subject: Digest, trials: Sequence[FitTrial], found: FitTrial, ended: str, verdicts: Sequence[Verdict]
+    subject: Digest, trials: Sequence[FitTrial], found: FitTrial, ended: str, judged: Sequence[Judged]
 ) -> FitResult:
     met = meets(found)
-    confirmed = {fitted.target: verdict.lines for fitted, verdict in zip(found.fitted, verdicts, strict=True)}
+    confirmed = {each.place: each.verdict.lines for each in judged}
     advice = () if met else tuple(stretched(each, found, confirmed) for each in relaxations(trials))
     return FitResult(
         subject=subject, trials=tuple(trials), chosen=found.setting, met=met, binding=tuple(missed(found)),
@@ -110,7 +113,7 @@ def told(trial: FitTrial) -> str:
     """How a trial went, in a line."""
     if trial.refused:
         return f"{trial.setting.label}: {trial.refused}"
-    lines = "; ".join(f"{line.budget.metric} on {target}" for target, line in missed(trial))
+    lines = "; ".join(f"{line.budget.metric} on {place}" for place, line in missed(trial))
     return f"{trial.setting.label}: {f'misses {lines}' if lines else 'meets all budgets'}"
 
 

@@ -11,15 +11,16 @@ from edgebuild.core.errors import BuildError
 from edgebuild.core.fit import Setting
 from edgebuild.core.metric import Budget
 from edgebuild.core.profile import Profile
+from edgebuild.core.project import Project
 from edgebuild.core.target import Target
 from edgebuild.core.verdict import Verdict
 from edgebuild.opening import open_for
 from edgebuild.pipeline.fitted import applied
 from edgebuild.pipeline.project import Built, Plan, build
-from edgebuild.search.trials import Fitted, FitTrial
+from edgebuild.search.trials import Fitted, FitTrial, place_of
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.evidence import read_evidence
-from edgebuild.trial import run_trial
+from edgebuild.trial import choose, run_trial
 
 Say = Callable[[str], None]
 FOLDER = ".fit"
@@ -32,12 +33,30 @@ Tried = tuple[str, Bundle, Verdict]
 
 
 @dataclass(frozen=True)
+class Judged:
+    """How the whole of a target's bundle, or a part of it that has budgets of its own, was judged.
+
+    Attributes:
+        part: which part; empty: the whole.
+    """
+
+    target: str
+    part: str
+    verdict: Verdict
+
+    @property
+    def place(self) -> str:
+        """The target, and the part if it is one."""
+        return place_of(self.target, self.part)
+
+
+@dataclass(frozen=True)
 class Rehearsal:
     """Builds by settings, for a plan whose limits are to be met.
 
     Attributes:
         device: where all is measured; None: each target's own.
-        tried: what was built, by the setting's label, and judged.
+        tried: what was built, by the setting's label, and judged as a whole.
     """
 
     plan: Plan
@@ -61,7 +80,9 @@ class Rehearsal:
             return FitTrial(setting=setting, refused=error.found)
         bundles = [bundle_of(built) for built in report.built]
         fitted = tuple(
-            self._fitted(plan, setting, target, bundle) for target, bundle in zip(plan.targets, bundles, strict=True)
+            self._fitted(plan, setting, target, bundle, part)
+            for target, bundle in zip(plan.targets, bundles, strict=True)
+            for part in self.judged_parts
         )
         compression = bundles[0].manifest.compression
         if compression is None:
@@ -75,32 +96,45 @@ class Rehearsal:
         profile = applied(setting, plan.profile, plan.project, plan.targets)
         return replace(plan, profile=profile, place=plan.place.joinpath(*folders))
 
-    def _fitted(self, plan: Plan, setting: Setting, target: Target, bundle: Bundle) -> Fitted:
-        variant = bundle.manifest.parts[0].variants[0]
-        verdict = recorded(bundle, plan.project.budgets_for(target.name), plan.profile)
-        verdict = verdict or self.judged(plan, target, bundle)
-        self.tried.append((setting.label, bundle, verdict))
+    @property
+    def judged_parts(self) -> tuple[str, ...]:
+        """What is judged on every target: the whole, by an empty name, and the parts that have budgets."""
+        return "", *(name for name, part in self.plan.project.parts.items() if part.budgets)
+
+    def _fitted(self, plan: Plan, setting: Setting, target: Target, bundle: Bundle, part: str) -> Fitted:
+        chosen, variant = choose(bundle, part or None)
+        budgets = budgets_of(plan.project, target, part)
+        verdict = recorded(bundle, chosen.name, budgets, plan.profile) or self.judged(plan, target, bundle, part)
+        if not part:
+            self.tried.append((setting.label, bundle, verdict))
         return Fitted(
-            target=target.name, precision=variant.precision, size=variant.size, lines=verdict.lines,
+            target=target.name, part=part, precision=variant.precision, size=variant.size, lines=verdict.lines,
             accuracy=_accuracy(variant.quality), selected=variant.quality.samples if variant.quality else 0,
         )  # fmt: skip
 
-    def judged(self, plan: Plan, target: Target, bundle: Bundle) -> Verdict:
-        """Measure a bundle until it is decided; errors as of ``trial``."""
-        budgets = plan.project.budgets_for(target.name)
-        self.say(f"measure and judge: {target.name}")
+    def judged(self, plan: Plan, target: Target, bundle: Bundle, part: str) -> Verdict:
+        """Measure a bundle, or a part of it, until it is decided; errors as of ``trial``."""
+        budgets = budgets_of(plan.project, target, part)
+        self.say(f"measure and judge: {place_of(target.name, part)}")
         opened = open_for(budgets, target, self.device, self.say)
         try:
-            return run_trial(bundle, opened, budgets, plan.profile, target, progress=self.say)
+            return run_trial(bundle, opened, budgets, plan.profile, target, part=part or None, progress=self.say)
         finally:
             opened.close()
 
 
-def recorded(bundle: Bundle, budgets: tuple[Budget, ...], profile: Profile) -> Verdict | None:
-    """The first verdict on a bundle by these budgets and this profile: a search that goes on decides as it did."""
+def budgets_of(project: Project, target: Target, part: str) -> tuple[Budget, ...]:
+    """The limits of the whole on a target, or a part's own."""
+    return project.parts[part].parsed_budgets if part else project.budgets_for(target.name)
+
+
+def recorded(bundle: Bundle, part: str, budgets: tuple[Budget, ...], profile: Profile) -> Verdict | None:
+    """The first verdict on a part by these budgets and this profile: a search that goes on decides as it did."""
     verdicts = (record.payload for record in read_evidence(bundle) if isinstance(record.payload, Verdict))
-    asked = digest_json(profile), budgets
-    return next((one for one in verdicts if (one.profile, tuple(line.budget for line in one.lines)) == asked), None)
+    asked = part, digest_json(profile), budgets
+    return next(
+        (one for one in verdicts if (one.part, one.profile, tuple(line.budget for line in one.lines)) == asked), None
+    )
 
 
 def bundle_of(built: Built) -> Bundle:

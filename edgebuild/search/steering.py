@@ -173,14 +173,15 @@ def meets(trial: FitTrial) -> bool:
 
 
 def lines_of(trial: FitTrial) -> Iterator[tuple[str, Line]]:
-    """Every line of a trial, with its target."""
+    """Every line of a trial, with its place."""
     for fitted in trial.fitted:
-        yield from ((fitted.target, line) for line in fitted.lines)
+        yield from ((fitted.place, line) for line in fitted.lines)
 
 
 def accuracy(trial: FitTrial) -> float:
-    """The least over targets."""
-    return min((-inf if fitted.accuracy is None else fitted.accuracy for fitted in trial.fitted), default=-inf)
+    """Of the whole, the least over targets."""
+    wholes = (fitted for fitted in trial.fitted if not fitted.part)
+    return min((-inf if fitted.accuracy is None else fitted.accuracy for fitted in wholes), default=-inf)
 
 
 def best(trials: Sequence[FitTrial]) -> FitTrial:
@@ -197,8 +198,8 @@ def best(trials: Sequence[FitTrial]) -> FitTrial:
 
 
 def missed(trial: FitTrial) -> list[tuple[str, Line]]:
-    """The lines that a build does not meet, each with its target."""
-    return [(fitted.target, line) for fitted in trial.fitted for line in fitted.lines if not _met(line, fitted)]
+    """The lines that a build does not meet, each with its place."""
+    return [(fitted.place, line) for fitted in trial.fitted for line in fitted.lines if not _met(line, fitted)]
 
 
 def _met(line: Line, fitted: Fitted) -> bool:
@@ -208,28 +209,28 @@ def _met(line: Line, fitted: Fitted) -> bool:
 def relaxations(trials: Sequence[FitTrial]) -> list[Relaxation]:
     """Of each limit that a build misses, what it would have to be if all others stayed as they are."""
     misses = [(trial, missed(trial)) for trial in trials if trial.fitted]
-    asked = {(target, line.budget.metric): line.budget for _, lines in misses for target, line in lines}
-    return [_relaxed(target, asked[target, metric], misses) for target, metric in sorted(asked)]
+    asked = {(place, line.budget.metric): line.budget for _, lines in misses for place, line in lines}
+    return [_relaxed(place, asked[place, metric], misses) for place, metric in sorted(asked)]
 
 
-def _relaxed(target: str, asked: Budget, misses: Sequence[tuple[FitTrial, list[tuple[str, Line]]]]) -> Relaxation:
+def _relaxed(own: str, asked: Budget, misses: Sequence[tuple[FitTrial, list[tuple[str, Line]]]]) -> Relaxation:
     alone = [
         (bound, trial)
         for trial, lines in misses
-        if [(place, line.budget.metric) for place, line in lines] == [(target, asked.metric)]
+        if [(place, line.budget.metric) for place, line in lines] == [(own, asked.metric)]
         and (bound := lines[0][1].bound) is not None
     ]
     if not alone:
-        return Relaxation(target=target, asked=asked)
+        return Relaxation(target=own, asked=asked)
     bound, trial = min(alone, key=lambda one: one[0])
-    return Relaxation(target=target, asked=asked, limit=rounded_up(bound), setting=trial.setting)
+    return Relaxation(target=own, asked=asked, limit=rounded_up(bound), setting=trial.setting)
 
 
 def stretched(advice: Relaxation, found: FitTrial, confirmed: Mapping[str, Sequence[Line]]) -> Relaxation:
     """Advice that holds too for what was measured of the build that was made in the end.
 
     Args:
-        confirmed: by target, its lines.
+        confirmed: by place, its lines.
     """
     if advice.limit is None or advice.setting != found.setting:
         return advice

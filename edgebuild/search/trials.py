@@ -12,9 +12,10 @@ from edgebuild.core.verdict import Line
 
 
 class Fitted(Frozen):
-    """A trial on one target.
+    """A trial on one target, the whole or a part that has budgets of its own.
 
     Attributes:
+        part: which part; empty: the whole.
         precision: of the variant that the build prefers.
         lines: one a budget; accuracy is of the selection set.
         accuracy: on the selection set: the score in points, or without labels the SQNR in dB; None: not known.
@@ -27,6 +28,17 @@ class Fitted(Frozen):
     lines: tuple[Line, ...]
     accuracy: float | None = None
     selected: int = 0
+    part: str = ""
+
+    @property
+    def place(self) -> str:
+        """The target, and the part if it is one."""
+        return place_of(self.target, self.part)
+
+
+def place_of(target: str, part: str) -> str:
+    """How a target is called where only a part of it is meant; the whole is an empty part."""
+    return f"{target} ({part})" if part else target
 
 
 class FitTrial(Frozen):
@@ -48,6 +60,7 @@ class Relaxation(Frozen):
     """A limit that, were it so much, one of the builds that were tried would meet, and all other limits as they are.
 
     Attributes:
+        target: and in brackets the part, where the limit is a part's own.
         asked: the limit that there is.
         limit: the one that would do; None: none of the builds fails by this budget alone.
         setting: of the build that meets it.
@@ -71,7 +84,7 @@ class FitResult(Frozen):
     Attributes:
         chosen: the setting that was built; the most accurate of those that meet the limits, else the nearest to them.
         met: whether it meets all of them, by the selection set.
-        binding: the lines of the chosen build that are not met, each with its target.
+        binding: the lines of the chosen build that are not met, each with its target, and its part if it is a part's.
         relaxations: where nothing meets all limits, one for each of those that are not met.
         ended: why no more was tried.
     """

@@ -238,13 +238,22 @@ def test_parts_are_pruned_by_what_each_takes(tmp_path: Path, monkeypatch: pytest
     assert len(load_lock(root).latencies["host-onnxruntime"]) == len(measured)
 
 
+def _late(root: Path, name: str, budgets: str) -> None:
+    """The project of two parts with other budgets of the encoder."""
+    text = (root / "late.toml").read_text(encoding="utf-8")
+    own = 'budgets = { model_size = "1 KiB" }'
+    assert text.count(own) == 1
+    (root / name).write_text(text.replace(own, budgets), encoding="utf-8")
+
+
 @pytest.mark.slow
 def test_a_search_over_parts(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "cache"))
+    _late(root, "free.toml", "")
     asked = ["-t", "host-onnxruntime", "-p", "exact", "-o", str(tmp_path / "out"), "--fit", "--trials", "3"]
-    command = ["build", str(root / "late.toml"), *asked, "--budget", "model_size=2.4 KiB", "--json"]
+    command = ["build", str(root / "free.toml"), *asked, "--budget", "model_size=2.4 KiB", "--json"]
     code = main(command)
     found = json.loads(capsys.readouterr().out)["result"]
     assert (code, found["fit"]["met"]) == (0, True)
@@ -257,6 +266,33 @@ def test_a_search_over_parts(
     again = json.loads(capsys.readouterr().out)["result"]
     assert again["fit"]["trials"] == found["fit"]["trials"]
     assert all(step["cached"] for step in again["steps"])
+
+
+@pytest.mark.slow
+def test_a_search_meets_the_budgets_of_parts_too(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dense whole is inside its own limit; the encoder is not inside its own."""
+    monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "cache"))
+    _late(root, "limited.toml", 'budgets = { model_size = "1.2 KiB" }')
+    asked = ["-t", "host-onnxruntime", "-p", "exact", "-o", str(tmp_path / "out"), "--fit", "--json"]
+    command = ["build", str(root / "limited.toml"), *asked, "--budget", "model_size=100 KiB"]
+    code = main(command)
+    document = json.loads(capsys.readouterr().out)
+    found = document["result"]["fit"]
+    assert (code, found["met"]) == (0, True)
+    assert 0 < found["chosen"]["keep"] < 1
+    dense = found["trials"][0]["fitted"]
+    assert [(one["part"], one["lines"][0]["outcome"]) for one in dense] == [("", "PASS"), ("see", "FAIL")]
+    assert [one["subject"] for one in document["outcomes"]] == ["host-onnxruntime", "host-onnxruntime (see)"]
+    bundle = tmp_path / "out" / "host-onnxruntime"
+    assert main(["gate", str(bundle), "--part", "see", "--project", str(root)]) == 0
+    _late(root, "limited.toml", 'budgets = { model_size = "1 B" }')
+    capsys.readouterr()
+    assert main(command) == 1
+    found = json.loads(capsys.readouterr().out)["result"]["fit"]
+    assert [place for place, _ in found["binding"]] == ["host-onnxruntime (see)"]
+    assert [advice["target"] for advice in found["relaxations"]] == ["host-onnxruntime (see)"]
 
 
 def test_a_part_that_is_a_file_is_refused(root: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
