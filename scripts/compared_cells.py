@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import subprocess
 import sys
 import time
 from hashlib import sha256
 from pathlib import Path
 
-from compared_projects import SUBJECTS
+from compared_projects import SUBJECTS, WEIGHTS
 from compared_records import OURS, Cell, Record, file_name, keep, packed, read
 from compared_rivals import METHODS, quantized
 from compared_stall import Stall, int8_of, matched
@@ -115,7 +116,14 @@ def _scored(stall: Stall, record: Record, model: bytes, began: float) -> Record:
         count=len(right),
         right=packed(right),
         seconds=round(time.monotonic() - began, 1),
+        dense=sha256((stall.dense.root / WEIGHTS).read_bytes()).hexdigest()[:16],
+        commit=_commit(),
     )
+
+
+def _commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, cwd=Path(__file__).parent, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _setting(manifest: Manifest) -> str:

@@ -1,4 +1,8 @@
-"""The records of scripts/pruning_compared: one JSON file for each way to prune of each comparison."""
+"""The records of scripts/pruning_compared: one JSON file for each way to prune of each comparison.
+
+Whole comparisons are copied to one file beside the results, a line a record, so that all of them need not be made on
+one machine in one go.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from compared_rivals import METHODS
@@ -49,6 +54,8 @@ class Record:
         selection: top-1 in percent on the images that the setting was chosen on.
         count, right: so many test images, and of each whether it was told right, packed.
         seconds: that it took to make.
+        dense: the first digits of the digest of the dense weights.
+        commit: of the code that made it.
     """
 
     by: str
@@ -61,6 +68,8 @@ class Record:
     count: int = 0
     right: str = ""
     seconds: float = 0.0
+    dense: str = ""
+    commit: str = ""
 
     @property
     def told(self) -> NDArray[np.bool_]:
@@ -89,7 +98,10 @@ def read(work: Path, cell: Cell, by: str) -> Record | None:
     path = path_of(work, cell, by)
     if not path.exists():
         return None
-    found = json.loads(path.read_text(encoding="utf-8"))
+    return _record(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _record(found: dict[str, Any]) -> Record:
     return Record(**{**found, "slower": found["slower"] and tuple(found["slower"])})
 
 
@@ -101,6 +113,24 @@ def done(work: Path, cell: Cell) -> bool:
 def keep(work: Path, cell: Cell, record: Record) -> None:
     """Write a record."""
     write_json(path_of(work, cell, record.by), dataclasses.asdict(record))
+
+
+def copy_whole(work: Path, cell: Cell, kept: Path) -> None:
+    """Add a comparison of which nothing is missing to those that are kept."""
+    records = [record for by in (OURS, *METHODS) if (record := read(work, cell, by)) is not None]
+    lines = [json.dumps({**dataclasses.asdict(cell), **dataclasses.asdict(record)}) for record in records]
+    with kept.open("a", encoding="utf-8") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+
+
+def kept_in(path: Path) -> dict[Cell, dict[str, Record]]:
+    """The comparisons that are kept, each with its records by who made the model."""
+    found: dict[Cell, dict[str, Record]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        row = json.loads(line)
+        record = _record({name: value for name, value in row.items() if name not in Cell.__dataclass_fields__})
+        found.setdefault(Cell(*(row[name] for name in Cell.__dataclass_fields__)), {})[record.by] = record
+    return found
 
 
 def write_json(path: Path, value: object) -> None:

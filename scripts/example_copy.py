@@ -18,6 +18,6 @@ def copy_with_profile(example: str, place: Path, name: str, quantization: str) -
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(EXAMPLES / example, place, ignore=_NOT_COPIED)
     profile = place / "profiles" / f"{name}.toml"
-    profile.parent.mkdir()
+    profile.parent.mkdir(exist_ok=True)
     profile.write_text(f'schema = 1\nname = "{name}"\n[quantization]\n{quantization}\n', encoding="utf-8")
     return place

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import compared_stall
 import numpy as np
 import pytest
-from compared_records import OURS, POINTS, RUNTIMES, Cell, Record, keep, packed, path_of, read
+from compared_records import OURS, POINTS, RUNTIMES, Cell, Record, copy_whole, keep, kept_in, packed, path_of, read
+from compared_rivals import METHODS
 from compared_stall import Match, Stall, matched
 from compared_table import against, render, strongest, verdicts
 
@@ -42,6 +43,18 @@ def test_a_record_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     assert read(tmp_path, cell, record.by) == record
     assert read(tmp_path, cell, record.by).told.sum() == 777  # type: ignore[union-attr]
     assert path_of(tmp_path, cell, record.by).name == "net-litert-0.35-1-global-L2.json"
+
+
+def test_whole_comparisons_are_kept_in_one_file(tmp_path: Path) -> None:
+    cells = Cell("net", "litert", 0.35, 1), Cell("net", "onnxruntime", 0.5, 0)
+    made: dict[Cell, dict[str, Record]] = {}
+    assert kept_in(tmp_path / "kept.jsonl") == {}
+    for cell in cells:
+        made[cell] = {by: _record(by, 700 + at) for at, by in enumerate((OURS, *METHODS))}
+        for record in made[cell].values():
+            keep(tmp_path, cell, record)
+        copy_whole(tmp_path, cell, tmp_path / "kept.jsonl")
+    assert kept_in(tmp_path / "kept.jsonl") == made
 
 
 def test_ours_is_held_against_the_best_of_theirs_on_the_same_images() -> None:
