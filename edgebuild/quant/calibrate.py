@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from edgebuild.core.array import np
@@ -44,7 +45,10 @@ _WHOLE = WeightGrid()
 
 @dataclass(frozen=True)
 class Calibrated:
-    """What calibration gives: the program with corrected biases, its plan, and SQNR by node in decibels."""
+    """What calibration gives: the program with corrected biases, its plan, and SQNR by node in decibels.
+
+    The last is there if the setting has the worst nodes kept float.
+    """
 
     program: ExportedProgram
     plan: QuantPlan
@@ -107,8 +111,9 @@ def _visitor(state: _State) -> Visit:
     def visit(node: Node, exact: list[Any], look_up: LookUp) -> list[Any]:
         rounded = exact if node.op == "placeholder" else _simulate(state, node, look_up, len(exact))
         if isinstance(exact[0], torch.Tensor) and exact[0].is_floating_point():
-            _refuse_non_finite(node, exact)
-            if is_mask(exact):
+            bounds = [_extremes(value) for value in exact]
+            _refuse_non_finite(node, bounds)
+            if is_mask(bounds):
                 _leave_float(state, node)
             rounded = [_finite(value, wanted) for value, wanted in zip(rounded, exact, strict=True)]
             if node.name in state.layers and state.setting.correct_bias:
@@ -118,7 +123,8 @@ def _visitor(state: _State) -> Visit:
                 if node.name in state.exact:
                     state.plain[node.name] = rounded
                 rounded = [quantize_activation(value, limits, state.scheme) for value in rounded]
-                state.sqnr[node.name] = sqnr_db(_stack(exact), _stack(rounded))
+                if state.setting.keep_float:
+                    state.sqnr[node.name] = sqnr_db(_stack(exact), _stack(rounded))
         state.simulated[node.name] = rounded
         _forget(state, node)
         return exact
@@ -186,8 +192,8 @@ def _between_floats(node: Node, state: _State) -> bool:
 
 
 def _range(values: list[torch.Tensor], state: _State) -> Range:
-    low = min(float(value.min()) for value in values)
-    high = max(float(value.max()) for value in values)
+    bounds = [_extremes(value) for value in values]
+    low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
     drawn = np.concatenate([_draw(value) for value in values])
     return pick_range(drawn, low, high, state.setting, state.scheme)
 
@@ -198,9 +204,17 @@ def _draw(value: torch.Tensor) -> np.ndarray:
     return np.asarray(flat[:: (flat.numel() // _DRAWN) | 1].numpy())
 
 
-def _refuse_non_finite(node: Node, values: list[torch.Tensor]) -> None:
-    for index, value in enumerate(values):
-        if not bool(value.isfinite().all()):
+def _extremes(value: torch.Tensor) -> tuple[float, float]:
+    """The least and the largest value, read in one pass; NaN where there is one, zeros where there is nothing."""
+    if not value.numel():
+        return 0.0, 0.0
+    low, high = value.detach().aminmax()
+    return float(low), float(high)
+
+
+def _refuse_non_finite(node: Node, bounds: Sequence[tuple[float, float]]) -> None:
+    for index, (low, high) in enumerate(bounds):
+        if not (isfinite(low) and isfinite(high)):
             raise BuildError(
                 "calibrate",
                 f"{node.name} ({operator_name(node)}) becomes NaN or infinite on calibration sample {index}",
@@ -215,7 +229,9 @@ def _finite(value: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """
     import torch
 
-    return value if value is wanted else torch.where(value.isfinite(), value, wanted)
+    if value is wanted or all(map(isfinite, _extremes(value))):
+        return value
+    return torch.where(value.isfinite(), value, wanted)
 
 
 def _stack(values: list[torch.Tensor]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgebuild.core.origin import RuntimeOp
 from edgebuild.quant.program import LINEAR, absorbed, layers, operator_name
@@ -34,9 +34,12 @@ def foreign_but_linear(ops: Iterable[RuntimeOp]) -> tuple[str, ...]:
     return tuple(op.name for op in ops if op.kind not in _KINDS or len(op.inputs) != 1)
 
 
-def is_mask(values: Iterable[Any]) -> bool:
+def is_mask(extremes: Iterable[tuple[float, float]]) -> bool:
     """Whether tensors hold numbers that stand for infinity, such as what is added to the scores of padding.
 
     No grid of integers has a step for them and others for the values beside them.
+
+    Args:
+        extremes: the least and the largest value of each tensor.
     """
-    return any(bool((value.abs() >= MASK).any()) for value in values)
+    return any(max(-low, high) >= MASK for low, high in extremes)
