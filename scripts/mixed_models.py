@@ -70,14 +70,34 @@ save_model(model, str(WEIGHTS))
 '''
 
 
+OWN_LABELS = '''
+
+def _as_float(samples: Samples) -> Samples:
+    """With the classes that the float model tells in place of labels."""
+    import sys
+
+    import torch
+
+    sys.path.insert(0, str(Path(__file__).parent))
+    from model import {make}
+
+    model = {make}()
+    images = (torch.from_numpy(samples["image"].copy()).permute(0, 3, 1, 2).float() - {mean}) / {std}
+    with torch.no_grad():
+        told = torch.cat([model(part) for part in images.split(25)])
+    return {{**samples, "labels": told.argmax(1).numpy()}}
+'''
+
+
 def mobilenet(place: Path, quantization: str) -> Path:
     """MobileNetV1 0.25 at 224 x 224, with 175 images to choose on and 150 others to report on."""
     project = copy_with_profile("imagenet_mobilenet", place, "mixed", quantization)
     data = project / "data.py"
     text = data.read_text(encoding="utf-8")
-    text = text.replace("_images((12,))", "_images((1, 2, 3, 5, 6, 7, 12))")
-    text = text.replace("_images(tuple(place for place in range(16) if place % 4))", "_images((9, 10, 11, 13, 14, 15))")
-    data.write_text(text, encoding="utf-8")
+    text = text.replace("_images((12,))", "_as_float(_images((1, 2, 3, 5, 6, 7, 12)))")
+    others = "_as_float(_images((9, 10, 11, 13, 14, 15)))"
+    text = text.replace("_images(tuple(place for place in range(16) if place % 4))", others)
+    data.write_text(text + OWN_LABELS.format(make="mobilenet", mean=127.5, std=127.5), encoding="utf-8")
     return project
 
 
@@ -87,6 +107,13 @@ def transformer(place: Path, quantization: str) -> Path:
     project = copy_with_profile("resnet50_mobile", place, "mixed", quantization)
     (project / "model.py").write_text(TRANSFORMER, encoding="utf-8")
     (project / "train.py").write_text(TRAIN, encoding="utf-8")
+    data = project / "data.py"
+    text = data.read_text(encoding="utf-8")
+    for name in ("selection", "evaluation"):
+        text = text.replace(f"def {name}()", f"def labelled_{name}()")
+        text += f"\n\ndef {name}():\n    return _as_float(labelled_{name}())\n"
+    own = OWN_LABELS.format(make="make", mean=0.2860 * 255, std=0.3530 * 255)
+    data.write_text(text + own, encoding="utf-8")
     settings = (project / "edgebuild.toml").read_text(encoding="utf-8")
     (project / "edgebuild.toml").write_text(settings.replace("model.py:teacher", "model.py:make"), encoding="utf-8")
     if not weights.exists():
