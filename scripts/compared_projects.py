@@ -153,9 +153,10 @@ def _resnet(place: Path) -> None:
     (place / "model.py").write_text(RESNET, encoding="utf-8")
     shutil.copy(EXAMPLES / "cifar_resnet" / "models.py", place)
     data = (EXAMPLES / "cifar_resnet" / "data.py").read_text(encoding="utf-8")
+    assert "256, 1256)" in data
     assert "2256, 8256)" in data
-    data = data.replace("2256, 8256)", "2256, None)").replace("def selection()", "def fewer()")
-    (place / "data.py").write_text(data.replace("def selection_to_fit()", "def selection()"), encoding="utf-8")
+    data = data.replace("256, 1256)", "256, 2256)").replace("2256, 8256)", "2256, None)")
+    (place / "data.py").write_text(data, encoding="utf-8")
 
 
 SUBJECTS = {
