@@ -14,7 +14,7 @@ from edgebuild.core.fit import Setting
 from edgebuild.core.metric import Budget
 from edgebuild.core.verdict import Line, Outcome
 from edgebuild.search.steering import Offered, best, keep_of, load, meets, missed, next_setting, relaxations, rounded_up
-from edgebuild.search.trials import Fitted, FitTrial
+from edgebuild.search.trials import Fitted, FitTrial, Relaxation
 
 TARGET = "board"
 MS = 1e6
@@ -200,3 +200,12 @@ def test_files_of_other_frameworks_are_not_pruned() -> None:
 @pytest.mark.parametrize(("bound", "limit"), [(1.0, 1.1), (9.65e5, 1e6), (0.0, 0.1), (123.0, 130.0)])
 def test_limits_are_round_and_have_room(bound: float, limit: float) -> None:
     assert rounded_up(bound) == pytest.approx(limit)
+
+
+def test_advice_on_accuracy_has_room_for_what_other_samples_may_say() -> None:
+    limit = Budget(metric="accuracy_drop", limit=4.0)
+    told = Line(budget=limit, outcome=Outcome.FAIL, estimate=10.0, low=8.0, high=12.0, confidence=0.95)
+    fitted = Fitted(target=TARGET, precision="int8", size=1, lines=(told,), accuracy=80.0, selected=1000)
+    (advice,) = relaxations([FitTrial(setting=Setting(keep=0.5), fitted=(fitted,))])
+    # 1.03 * (12 + sqrt(2) * 2) = 15.27, to two digits
+    assert advice == Relaxation(target=TARGET, asked=limit, limit=16.0, setting=Setting(keep=0.5))
