@@ -246,14 +246,19 @@ def _late(root: Path, name: str, budgets: str) -> None:
     (root / name).write_text(text.replace(own, budgets), encoding="utf-8")
 
 
+def _search(project: Path, out: Path, budget: str, *more: str) -> list[str]:
+    """The command that fits a project to a budget of the whole, on one runtime."""
+    where = ["-t", "host-onnxruntime", "-p", "exact", "-o", str(out)]
+    return ["build", str(project), *where, "--fit", "--budget", budget, "--json", *more]
+
+
 @pytest.mark.slow
 def test_a_search_over_parts(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "cache"))
     _late(root, "free.toml", "")
-    asked = ["-t", "host-onnxruntime", "-p", "exact", "-o", str(tmp_path / "out"), "--fit", "--trials", "3"]
-    command = ["build", str(root / "free.toml"), *asked, "--budget", "model_size=2.4 KiB", "--json"]
+    command = _search(root / "free.toml", tmp_path / "out", "model_size=2.4 KiB", "--trials", "3")
     code = main(command)
     found = json.loads(capsys.readouterr().out)["result"]
     assert (code, found["fit"]["met"]) == (0, True)
@@ -275,8 +280,7 @@ def test_a_search_meets_the_budgets_of_parts_too(
     """The dense whole is inside its own limit; the encoder is not inside its own."""
     monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "cache"))
     _late(root, "limited.toml", 'budgets = { model_size = "1.2 KiB" }')
-    asked = ["-t", "host-onnxruntime", "-p", "exact", "-o", str(tmp_path / "out"), "--fit", "--json"]
-    command = ["build", str(root / "limited.toml"), *asked, "--budget", "model_size=100 KiB"]
+    command = _search(root / "limited.toml", tmp_path / "out", "model_size=100 KiB")
     code = main(command)
     document = json.loads(capsys.readouterr().out)
     found = document["result"]["fit"]
