@@ -67,13 +67,16 @@ class Rehearsal:
     def trial(self, setting: Setting) -> FitTrial:
         """Build by a setting, measure it and judge it.
 
+        The bundle does not hold the limits, so that what was measured of it counts for a search with other limits too:
+        one that follows advice meets the builds that the advice was drawn from, as fast as they were then.
+
         Raises:
             EdgebuildError: it can't be built for another reason than that the model can't be made so small, or can't
             be measured.
         """
         plan = self.planned(setting, FOLDER, self.device or "own-device", setting.label)
         try:
-            report = build(plan, rehearsal=True)
+            report = build(replace(plan, project=without_limits(plan.project)), rehearsal=True)
         except BuildError as error:
             if error.stage != TOO_SMALL or setting.keep is None:
                 raise
@@ -126,6 +129,12 @@ class Rehearsal:
 def budgets_of(project: Project, target: Target, part: str) -> tuple[Budget, ...]:
     """The limits of the whole on a target, or a part's own."""
     return project.parts[part].parsed_budgets if part else project.budgets_for(target.name)
+
+
+def without_limits(project: Project) -> Project:
+    """The project with no budgets, of the whole or of parts."""
+    parts = {name: part.model_copy(update={"budgets": {}}) for name, part in project.parts.items()}
+    return project.model_copy(update={"budgets": {}, "parts": parts})
 
 
 def recorded(bundle: Bundle, part: str, budgets: tuple[Budget, ...], profile: Profile) -> Verdict | None:

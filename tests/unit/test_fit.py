@@ -16,6 +16,9 @@ from tiny_project import edit
 from edgebuild.cli.main import main
 from edgebuild.core.errors import DeviceError
 from edgebuild.core.fit import Setting
+from edgebuild.core.measurement import Measurement
+from edgebuild.store.bundle import open_bundle
+from edgebuild.store.evidence import read_evidence
 from edgebuild.store.lock import load_lock
 
 pytestmark = pytest.mark.slow
@@ -94,6 +97,35 @@ def test_where_nothing_meets_the_budgets_the_advice_does(root: Path, capsys: pyt
     drawn = page.read_text(encoding="utf-8")
     assert "On the Pareto front:" in drawn
     assert all(Setting(**trial["setting"]).label in drawn for trial in found["trials"])
+
+
+def test_what_was_measured_counts_for_other_limits_too(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(root / "profiles" / "small.toml", "min_samples = 5", "min_samples = 20")  # the median of fewer is not told
+    limits = ("latency_p50=1 s", "model_size=12 KiB")
+    tried = [fit(root, capsys, *budgets(*limits, "accuracy_drop=3 pt"))[1]["result"]["fit"]["trials"]]
+    measured = runs_of_trials(root)
+    assert any(measured.values())
+    tried.append(fit(root, capsys, *budgets(*limits, "accuracy_drop=30 pt"))[1]["result"]["fit"]["trials"])
+    assert {name: count for name, count in runs_of_trials(root).items() if name in measured} == measured
+    first, second = ({trial["setting"]["keep"]: latency_of(trial) for trial in trials} for trials in tried)
+    shared = first.keys() & second.keys()
+    assert len(shared) > 2
+    assert {keep: first[keep] for keep in shared} == {keep: second[keep] for keep in shared}
+
+
+def runs_of_trials(root: Path) -> dict[str, int]:
+    """Of each trial's bundle, how many runs are evidence."""
+    places = (root / "build" / "fitted" / ".fit").glob("*/*/host-onnxruntime")
+    payloads = {place.parent.name: [one.payload for one in read_evidence(open_bundle(place))] for place in places}
+    return {
+        name: sum(len(one.runs) for one in found if isinstance(one, Measurement)) for name, found in payloads.items()
+    }
+
+
+def latency_of(trial: dict[str, Any]) -> float:
+    """As a trial was judged by it."""
+    lines = (line for fitted in trial["fitted"] for line in fitted["lines"])
+    return next(float(line["estimate"]) for line in lines if line["budget"]["metric"] == "latency_p50")
 
 
 def test_a_size_that_no_model_has(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
