@@ -213,7 +213,8 @@ def _mixed(
     def holds(candidate: Candidate) -> bool:
         return not choose.refusal(selected(candidate), rules)
 
-    found = with_float_layers(shared.road, pick.candidate, whole, samples, grid, made, holds)
+    share = choose.noise_that_holds(pick.quality, rules)
+    found = with_float_layers(shared.road, pick.candidate, whole, samples, grid, made, holds, share)
     if found is None:
         return pick
     others = [*pick.rejected, _refused(pick.candidate, pick.quality, pick.refusal)]

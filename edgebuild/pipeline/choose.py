@@ -57,25 +57,57 @@ def _or_low(value: float | None) -> float:
     return -math.inf if value is None else value
 
 
-def fewest(ranked: Sequence[T], holds: Callable[[tuple[T, ...]], bool], most: int) -> tuple[T, ...] | None:
+def fewest(
+    ranked: Sequence[T], holds: Callable[[tuple[T, ...]], bool], most: int, guess: int = 1
+) -> tuple[T, ...] | None:
     """As few as possible, and at most ``most``, of some things with which something holds; None if it never does.
 
-    They are taken from the front, in doubled steps until it holds and then by bisection; of those, each that it holds
-    without is left out again, the last of the ranking first. It is asked about 2 log2(n) + n times for n things.
+    They are taken from the front, as many as it takes; of those, each that it holds without is left out again, the last
+    of the ranking first. With none of them it does not hold, and is not asked. For n things it asks about
+    2 log2(n) + n times, and the less the nearer a guess is to how many it takes.
     """
-    low, high = 0, min(1, most)
-    while not holds(tuple(ranked[:high])):
-        if high >= min(most, len(ranked)):
-            return None
-        low, high = high, min(2 * high, most, len(ranked))
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(tuple(ranked[:middle])) else (middle, high)
-    kept = tuple(ranked[:high])
+    count = _least(lambda count: holds(tuple(ranked[:count])), min(most, len(ranked)), guess)
+    if count is None:
+        return None
+    kept = tuple(ranked[:count])
     for one in kept[-2::-1]:  # without the last one of them it does not hold
         without = tuple(other for other in kept if other != one)
         kept = without if holds(without) else kept
     return kept
+
+
+def _least(holds: Callable[[int], bool], most: int, guess: int) -> int | None:
+    """The least count from 1 to ``most`` that holds: from a guess in doubled steps until one does and one does not."""
+    low, high, step = 0, most + 1, 1
+    at = min(max(guess, 1), most)
+    while high - low > 1:
+        low, high = (low, at) if holds(at) else (at, high)
+        if high > most:
+            at = min(low + step, most)
+        elif low == 0:
+            at = max(high - step, 1)
+        else:
+            at = (low + high) // 2
+        step *= 2
+    return high if high <= most else None
+
+
+def noise_that_holds(quality: Quality, rules: Quantization) -> float:
+    """The share of its rounding noise that a candidate which loses too much might keep and hold: a guess, from 0 to 1.
+
+    In decibels that is what they say. Of a score it is taken that samples change sides as noise grows in amplitude.
+    """
+    if quality.value is None or quality.float_value is None:
+        return min(10 ** (((quality.sqnr_db or 0.0) - rules.min_sqnr_db) / 10), 1.0)
+    drop = quality.float_value - quality.value
+    allowed = rules.max_drop + _standard_error(quality, quality.float_value)
+    return min((allowed / drop) ** 2, 1.0) if drop > 0 else 1.0
+
+
+def count_that_leaves(share: float, noises: Sequence[float]) -> int:
+    """How many of some noises, the largest first, have to go until no more than a share of their sum is left."""
+    left = [sum(noises[count:]) for count in range(len(noises) + 1)]
+    return next(count for count, rest in enumerate(left) if rest <= share * left[0])
 
 
 def refusal(quality: Quality, rules: Quantization) -> str:

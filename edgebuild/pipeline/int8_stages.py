@@ -173,15 +173,14 @@ def _ranges(
     origins: OriginMap,
     exact: dict[str, np.ndarray],
     rows: list[dict[str, np.ndarray]],
-) -> dict[str, Range]:
-    from edgebuild.quant.runtime_plan import observed_ranges, runtime_ranges
+) -> Mapping[str, Range]:
+    from edgebuild.quant.runtime_plan import Ranges, observed_ranges, runtime_ranges
 
-    ranges = runtime_ranges(plan, origins, exact)
     floats = [name for name, value in exact.items() if np.issubdtype(value.dtype, np.floating)]
-    unknown = [name for name in floats if name not in ranges]
-    if unknown:
-        ranges |= observed_ranges(plan, unknown, converted.backend.observe(converted.files, rows))
-    return ranges
+    return Ranges(
+        runtime_ranges(plan, origins, exact), floats,
+        lambda names: observed_ranges(plan, names, converted.backend.observe(converted.files, rows)),
+    )  # fmt: skip
 
 
 def _as_integers(row: dict[str, np.ndarray], made: Signature) -> dict[str, np.ndarray]:

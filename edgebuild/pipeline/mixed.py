@@ -9,7 +9,7 @@ from pathlib import Path
 from edgebuild.core.digest import Json
 from edgebuild.core.plan import WeightGrid
 from edgebuild.pipeline.calibrate_stage import Calibration, Layers, sample_count, tensors, uncorrected
-from edgebuild.pipeline.choose import fewest
+from edgebuild.pipeline.choose import count_that_leaves, fewest
 from edgebuild.pipeline.float_stages import prepared
 from edgebuild.pipeline.int8_stages import Candidate
 from edgebuild.pipeline.sources import DataSet
@@ -24,7 +24,7 @@ _RANKING = "ranking.json"
 
 def with_float_layers(
     road: Road, candidate: Candidate, calibration: Calibration, samples: DataSet, grid: WeightGrid,
-    make: Callable[[Layers], Candidate], holds: Callable[[Candidate], bool],
+    make: Callable[[Layers], Candidate], holds: Callable[[Candidate], bool], share: float,
 ) -> Candidate | None:  # fmt: skip
     """A candidate with the fewest layers in float that holds, or None if the profile allows none or too few.
 
@@ -35,19 +35,22 @@ def with_float_layers(
         calibration, samples, grid: that it was made from.
         make: a candidate with some layers in float.
         holds: whether a candidate loses no more than it may, by the selection set.
+        share: of the noise of all layers, what may be left, as far as can be guessed: where the search begins.
     """
     allowed = road.profile.quantization.max_float_layers
     if not allowed:
         return None
     ranked = _ranked(road, candidate, calibration, samples, grid)
-    kept = fewest(ranked, lambda layers: holds(make(layers)), min(allowed, len(ranked) // 2))
+    noises, layers = [noise for noise, _ in ranked], [layer for _, layer in ranked]
+    guess = count_that_leaves(share, noises)
+    kept = fewest(layers, lambda some: holds(make(some)), min(allowed, len(ranked) // 2), guess)
     return None if kept is None else make(kept)
 
 
 def _ranked(
     road: Road, candidate: Candidate, calibration: Calibration, samples: DataSet, grid: WeightGrid
-) -> list[tuple[str, ...]]:
-    """The layers that the candidate has in int8, the one first that changes the outputs most."""
+) -> list[tuple[float, tuple[str, ...]]]:
+    """The layers that the candidate has in int8, each behind its noise, the one first that changes the outputs most."""
     exact = {layer.op for layer in candidate.layers if layer.float_kept}
     rounded = [op.origins for op in candidate.origins.ops if op.compute and op.origins and op.name not in exact]
     calibrated = sample_count(road, calibration.plan.setting)
@@ -66,7 +69,7 @@ def _ranked(
         inputs,
         lambda folder: _rank(folder, calibration, rounded, samples, grid, calibrated),
     )
-    return [tuple(layer) for _, layer in json.loads(entry.read(_RANKING))]
+    return [(noise, tuple(layer)) for noise, layer in json.loads(entry.read(_RANKING))]
 
 
 def _rank(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from math import isinf
 
 from edgebuild.core.array import np
 from edgebuild.core.origin import OriginMap, RuntimeOp
@@ -34,12 +36,44 @@ def observed_ranges(
     limits: dict[str, tuple[float, float]] = {}
     for tensors in observations:
         for name in wanted:
-            value = tensors[name].astype(np.float32).ravel()
-            value = value[~np.isinf(value)]
+            value, least, most = _finite(tensors[name].astype(np.float32, copy=False).ravel())
             low, high = limits.get(name, (0.0, 0.0))
-            limits[name] = min(low, float(value.min(initial=0))), max(high, float(value.max(initial=0)))
+            limits[name] = min(low, least), max(high, most)
             drawn[name].append(value[:: (value.size // _DRAWN) | 1])
     return {name: pick_range(np.concatenate(drawn[name]), *limits[name], plan.setting, plan.scheme) for name in wanted}
+
+
+def _finite(values: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """What is not infinite, its least and its most, zero among them; copied only where something is."""
+    least, most = float(values.min(initial=0)), float(values.max(initial=0))
+    if isinf(least) or isinf(most):
+        return _finite(values[~np.isinf(values)])
+    return values, least, most
+
+
+class Ranges(Mapping[str, Range]):
+    """Known ranges, and others that are observed when the first of them is asked for: not every backend rounds all."""
+
+    def __init__(
+        self, known: Mapping[str, Range], others: Iterable[str], observe: Callable[[list[str]], Mapping[str, Range]]
+    ) -> None:
+        self._known, self._others, self._observe = known, [name for name in others if name not in known], observe
+
+    @cached_property
+    def _observed(self) -> Mapping[str, Range]:
+        return self._observe(self._others) if self._others else {}
+
+    def __getitem__(self, name: str) -> Range:
+        return self._known[name] if name in self._known else self._observed[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known or name in self._others
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (*self._known, *self._others)
+
+    def __len__(self) -> int:
+        return len(self._known) + len(self._others)
 
 
 def as_fed(

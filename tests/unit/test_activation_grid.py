@@ -37,6 +37,20 @@ def test_a_value_in_range_comes_back_within_half_a_step(
     assert float(quantize_activation(torch.zeros(1), limits, scheme)) == 0
 
 
+@every_scheme
+@given(low=ends, high=ends, shares=st.lists(st.floats(-1, 2, width=32), min_size=1, max_size=20), ties=st.booleans())
+def test_it_is_to_the_bit_what_torch_gives(
+    scheme: Int8Scheme, low: float, high: float, shares: list[float], ties: bool
+) -> None:
+    limits = Range(low=-low, high=max(high, 1e-3))
+    scale, zero_point = grid(limits, scheme)
+    values = torch.tensor([limits.low + share * (limits.high - limits.low) for share in shares])
+    values = ((values / scale).round() + 0.5) * scale if ties else values
+    steps = (1 << scheme.activation_bits) - 1
+    wanted = torch.fake_quantize_per_tensor_affine(values, scale, zero_point, 0, steps)
+    assert torch.equal(quantize_activation(values, limits, scheme), wanted)
+
+
 @pytest.mark.parametrize(("narrow", "wide"), [("u8", "u16"), ("symmetric 8", "s16")])
 def test_8_bits_more_are_48_decibels(narrow: str, wide: str) -> None:
     values = torch.from_numpy(np.random.default_rng(0).uniform(-2, 1, 10_000).astype(np.float32))

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tiny_project import HOSTS, edit, make_project
 from torch import nn
 
-from edgebuild.core.artifact import Artifact, Variant
+from edgebuild.core.artifact import Artifact, Quality, Variant
 from edgebuild.core.plan import WeightGrid
-from edgebuild.core.profile import QuantSetting
+from edgebuild.core.profile import Quantization, QuantSetting
 from edgebuild.core.target import Int8Scheme
-from edgebuild.pipeline.choose import fewest
+from edgebuild.pipeline.choose import count_that_leaves, fewest, noise_that_holds
 from edgebuild.pipeline.project import build_project
 from edgebuild.quant.calibrate import calibrate
 from edgebuild.quant.sensitivity import samples_that_fit, sensitivities, units_of
@@ -60,8 +60,8 @@ LEAST_DB = 36
 """All in int8 it has 32 dB; with those two in float 45 and more."""
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(1, 12))
-def test_the_fewest_are_exactly_those_that_are_needed(needed: list[bool], most: int) -> None:
+@given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(1, 12), st.integers(0, 20))
+def test_the_fewest_are_exactly_those_that_are_needed(needed: list[bool], most: int, guess: int) -> None:
     wanted = {number for number, one in enumerate(needed) if one}
     asked = []
 
@@ -69,7 +69,7 @@ def test_the_fewest_are_exactly_those_that_are_needed(needed: list[bool], most: 
         asked.append(kept)
         return wanted <= set(kept)
 
-    found = fewest(range(len(needed)), holds, most)
+    found = fewest(range(len(needed)), holds, most, guess)
     reach = max(wanted, default=0) + 1
     if reach > min(most, len(needed)):
         assert found is None
@@ -77,7 +77,35 @@ def test_the_fewest_are_exactly_those_that_are_needed(needed: list[bool], most: 
         # One is always kept: with none of them it was asked before, and did not hold.
         assert found == (tuple(sorted(wanted)) or (0,))
     assert len(asked) <= 2 * len(needed).bit_length() + len(needed) + 1
-    assert all(len(kept) <= most for kept in asked)
+    assert all(0 < len(kept) <= most for kept in asked)
+    assert len(asked) == len(set(asked))
+
+
+def test_a_right_guess_is_asked_about_first_and_the_one_before_it_next() -> None:
+    asked = []
+
+    def holds(kept: tuple[int, ...]) -> bool:
+        asked.append(kept)
+        return {0, 1, 2, 3, 4} <= set(kept)
+
+    assert fewest(range(40), holds, 40, guess=5) == (0, 1, 2, 3, 4)
+    assert [len(kept) for kept in asked] == [5, 4, 4, 4, 4, 4]
+
+
+def test_none_may_stay_in_float_where_none_are_there_or_allowed() -> None:
+    assert fewest([], lambda _: True, 3) is None
+    assert fewest([1, 2], lambda _: True, 0) is None
+
+
+def test_a_guess_is_made_of_the_noise_that_may_be_left() -> None:
+    assert [count_that_leaves(share, [4.0, 3.0, 2.0, 1.0]) for share in (1, 0.6, 0.59, 0.1, 0.0)] == [0, 1, 2, 3, 4]
+    assert count_that_leaves(0.5, []) == 0
+    rules = Quantization(max_drop=1, min_sqnr_db=30)
+    unlabelled = Quality(metric="none", dataset="0" * 64, samples=10, sqnr_db=20)
+    assert noise_that_holds(unlabelled, rules) == pytest.approx(0.1)
+    labelled = Quality(metric="top1", dataset="0" * 64, samples=10_000, value=86, float_value=90, lost=500, won=100)
+    assert noise_that_holds(labelled, rules) == pytest.approx(((1 + 100 * 600**0.5 / 10_000) / 4) ** 2)
+    assert noise_that_holds(labelled.model_copy(update={"value": 90}), rules) == 1
 
 
 class Chain(nn.Module):
