@@ -61,13 +61,15 @@ def planned(
 
 
 def wants_search(plan: Plan) -> bool:
-    """Whether the profile asks for a search that the lock does not hold the end of."""
+    """Whether the profile asks for searches, and the lock does not hold the end of all."""
     if plan.profile.fit is None:
         return False
     from edgebuild.pipeline.fitted import subject_of
+    from edgebuild.pipeline.project import apart
     from edgebuild.store.lock import load_lock
 
-    return subject_of(plan.profile, plan.project, plan.targets) not in load_lock(plan.root).fits
+    fits = load_lock(plan.root).fits
+    return any(subject_of(one.profile, one.project, one.targets) not in fits for one in apart(plan))
 
 
 def refuse_idle_device(plan: Plan) -> None:
@@ -85,8 +87,8 @@ def refuse_idle_device(plan: Plan) -> None:
 
 def fit_to(
     plan: Plan, *, trials: int | None, minutes: float | None, device: str | None, archive: bool, say: Say
-) -> FitReport:
-    """Search for the most accurate build inside the budgets; build it and judge it.
+) -> tuple[FitReport, ...]:
+    """Search for the most accurate build inside the budgets; build it and judge it. One search, or one a target.
 
     Args:
         trials, minutes: instead of the profile's ``[fit]``.
@@ -96,10 +98,12 @@ def fit_to(
         EdgebuildError: as ``search.fit.fit``.
     """
     from edgebuild.core.fit import Fit
+    from edgebuild.pipeline.project import apart
     from edgebuild.search.fit import fit
 
     given = {name: value for name, value in (("trials", trials), ("minutes", minutes)) if value is not None}
-    return fit(plan, (plan.profile.fit or Fit()).model_copy(update=given), device, archive=archive, say=say)
+    limits = (plan.profile.fit or Fit()).model_copy(update=given)
+    return tuple(fit(one, limits, device, archive=archive, say=say) for one in apart(plan))
 
 
 def with_budgets(project: Project, given: Sequence[str]) -> Project:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -15,10 +15,13 @@ class Fit(Frozen):
     Attributes:
         trials: so many builds are tried, at most.
         minutes: none is begun later than this.
+        weights: one set for all targets, each of whose limits are met by it; or a search for each target alone, which
+            gives it weights of its own, and as many trials and minutes as are said here.
     """
 
     trials: Annotated[int, Field(ge=1, le=100)] = 12
     minutes: Annotated[float, Field(gt=0)] | None = None
+    weights: Literal["shared", "own"] = "shared"
 
 
 class Setting(Frozen):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from edgebuild.core.errors import EdgebuildError
@@ -121,18 +122,33 @@ def build_project(
         ConfigError: the profile asks for a search, and there was none.
     """
     plan = plan_build(project_path, targets, profile, out, cache=cache, progress=progress, pricing=pricing)
-    return build(settle(plan), archive=archive)
+    return build_settled(plan, archive=archive)
 
 
-def settle(plan: Plan) -> Plan:
-    """A plan with what the search ended in that its profile asks for.
+def build_settled(plan: Plan, *, archive: bool = False) -> BuildReport:
+    """Build by what the searches ended in that a plan's profile asks for, if it asks for any; errors as of ``build``.
 
     Raises:
         ConfigError: there was no such search.
     """
     if plan.profile.fit is None:
-        return plan
-    return replace(plan, profile=settled(plan.profile, plan.project, plan.targets, load_lock(plan.root)))
+        return build(plan, archive=archive)
+    lock = load_lock(plan.root)
+    plans = [replace(one, profile=settled(one.profile, one.project, one.targets, lock)) for one in apart(plan)]
+    return joined([build(one, archive=archive) for one in plans])
+
+
+def apart(plan: Plan) -> tuple[Plan, ...]:
+    """The plans that are searched for: one a target where the profile wants weights for each, else the plan itself."""
+    if plan.profile.fit is None or plan.profile.fit.weights == "shared":
+        return (plan,)
+    return tuple(replace(plan, targets=(target,)) for target in plan.targets)
+
+
+def joined(reports: Sequence[BuildReport]) -> BuildReport:
+    """What several builds of one project made; its profile is the first one's."""
+    built, steps = chain(*(report.built for report in reports)), chain(*(report.steps for report in reports))
+    return replace(reports[0], built=tuple(built), steps=tuple(steps))
 
 
 def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> BuildReport:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edgebuild.core.units import format_quantity
 from edgebuild.core.verdict import Line
+from edgebuild.pipeline.project import joined
 from edgebuild.report.build import build_result
 from edgebuild.report.html.reported import Reported, reported_of
 from edgebuild.report.table import Page, Table
@@ -20,13 +21,18 @@ if TYPE_CHECKING:
     from edgebuild.search.fit import FitReport
 
 
-def fit_result(report: FitReport) -> dict[str, Json]:
-    """The ``result`` of ``edgebuild build --fit --json``: the build's, and the search under "fit"."""
-    verdicts: list[Json] = [each.verdict.model_dump(mode="json") for each in report.judged]
-    return {**build_result(report.build), "fit": report.result.model_dump(mode="json"), "verdicts": verdicts}
+def fit_result(reports: Sequence[FitReport]) -> dict[str, Json]:
+    """The ``result`` of ``edgebuild build --fit --json``: the build's, and the search under "fit".
+
+    Where each target has a search of its own, they are under "fits", in the order of the targets.
+    """
+    built = build_result(joined([report.build for report in reports]))
+    found: list[Json] = [report.result.model_dump(mode="json") for report in reports]
+    verdicts: list[Json] = [each.verdict.model_dump(mode="json") for report in reports for each in report.judged]
+    return {**built, **({"fit": found[0]} if len(found) == 1 else {"fits": found}), "verdicts": verdicts}
 
 
-def fit_outcomes(report: FitReport) -> list[dict[str, object]]:
+def fit_outcomes(reports: Sequence[FitReport]) -> list[dict[str, object]]:
     """How each target's build was judged, and each of its parts that has budgets of its own."""
     return [
         {
@@ -34,28 +40,31 @@ def fit_outcomes(report: FitReport) -> list[dict[str, object]]:
             "exit_code": each.verdict.outcome.exit_code,
             "message": f"{each.verdict.outcome.value} {each.verdict.reason}".strip(),
         }
+        for report in reports
         for each in report.judged
     ]
 
 
-def fit_reported(report: FitReport) -> list[Reported]:
+def fit_reported(reports: Sequence[FitReport]) -> list[Reported]:
     """What a page tells of the builds that the search ended in.
 
     Raises:
         BundleError: evidence can't be read.
     """
-    wholes = (each.verdict for each in report.judged if not each.part)
-    return [reported_of(bundle_of(built), verdict) for built, verdict in zip(report.build.built, wholes, strict=True)]
+    wholes = (each.verdict for report in reports for each in report.judged if not each.part)
+    built = (built for report in reports for built in report.build.built)
+    return [reported_of(bundle_of(one), verdict) for one, verdict in zip(built, wholes, strict=True)]
 
 
-def tried_reported(report: FitReport) -> list[Reported]:
+def tried_reported(reports: Sequence[FitReport]) -> list[Reported]:
     """What was tried, each by its setting; errors as of ``fit_reported``."""
-    return [replace(reported_of(bundle, verdict), name=label) for label, bundle, verdict in report.tried]
+    tried = (each for report in reports for each in report.tried)
+    return [replace(reported_of(bundle, verdict), name=label) for label, bundle, verdict in tried]
 
 
-def fit_text(report: FitReport) -> Page:
-    """The front, and what to make of it."""
-    return Page((_front(report), *_conclusion(report)))
+def fit_text(reports: Sequence[FitReport]) -> Page:
+    """Each search's front, and what to make of it."""
+    return Page(tuple(Page((_front(report), *_conclusion(report))) for report in reports))
 
 
 def _front(report: FitReport) -> Table:

@@ -128,6 +128,29 @@ def latency_of(trial: dict[str, Any]) -> float:
     return next(float(line["estimate"]) for line in lines if line["budget"]["metric"] == "latency_p50")
 
 
+def test_every_target_can_have_weights_of_its_own(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(root / "profiles" / "small.toml", "trials = 12", 'trials = 12\nweights = "own"')
+    edit(root / "edgebuild.toml", '["host-onnxruntime"]', '["host-onnxruntime", "host-litert"]')
+    edit(root / "edgebuild.toml", '"4 pt"', '"25 pt"')
+    edit(root / "edgebuild.toml", 'model_size = "8 KiB"', '[budgets.host-litert]\nmodel_size = "8 KiB"')
+    code, document = fit(root, capsys)
+    onnx, litert = document["result"]["fits"]
+    assert (code, onnx["met"], litert["met"]) == (0, True, True)
+    assert onnx["chosen"]["keep"] is None  # no limit on its size
+    assert litert["chosen"]["keep"] < 1
+    places = {one["target"]: (one["digest"], one["compression"]) for one in document["result"]["targets"]}
+    assert (places["host-onnxruntime"][1] is None, places["host-litert"][1] is None) == (True, False)
+    assert load_lock(root).fits == {one["subject"]: Setting(**one["chosen"]) for one in (onnx, litert)}
+    assert main(["build", str(root), "--json"]) == 0  # by the lock, without a search
+    again = json.loads(capsys.readouterr().out)["result"]
+    assert "fits" not in again
+    assert {one["target"]: (one["digest"], one["compression"]) for one in again["targets"]} == places
+    assert main(["build", str(root), "--fit", "--html", str(root / "front.html")]) == 0
+    said = capsys.readouterr().out
+    assert said.count("was built, and judged") == 2
+    assert {"host-onnxruntime", "host-litert"} <= set(said.replace(":", " ").split())
+
+
 def test_a_size_that_no_model_has(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, document = fit(root, capsys, *budgets("model_size=100 B"))
     found = document["result"]["fit"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,7 +41,7 @@ def command(
         raise ConfigError("build", f"{named} belong to a search", fix="add --fit")
     page_is_possible(html)
     from edgebuild.fitting import fit_to, planned, refuse_idle_device, wants_search
-    from edgebuild.pipeline.project import BuildReport, build, settle
+    from edgebuild.pipeline.project import BuildReport, build_settled
 
     with progress() as say:
         plan = planned(project, target or (), profile, out, budget or (), say, device)
@@ -48,11 +49,11 @@ def command(
         if device is not None and not searched:
             refuse_idle_device(plan)
         if searched:
-            report: FitReport | BuildReport = fit_to(
+            report: tuple[FitReport, ...] | BuildReport = fit_to(
                 plan, trials=trials, minutes=minutes, device=device, archive=archive, say=say
             )
         else:
-            report = build(settle(plan), archive=archive)
+            report = build_settled(plan, archive=archive)
     return _built(report, json=json) if isinstance(report, BuildReport) else _fitted(report, html, json=json)
 
 
@@ -72,11 +73,12 @@ def _built(report: BuildReport, *, json: bool) -> int:
     )  # fmt: skip
 
 
-def _fitted(report: FitReport, html: Path | None, *, json: bool) -> int:
+def _fitted(reports: Sequence[FitReport], html: Path | None, *, json: bool) -> int:
     from edgebuild.report.fit import fit_outcomes, fit_reported, fit_result, fit_text, tried_reported
 
-    tell_people(lambda: fit_reported(report), html, lambda: tried_reported(report))
+    tell_people(lambda: fit_reported(reports), html, lambda: tried_reported(reports))
+    code = worst_exit(report.exit_code for report in reports)
     return emit(
-        "build", fit_result(report), lambda: fit_text(report), json=json, exit_code=report.exit_code,
-        outcomes=fit_outcomes(report),
+        "build", fit_result(reports), lambda: fit_text(reports), json=json, exit_code=code,
+        outcomes=fit_outcomes(reports),
     )  # fmt: skip
