@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from edgebuild.core.base import Frozen
+from edgebuild.core.compression import CostName
 
 
 class Fit(Frozen):
@@ -30,13 +31,16 @@ class Setting(Frozen):
     Attributes:
         keep: ``[pruning] keep``; None: the model is not pruned.
         int8: whether int8 may be chosen where the profile allows it; else the build is in float.
+        cost: what pruning makes less; None: as the profile says, or without its word what the budgets are on.
     """
 
     keep: Annotated[float, Field(gt=0, lt=1)] | None = None
     int8: bool = True
+    cost: CostName | None = None
 
     @property
     def label(self) -> str:
         """A name for tables and folders."""
         kept = "dense" if self.keep is None else f"keep-{self.keep:.3g}"
+        kept += f"-of-{self.cost}" if self.cost else ""
         return kept if self.int8 else f"{kept}-float"

@@ -9,7 +9,7 @@ from edgebuild.core.digest import Digest, digest_json
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.fit import Setting
 from edgebuild.core.lock import Lock
-from edgebuild.core.metric import TIMED, Mode
+from edgebuild.core.metric import TIMED, Budget, Mode
 from edgebuild.core.profile import Profile
 from edgebuild.core.project import Project
 from edgebuild.core.recovery import Recovery
@@ -22,7 +22,7 @@ def applied(setting: Setting, profile: Profile, project: Project, targets: Seque
     if not setting.int8:
         changes["quantization"] = profile.quantization.model_copy(update={"precisions": ("float32",)})
     if setting.keep is not None:
-        pruning = profile.pruning or Pruning(keep=setting.keep, cost=_cost(project, targets))
+        pruning = profile.pruning or Pruning(keep=setting.keep, cost=setting.cost or _cost(project, targets))
         changes["pruning"] = pruning.model_copy(update={"keep": setting.keep})
         changes["recovery"] = profile.recovery if profile.pruning else _recovery(project)
     return profile.model_copy(update=changes)
@@ -32,16 +32,33 @@ def _recovery(project: Project) -> Recovery | None:
     return Recovery() if project.data.training is not None else None
 
 
-def _cost(project: Project, targets: Sequence[Target]) -> CostName:
-    """What is made less: what the budgets are on, as far as it can be told while building."""
+def costs_of(project: Project, targets: Sequence[Target]) -> dict[str, CostName]:
+    """Of each metric that there is a budget on, what made less brings it down; of accuracy nothing does."""
     budgets = [budget for target in targets for budget in project.budgets_for(target.name)]
     budgets += [budget for part in project.parts.values() for budget in part.parsed_budgets]
-    modes = {budget.definition.mode for budget in budgets}
-    if Mode.EXACT in modes and not any(target.is_host for target in targets):
+    return {budget.metric: _cost_by(budget, targets) for budget in budgets if budget.metric != "accuracy_drop"}
+
+
+_OF_COMPUTING = ("latency_estimate", "cycles", "arena", "sram")
+"""What a compiler tells of an accelerator that hangs on what it computes, and not on how many weights there are."""
+
+
+def _cost_by(budget: Budget, targets: Sequence[Target]) -> CostName:
+    """What is made less for a budget, as far as it can be told while building."""
+    mode, hosts = budget.definition.mode, [target.is_host for target in targets]
+    if mode is Mode.EXACT and not any(hosts):
         return "instructions"
-    if not modes.intersection(TIMED):
+    if budget.metric in _OF_COMPUTING:
+        return "macs"
+    if mode not in (*TIMED, Mode.EXACT):
         return "parameters"
-    return "latency" if all(target.is_host for target in targets) else "macs"
+    return "latency" if all(hosts) else "macs"
+
+
+def _cost(project: Project, targets: Sequence[Target]) -> CostName:
+    """What is made less where it is not said: of what the budgets are on, what is hardest to come by."""
+    costs = costs_of(project, targets).values()
+    return next((cost for cost in ("instructions", "latency", "macs") if cost in costs), "parameters")
 
 
 def subject_of(profile: Profile, project: Project, targets: Sequence[Target]) -> Digest:

@@ -12,7 +12,7 @@ from edgebuild.core.errors import EXIT_FAIL, ConfigError, worst_exit
 from edgebuild.core.fit import Fit
 from edgebuild.core.project import Project
 from edgebuild.models.entry import is_entry
-from edgebuild.pipeline.fitted import subject_of
+from edgebuild.pipeline.fitted import costs_of, subject_of
 from edgebuild.pipeline.project import BuildReport, Plan, build
 from edgebuild.search.rehearsal import Judged, Rehearsal, Say, Tried, bundle_of
 from edgebuild.search.steering import Offered, best, meets, missed, next_setting, relaxations, stretched
@@ -99,6 +99,7 @@ def _offered(plan: Plan) -> Offered:
         float32=not any(target.int8 is not None and target.int8.full_integer for target in plan.targets),
         int8="int8" in plan.profile.quantization.precisions,
         prunable=_prunable(plan.project),
+        costs={} if plan.profile.pruning else costs_of(plan.project, plan.targets),
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, floor, inf, log, log10, sqrt
 
+from edgebuild.core.compression import CostName
 from edgebuild.core.fit import Setting
 from edgebuild.core.metric import Budget
 from edgebuild.core.verdict import Line, Outcome
@@ -39,11 +40,13 @@ class Offered:
         float32: whether it can be in float: on some accelerators nothing can.
         int8: whether the profile offers int8.
         prunable: whether the model can be pruned.
+        costs: by metric, what pruning makes less where a limit on it binds; nothing where the profile says what.
     """
 
     float32: bool = True
     int8: bool = True
     prunable: bool = True
+    costs: Mapping[str, CostName] = field(default_factory=dict)
 
     @property
     def dense(self) -> tuple[Setting, ...]:
@@ -56,9 +59,10 @@ def next_setting(trials: Sequence[FitTrial], offered: Offered) -> Setting | None
     """The setting to try next; None if another would tell nothing new.
 
     First the model as it is, in float and then as the profile builds it: nothing is more accurate. Then, in float if
-    int8 alone loses too much, the share that pruning keeps is narrowed down to the largest that meets all limits but
-    those of accuracy, which a larger share never meets worse. Where that one is not accurate enough nothing meets all
-    limits, and the smallest share that is accurate enough is looked for, since it tells how far they are away.
+    int8 alone loses too much, the share that pruning keeps of what the tightest limit is on is narrowed down to the
+    largest that meets all limits but those of accuracy, which a larger share never meets worse. Where that one is not
+    accurate enough nothing meets all limits, and the smallest share that is accurate enough is looked for, since it
+    tells how far they are away.
     """
     dense = {trial.setting: trial for trial in trials if trial.setting.keep is None}
     if any(meets(trial) for trial in dense.values()):
@@ -77,7 +81,13 @@ def next_setting(trials: Sequence[FitTrial], offered: Offered) -> Setting | None
     keep = _towards_the_limits(loads, refused)
     if keep is None:
         keep = _towards_accuracy(precise)
-    return None if keep is None else Setting(keep=keep, int8=last.int8)
+    return None if keep is None else Setting(keep=keep, int8=last.int8, cost=offered.costs.get(_tightest(dense[last])))
+
+
+def _tightest(trial: FitTrial) -> str:
+    """The metric, accuracy aside, of whose limit a build takes most."""
+    lines = [line for _, line in lines_of(trial) if not _of_accuracy(line)]
+    return max(lines, key=_taken).budget.metric
 
 
 def keep_of(trial: FitTrial) -> float:

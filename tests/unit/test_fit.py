@@ -54,7 +54,7 @@ def test_what_can_be_met_is_met_and_the_gate_says_so(root: Path, capsys: pytest.
     document = json.loads(capsys.readouterr().out)
     found = document["result"]["fit"]
     assert (code, found["met"], found["binding"], found["relaxations"]) == (0, True, [], [])
-    assert found["trials"][0]["setting"] == {"keep": None, "int8": False}
+    assert found["trials"][0]["setting"] == {"keep": None, "int8": False, "cost": None}
     assert 0.8 < found["chosen"]["keep"] < 1
     bundle = root / "build" / "fitted" / "host-onnxruntime"
     assert main(["gate", str(bundle), "--project", str(root)]) == 0
@@ -126,6 +126,15 @@ def latency_of(trial: dict[str, Any]) -> float:
     """As a trial was judged by it."""
     lines = (line for fitted in trial["fitted"] for line in fitted["lines"])
     return next(float(line["estimate"]) for line in lines if line["budget"]["metric"] == "latency_p50")
+
+
+def test_without_its_word_the_profile_is_pruned_by_what_binds(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pruning = '[pruning]\nkeep = 0.5\ncost = "parameters"\nimportance = "magnitude"\nround_to = 1\n\n'
+    edit(root / "profiles" / "small.toml", pruning, "")
+    edit(root / "profiles" / "small.toml", "min_samples = 5", "min_samples = 20")
+    code, document = fit(root, capsys, *budgets("latency_p50=1 s", "model_size=12 KiB", "accuracy_drop=25 pt"))
+    found = document["result"]["fit"]
+    assert (code, found["met"], found["chosen"]["cost"]) == (0, True, "parameters")
 
 
 def test_every_target_can_have_weights_of_its_own(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -102,6 +102,28 @@ def test_without_int8_float_is_pruned() -> None:
     assert meets(best(trials))
 
 
+def test_less_is_made_of_what_the_tightest_limit_is_on() -> None:
+    offered = Offered(costs={"latency_p50": "latency", "model_size": "parameters"})
+    trials = search(World(lambda keep: keep, lambda keep: 0.0, latency=0.5), offered)
+    assert [trial.setting.cost for trial in trials[:3]] == [None, None, "latency"]
+    assert trials[2].setting.label.endswith("-of-latency")
+    sized = [with_size(trial, 2.0) for trial in trials[:2]]
+    setting = next_setting(sized, offered)
+    assert setting is not None
+    assert setting.cost == "latency"  # twice what it may take, and the size no more than that
+    setting = next_setting([with_size(trial, 2.5) for trial in trials[:2]], offered)
+    assert setting is not None
+    assert setting.cost == "parameters"
+    assert all(trial.setting.cost is None for trial in search(World(lambda keep: keep, lambda keep: 0.0, latency=0.5)))
+
+
+def with_size(trial: FitTrial, share: float) -> FitTrial:
+    """A trial that takes so much of a limit on its size, too."""
+    (fitted,) = trial.fitted
+    lines = (*fitted.lines, line("model_size", 1000, 1000 * share))
+    return trial.model_copy(update={"fitted": (fitted.model_copy(update={"lines": lines}),)})
+
+
 CURVES = {"linear": 1.0, "bends down": 0.5, "bends up": 2.0}
 
 
