@@ -98,6 +98,10 @@ class BuildError(EdgebuildError):
         return super().message + done
 
 
+class Untrainable(BuildError):
+    """The model can't be trained again: it does not take batches, or its samples depend on one another there."""
+
+
 class BundleError(EdgebuildError):
     """A bundle is broken, edited, truncated or of a schema this version does not read."""
 

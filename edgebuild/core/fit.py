@@ -32,15 +32,18 @@ class Setting(Frozen):
         keep: ``[pruning] keep``; None: the model is not pruned.
         int8: whether int8 may be chosen where the profile allows it; else the build is in float.
         cost: what pruning makes less; None: as the profile says, or without its word what the budgets are on.
+        recover: whether what was pruned is trained again where the profile does not say; some models can't be.
     """
 
     keep: Annotated[float, Field(gt=0, lt=1)] | None = None
     int8: bool = True
     cost: CostName | None = None
+    recover: bool = True
 
     @property
     def label(self) -> str:
         """A name for tables and folders."""
         kept = "dense" if self.keep is None else f"keep-{self.keep:.3g}"
         kept += f"-of-{self.cost}" if self.cost else ""
+        kept += "" if self.recover else "-untrained"
         return kept if self.int8 else f"{kept}-float"

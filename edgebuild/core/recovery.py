@@ -22,6 +22,8 @@ class Recovery(Frozen):
     + ``feature_weight`` × feature matching. Without labels the soft targets stand alone; without a teacher, the labels.
 
     Attributes:
+        learn_from: the samples that are learned from: ``[data.training]``, or those that ranges are taken on, which are
+            few, but far better than none.
         epochs: how often the whole training set is gone through, at most.
         batch_size: samples a step; what is left over at the end of an epoch waits for the next shuffle.
         optimizer: "adamw" (Loshchilov and Hutter 2019), or "sgd" with Nesterov momentum 0.9.
@@ -46,6 +48,7 @@ class Recovery(Frozen):
         seed: of the order of samples and the augmentation.
     """
 
+    learn_from: Literal["training", "calibration"] = "training"
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 10
     batch_size: Annotated[int, Field(ge=2, le=65_536)] = 128
     optimizer: Literal["adamw", "sgd"] = "adamw"
@@ -90,6 +93,7 @@ class Distillation(Recovery):
 
     always: bool = False
     weight_rate: Annotated[float, Field(ge=0, le=1)] = 0.01
+    learn_from: Literal["training", "calibration"] = "training"
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 10
     batch_size: Annotated[int, Field(ge=2, le=65_536)] = 16
     patience: Annotated[int, Field(ge=1)] | None = 3

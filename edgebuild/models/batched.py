@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from edgebuild.core.array import np
 from edgebuild.core.digest import Digest
-from edgebuild.core.errors import BuildError, ConfigError
+from edgebuild.core.errors import ConfigError, Untrainable
 from edgebuild.core.project import InputSpec, ModelSource
 from edgebuild.core.signature import Role, Signature
 from edgebuild.models.blame import quiet
@@ -106,7 +106,7 @@ def _export(
             return torch.export.export(module, arguments, dynamic_shapes=_named(module, shapes), strict=False)
     except Exception as error:
         told = export_failure(error)
-        raise BuildError("recover", f"with a batch of {_BATCH}, {told.found}", expected=_NEEDS, fix=_FIX) from error
+        raise Untrainable("recover", f"with a batch of {_BATCH}, {told.found}", expected=_NEEDS, fix=_FIX) from error
 
 
 def _named(module: torch.nn.Module, shapes: tuple[object, ...]) -> tuple[object, ...]:
@@ -134,7 +134,7 @@ def _check_batches(program: torch.export.ExportedProgram) -> None:
     )
     if batch is None:
         place = specialized_at(program)
-        raise BuildError(
+        raise Untrainable(
             "recover",
             f"the model fixes its batch{f' at {place}' if place else ''}: "
             f"it takes {_BATCH} samples, never more or fewer",
@@ -144,7 +144,7 @@ def _check_batches(program: torch.export.ExportedProgram) -> None:
     for number, name in enumerate(program.graph_signature.user_outputs):
         if isinstance(name, str) and batch_symbol(nodes[name]) != batch:
             shape = [str(size) for size in nodes[name].meta["val"].shape]
-            raise BuildError(
+            raise Untrainable(
                 "recover",
                 f"output {number} has shape [{', '.join(shape)}] for a batch of {batch} samples",
                 expected=f"{batch} first: an output for each sample",
@@ -167,7 +167,7 @@ def _check_alone(
             continue
         limit = _TOLERANCE * float(one.abs().max().nan_to_num()) + 1e-6
         if not torch.allclose(many[:1], one, rtol=0, atol=limit, equal_nan=True):
-            raise BuildError(
+            raise Untrainable(
                 "recover",
                 f"output {number} of a sample depends on the other samples of its batch",
                 expected=_NEEDS,

@@ -110,7 +110,8 @@ def _check(road: Road, source: Source, sets: Sets) -> None:
             fix=f"give the PyTorch model, or choose a profile without {_table(road)}",
         )  # fmt: skip
     if road.profile.recovery is not None:
-        need(sets.training, "training", "samples to recover the pruned model with; labels are not needed")
+        wanted = "samples to recover the pruned model with; labels are not needed"
+        need(sets.training, road.profile.recovery.learn_from, wanted)
         need(sets.selection, "selection", "samples that decide which epoch is kept")
 
 

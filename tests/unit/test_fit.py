@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import warm
 from fit_project import make_fit_project
@@ -54,7 +55,7 @@ def test_what_can_be_met_is_met_and_the_gate_says_so(root: Path, capsys: pytest.
     document = json.loads(capsys.readouterr().out)
     found = document["result"]["fit"]
     assert (code, found["met"], found["binding"], found["relaxations"]) == (0, True, [], [])
-    assert found["trials"][0]["setting"] == {"keep": None, "int8": False, "cost": None}
+    assert Setting(**found["trials"][0]["setting"]) == Setting(int8=False)
     assert 0.8 < found["chosen"]["keep"] < 1
     bundle = root / "build" / "fitted" / "host-onnxruntime"
     assert main(["gate", str(bundle), "--project", str(root)]) == 0
@@ -135,6 +136,50 @@ def test_without_its_word_the_profile_is_pruned_by_what_binds(root: Path, capsys
     code, document = fit(root, capsys, *budgets("latency_p50=1 s", "model_size=12 KiB", "accuracy_drop=25 pt"))
     found = document["result"]["fit"]
     assert (code, found["met"], found["chosen"]["cost"]) == (0, True, "parameters")
+
+
+FIXED = """
+
+class Fixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = make()
+
+    def forward(self, image):
+        return self.net(image.reshape(1, 64))
+
+
+def fixed():
+    return Fixed().eval()
+"""
+
+
+@pytest.mark.parametrize("source", ["make", "fixed"])
+def test_without_training_data_what_ranges_are_taken_on_teaches(
+    root: Path, capsys: pytest.CaptureFixture[str], source: str
+) -> None:
+    edit(root / "profiles" / "small.toml", '[pruning]\nkeep = 0.5\ncost = "parameters"\n', "")
+    edit(root / "profiles" / "small.toml", 'importance = "magnitude"\nround_to = 1\n\n', "")
+    (root / "model.py").write_text((root / "model.py").read_text(encoding="utf-8") + FIXED, encoding="utf-8")
+    edit(root / "edgebuild.toml", "model.py:make", f"model.py:{source}")
+    with np.load(root / "evaluation.npz") as stored:
+        np.savez(root / "calibration.npz", image=stored["image"][:300])
+        np.savez(root / "evaluation.npz", image=stored["image"][300:], labels=stored["labels"][300:])
+    calibration = '[data.calibration]\nsource = "calibration.npz"\n\n'
+    edit(root / "edgebuild.toml", "[data.selection]", calibration + "[data.selection]")
+    assert main(["build", str(root), "--fit", "--json", "--trials", "2", *budgets("model_size=9 KiB")]) in (0, 1)
+    told = capsys.readouterr()
+    last = json.loads(told.out)["result"]["fit"]["trials"][-1]
+    drop = next(line for line in last["fitted"][0]["lines"] if line["budget"]["metric"] == "accuracy_drop")
+    if source == "make":
+        assert "learned back" not in told.err
+        assert last["setting"]["recover"]
+        assert drop["estimate"] < 3
+    else:
+        assert "with a batch of" in told.err
+        assert "not learned back" in told.err
+        assert not last["setting"]["recover"]
+        assert drop["estimate"] > 3
 
 
 def test_every_target_can_have_weights_of_its_own(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
