@@ -107,7 +107,7 @@ def noise_that_holds(quality: Quality, rules: Quantization) -> float:
 def count_that_leaves(share: float, noises: Sequence[float]) -> int:
     """How many of some noises, the largest first, have to go until no more than a share of their sum is left."""
     left = [sum(noises[count:]) for count in range(len(noises) + 1)]
-    return next(count for count, rest in enumerate(left) if rest <= share * left[0])
+    return next((count for count, rest in enumerate(left) if rest <= share * left[0]), len(noises))
 
 
 def refusal(quality: Quality, rules: Quantization) -> str:

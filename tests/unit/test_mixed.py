@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,7 @@ def test_none_may_stay_in_float_where_none_are_there_or_allowed() -> None:
 def test_a_guess_is_made_of_the_noise_that_may_be_left() -> None:
     assert [count_that_leaves(share, [4.0, 3.0, 2.0, 1.0]) for share in (1, 0.6, 0.59, 0.1, 0.0)] == [0, 1, 2, 3, 4]
     assert count_that_leaves(0.5, []) == 0
+    assert count_that_leaves(0.5, [math.nan, 1.0]) == 2
     rules = Quantization(max_drop=1, min_sqnr_db=30)
     unlabelled = Quality(metric="none", dataset="0" * 64, samples=10, sqnr_db=20)
     assert noise_that_holds(unlabelled, rules) == pytest.approx(0.1)
