@@ -152,12 +152,15 @@ def load(trial: FitTrial) -> float:
 
 
 def _taken(line: Line) -> float:
+    """By its upper bound where that is inside; else by its estimate: sampling stops where no bound need be near it."""
     if not line.decides:
         return 0.0
-    if line.bound is None or line.budget.limit <= 0:
-        return 0.0 if line.outcome is Outcome.PASS else inf
-    taken = line.bound / line.budget.limit
-    return taken if line.outcome is Outcome.PASS else max(taken, 1.001)
+    passed = line.outcome is Outcome.PASS
+    found = line.bound if passed or line.estimate is None else line.estimate
+    if found is None or line.budget.limit <= 0:
+        return 0.0 if passed else inf
+    taken = found / line.budget.limit
+    return taken if passed else max(taken, 1.001)
 
 
 def is_accurate(trial: FitTrial) -> bool:

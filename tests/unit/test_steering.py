@@ -117,6 +117,19 @@ def test_less_is_made_of_what_the_tightest_limit_is_on() -> None:
     assert all(trial.setting.cost is None for trial in search(World(lambda keep: keep, lambda keep: 0.0, latency=0.5)))
 
 
+def test_how_far_a_limit_is_missed_is_told_by_the_estimate() -> None:
+    """Once it is sure that a limit is missed no more is measured, and one slow run among few is the upper bound."""
+    missed_by_little = line("latency_p50", 300, 335).model_copy(update={"low": 333, "high": 429})
+    fitted = Fitted(target=TARGET, precision="int8", size=1, lines=(missed_by_little,), accuracy=90, selected=1000)
+    assert load(FitTrial(setting=Setting(), fitted=(fitted,))) == pytest.approx(335 / 300)
+    inside = line("latency_p50", 300, 250).model_copy(update={"high": 290})
+    within = fitted.model_copy(update={"lines": (inside,)})
+    assert load(FitTrial(setting=Setting(), fitted=(within,))) == pytest.approx(290 / 300)
+    unsure = inside.model_copy(update={"outcome": Outcome.INCONCLUSIVE, "high": 310})
+    undecided = fitted.model_copy(update={"lines": (unsure,)})
+    assert load(FitTrial(setting=Setting(), fitted=(undecided,))) == 1.001
+
+
 def with_size(trial: FitTrial, share: float) -> FitTrial:
     """A trial that takes so much of a limit on its size, too."""
     (fitted,) = trial.fitted
