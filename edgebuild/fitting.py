@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgebuild.core.project import Project
     from edgebuild.core.target import Target
     from edgebuild.pipeline.pricing import Priced
-    from edgebuild.pipeline.project import Plan
+    from edgebuild.pipeline.project import BuildReport, Plan
     from edgebuild.pipeline.sources import Sets, Source
     from edgebuild.pipeline.stage import Road
     from edgebuild.search.fit import FitReport
@@ -64,12 +64,17 @@ def wants_search(plan: Plan) -> bool:
     """Whether the profile asks for searches, and the lock does not hold the end of all."""
     if plan.profile.fit is None:
         return False
-    from edgebuild.pipeline.fitted import subject_of
     from edgebuild.pipeline.project import apart
+
+    return not all(_is_locked(one) for one in apart(plan))
+
+
+def _is_locked(plan: Plan) -> bool:
+    """Whether the lock holds what a search for it ended in."""
+    from edgebuild.pipeline.fitted import subject_of
     from edgebuild.store.lock import load_lock
 
-    fits = load_lock(plan.root).fits
-    return any(subject_of(one.profile, one.project, one.targets) not in fits for one in apart(plan))
+    return subject_of(plan.profile, plan.project, plan.targets) in load_lock(plan.root).fits
 
 
 def refuse_idle_device(plan: Plan) -> None:
@@ -86,24 +91,32 @@ def refuse_idle_device(plan: Plan) -> None:
 
 
 def fit_to(
-    plan: Plan, *, trials: int | None, minutes: float | None, device: str | None, archive: bool, say: Say
-) -> tuple[FitReport, ...]:
+    plan: Plan, *, trials: int | None, minutes: float | None, device: str | None, archive: bool, again: bool, say: Say
+) -> tuple[FitReport | BuildReport, ...]:
     """Search for the most accurate build inside the budgets; build it and judge it. One search, or one a target.
 
     Args:
         trials, minutes: instead of the profile's ``[fit]``.
         device: where all is measured; None: each target's own.
+        again: whether there is a search where the lock holds the end of one, too; else what it says is built.
 
     Raises:
         EdgebuildError: as ``search.fit.fit``.
     """
     from edgebuild.core.fit import Fit
-    from edgebuild.pipeline.project import apart
-    from edgebuild.search.fit import fit
+    from edgebuild.pipeline.project import apart, build_settled
+    from edgebuild.search.fit import fit, refuse_what_is_missing
 
     given = {name: value for name, value in (("trials", trials), ("minutes", minutes)) if value is not None}
     limits = (plan.profile.fit or Fit()).model_copy(update=given)
-    return tuple(fit(one, limits, device, archive=archive, say=say) for one in apart(plan))
+    refuse_what_is_missing(plan)
+
+    def made(one: Plan) -> FitReport | BuildReport:
+        if again or not _is_locked(one):
+            return fit(one, limits, device, archive=archive, say=say)
+        return build_settled(one, archive=archive)
+
+    return tuple(made(one) for one in apart(plan))
 
 
 def with_budgets(project: Project, given: Sequence[str]) -> Project:

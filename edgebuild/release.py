@@ -110,7 +110,7 @@ def release_project(
     judged = [_budgets(build, built.target.name, given) for built in build.built]
     sampled = [sum(is_median(budget) for budget in own) for own in judged]
     released = [
-        _release(built, build.profile, device, own, sum(sampled) - count, progress)
+        _release(built, build.profiles[built.target.name], device, own, sum(sampled) - count, progress)
         for built, own, count in zip(build.built, judged, sampled, strict=True)
     ]
     ended = tuple(_signed(each, key) for each in released)

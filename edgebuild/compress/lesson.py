@@ -66,10 +66,11 @@ def check_lesson(lesson: Lesson, settings: Recovery) -> None:
         BuildError: teacher and student do not fit.
     """
     if not len(lesson.training) or not len(lesson.selection):
-        empty = "training" if not len(lesson.training) else "selection"
+        empty = settings.learn_from if not len(lesson.training) else "selection"
         raise ConfigError(f"[data.{empty}]", "empty", expected="samples to recover with", fix="give some")
     if len(lesson.training) < 2:
-        raise ConfigError("[data.training]", "one sample", expected="2 or more, better thousands", fix="give more")
+        place = f"[data.{settings.learn_from}]"
+        raise ConfigError(place, "one sample", expected="2 or more, better thousands", fix="give more")
     if lesson.teacher is None:
         _check_no_teacher(lesson, settings)
     else:

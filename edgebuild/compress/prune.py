@@ -10,7 +10,7 @@ from edgebuild.compress.atoms import Axes, Axis
 from edgebuild.compress.channels import Channels
 from edgebuild.compress.groups import Grouped, Place, groups_of
 from edgebuild.compress.rewrites import REWRITES
-from edgebuild.core.errors import BuildError
+from edgebuild.core.errors import Untrainable
 from edgebuild.models.copying import copy_program, put_state
 from edgebuild.models.nodes import operator_name
 
@@ -97,7 +97,7 @@ def removal_like(grouped: Grouped, kept: Mapping[Place, Sequence[int]]) -> Remov
     """
     removal = {group.name: sorted(set(range(group.width)) - set(group.left(kept))) for group in grouped.groups}
     if any(list(kept[place]) != left for place, left in kept_places(grouped, removal).items()):
-        raise BuildError(
+        raise Untrainable(
             "prune",
             "exported for batches, the model ties other channels together than for one sample",
             expected="a model whose views keep the batch axis apart from channels",

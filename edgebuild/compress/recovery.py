@@ -14,7 +14,7 @@ from edgebuild.compress.soft_targets import SoftTargets
 from edgebuild.compress.telling import Say
 from edgebuild.compress.trainer import Place, Room, Trainer
 from edgebuild.core.digest import Digest, Json, digest_json
-from edgebuild.core.errors import BuildError
+from edgebuild.core.errors import Untrainable
 from edgebuild.core.recovery import EpochScore, Precision, Recovery, ScoreName
 from edgebuild.models.blame import short_text
 
@@ -99,7 +99,7 @@ def trained(enter: Callable[[], Room], place: Place, say: Say, stage: str = STAG
     try:
         return _train(enter(), place, say)
     except RuntimeError as error:
-        raise BuildError(
+        raise Untrainable(
             stage,
             f"training failed: {short_text(error)}",
             expected="memory for a batch, and operators that have a gradient",

@@ -99,7 +99,7 @@ class BuildError(EdgebuildError):
 
 
 class Untrainable(BuildError):
-    """The model can't be trained again: it does not take batches, or its samples depend on one another there."""
+    """The model can't be trained: it does not take batches, its samples depend on one another there, or torch can't."""
 
 
 class BundleError(EdgebuildError):

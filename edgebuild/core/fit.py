@@ -31,8 +31,8 @@ class Setting(Frozen):
     Attributes:
         keep: ``[pruning] keep``; None: the model is not pruned.
         int8: whether int8 may be chosen where the profile allows it; else the build is in float.
-        cost: what pruning makes less; None: as the profile says, or without its word what the budgets are on.
-        recover: whether what was pruned is trained again where the profile does not say; some models can't be.
+        cost: what pruning makes less; None: as the profile's [pruning] says, or without one what the budgets are on.
+        recover: whether what was pruned is trained again where the profile has no [pruning]; some models can't be.
     """
 
     keep: Annotated[float, Field(gt=0, lt=1)] | None = None

@@ -93,7 +93,6 @@ class Distillation(Recovery):
 
     always: bool = False
     weight_rate: Annotated[float, Field(ge=0, le=1)] = 0.01
-    learn_from: Literal["training", "calibration"] = "training"
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 10
     batch_size: Annotated[int, Field(ge=2, le=65_536)] = 16
     patience: Annotated[int, Field(ge=1)] | None = 3

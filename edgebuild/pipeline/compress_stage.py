@@ -15,9 +15,10 @@ from edgebuild.core.compression import MEASURED, Compression, Pruning
 from edgebuild.core.digest import Digest, Json
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.lock import Lock, LockedLatency
+from edgebuild.core.profile import Profile
 from edgebuild.core.target import Target
 from edgebuild.pipeline.pricing import Priced, Pricing, load_latencies, save_latencies
-from edgebuild.pipeline.sources import Sets, Source, need
+from edgebuild.pipeline.sources import DataSet, Sets, Source, need
 from edgebuild.pipeline.stage import Road, Stage
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def compressed(
         )  # fmt: skip
     settings, recovery = profile.pruning and aligned(profile.pruning, targets), profile.recovery
     priced = _priced(road, source, sets, targets, lock, pricing)
-    training, selection = sets.training, sets.selection
+    training, selection = learned_from(profile, sets), sets.selection
     inputs: dict[str, Json] = {
         "model": source.digest,
         "pruning": settings.model_dump(mode="json") if settings else None,
@@ -93,7 +94,7 @@ def compressed(
 
     def make(folder: Path) -> None:
         with priced.open() if priced is not None else nullcontext() as costing:
-            _make(road, source, sets, settings, folder, unfinished, costing)
+            _make(road, source, replace(sets, training=training), settings, folder, unfinished, costing)
         if priced is not None:
             save_latencies(folder, priced.measured)
 
@@ -101,6 +102,15 @@ def compressed(
     shutil.rmtree(unfinished, ignore_errors=True)
     record = Compression.model_validate_json(entry.read(_RECORD))
     return Compressed(entry, "torch", source.signature, record.model, source, record)
+
+
+def learned_from(profile: Profile, sets: Sets) -> DataSet | None:
+    """What tells channels' importance and is learned from; None where weights alone decide, and nothing is trained."""
+    recovery, pruning = profile.recovery, profile.pruning
+    if recovery is not None and recovery.learn_from == "calibration":
+        return sets.calibration
+    alone = recovery is None and pruning is not None and pruning.importance in ("magnitude", "norm-scale")
+    return None if alone else sets.training
 
 
 def _check(road: Road, source: Source, sets: Sets) -> None:
@@ -111,7 +121,7 @@ def _check(road: Road, source: Source, sets: Sets) -> None:
         )  # fmt: skip
     if road.profile.recovery is not None:
         wanted = "samples to recover the pruned model with; labels are not needed"
-        need(sets.training, road.profile.recovery.learn_from, wanted)
+        need(learned_from(road.profile, sets), road.profile.recovery.learn_from, wanted)
         need(sets.selection, "selection", "samples that decide which epoch is kept")
 
 

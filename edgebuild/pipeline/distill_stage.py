@@ -50,12 +50,14 @@ def distilled(road: Road, source: Source, sets: Sets, calibration: Calibration, 
     selection = need(sets.selection, "selection", "samples that decide which epoch is kept")
     setting = calibration.plan.setting
     count = sample_count(road, setting)
+    training = sets.training if settings.learn_from == "training" else None
+    taught = training or calibrating
     inputs: dict[str, Json] = {
         "calibrated": calibration.entry.content,
         "model": source.digest,
         "grid": grid.model_dump(mode="json"),
         "settings": settings.model_dump(mode="json"),
-        "training": sets.training.digest if sets.training else None,
+        "training": training.digest if training else None,
         "calibration": calibrating.digest,
         "count": count,
         "selection": selection.digest,
@@ -69,7 +71,7 @@ def distilled(road: Road, source: Source, sets: Sets, calibration: Calibration, 
         rows = prepared(calibrating.samples.inputs, source.signature, count)
         exact = uncorrected(source, setting, tensors(rows, [spec.name for spec in source.signature.inputs]))
         start = Start(calibration.plan, grid, exact or source.torch_model.program)
-        lesson = _lesson(road, source, calibration, sets.training or calibrating, selection)
+        lesson = _lesson(road, source, calibration, taught, selection)
         say = functools.partial(road.progress, DISTILL.name)
         _save(distill(lesson, start, settings, unfinished, say), lesson, folder)
 

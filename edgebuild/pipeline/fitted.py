@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from edgebuild.core.compression import CostName, Pruning
 from edgebuild.core.digest import Digest, digest_json
@@ -23,10 +23,14 @@ def applied(setting: Setting, profile: Profile, project: Project, targets: Seque
     if not setting.int8:
         changes["quantization"] = profile.quantization.model_copy(update={"precisions": ("float32",)})
     if setting.keep is not None:
-        pruning = profile.pruning or Pruning(keep=setting.keep, cost=setting.cost or _cost(project, targets))
-        changes["pruning"] = pruning.model_copy(update={"keep": setting.keep})
-        implied = _recovery(project) if setting.recover else None
-        changes["recovery"] = profile.recovery if profile.pruning else implied
+        if profile.pruning is not None:
+            changes["pruning"] = profile.pruning.model_copy(update={"keep": setting.keep})
+            changes["recovery"] = profile.recovery
+        else:
+            recovery = _recovery(project) if setting.recover else None
+            cost = setting.cost or _cost(project, targets)
+            pruning = Pruning(keep=setting.keep, cost=cost, importance="auto" if recovery else "magnitude")
+            changes |= {"pruning": pruning, "recovery": recovery}
     return profile.model_copy(update=changes)
 
 
@@ -69,15 +73,24 @@ def _cost_by(budget: Budget, targets: Sequence[Target]) -> CostName:
 
 
 def _cost(project: Project, targets: Sequence[Target]) -> CostName:
-    """What is made less where it is not said: of what the budgets are on, what is hardest to come by."""
-    costs = costs_of(project, targets).values()
-    return next((cost for cost in ("instructions", "latency", "macs") if cost in costs), "parameters")
+    """What is made less where it is not said: of what the budgets are on, what is hardest to bring down."""
+    return hardest(costs_of(project, targets).values()) or "parameters"
+
+
+def hardest(costs: Collection[CostName]) -> CostName | None:
+    """Of some costs the one that is hardest to bring down; None where there are none."""
+    return next((cost for cost in ("instructions", "latency", "macs", "parameters") if cost in costs), None)
+
+
+_IMPLIED = 2
+"""Counts up whenever a setting comes to mean another build: what was found before is searched again."""
 
 
 def subject_of(profile: Profile, project: Project, targets: Sequence[Target]) -> Digest:
     """What a search is for: the limits and all that it is given, but not how long it may take."""
     told = profile.model_copy(update={"fit": None})
-    return digest_json([digest_json(project), digest_json(told), *(digest_json(target) for target in targets)])
+    given = (digest_json(project), digest_json(told), *(digest_json(target) for target in targets))
+    return digest_json([_IMPLIED, *given])
 
 
 def settled(profile: Profile, project: Project, targets: Sequence[Target], lock: Lock) -> Profile:

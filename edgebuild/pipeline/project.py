@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -50,10 +51,14 @@ class Built:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a build made, by which profile, every step it took, and whether the samples fit the model."""
+    """What a build made, every step it took, and whether the samples fit the model.
+
+    Attributes:
+        profiles: by target, what it was built by.
+    """
 
     project: Project
-    profile: Profile
+    profiles: Mapping[str, Profile]
     root: Path
     built: tuple[Built, ...]
     steps: tuple[Step, ...]
@@ -77,6 +82,11 @@ class Plan:
     cache: Cache
     progress: Progress = silent
     pricing: Pricing | None = None
+
+    @property
+    def profiles(self) -> dict[str, Profile]:
+        """The profile, by target."""
+        return {target.name: self.profile for target in self.targets}
 
 
 def plan_build(
@@ -146,9 +156,10 @@ def apart(plan: Plan) -> tuple[Plan, ...]:
 
 
 def joined(reports: Sequence[BuildReport]) -> BuildReport:
-    """What several builds of one project made; its profile is the first one's."""
+    """What several builds of one project made, each for other targets."""
     built, steps = chain(*(report.built for report in reports)), chain(*(report.steps for report in reports))
-    return replace(reports[0], built=tuple(built), steps=tuple(steps))
+    profiles = dict(ChainMap(*(dict(report.profiles) for report in reports)))
+    return replace(reports[0], profiles=profiles, built=tuple(built), steps=tuple(steps))
 
 
 def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> BuildReport:
@@ -173,7 +184,7 @@ def build(plan: Plan, *, archive: bool = False, rehearsal: bool = False) -> Buil
         road = Road(bucket.project, plan.root, plan.profile, plan.cache, plan.progress)
         made, found = _build_bucket(plan, bucket, road, archive=archive, rehearsal=rehearsal)
         built, steps, inputs = [*built, *made], [*steps, *road.steps], inputs or found
-    return BuildReport(plan.project, plan.profile, plan.root, tuple(built), tuple(steps), inputs)
+    return BuildReport(plan.project, plan.profiles, plan.root, tuple(built), tuple(steps), inputs)
 
 
 def _build_parts(plan: Plan, *, archive: bool, rehearsal: bool) -> BuildReport:
@@ -196,7 +207,7 @@ def _build_parts(plan: Plan, *, archive: bool, rehearsal: bool) -> BuildReport:
     finally:
         gathered.close()
         road.cache.digests.save()
-    return BuildReport(plan.project, plan.profile, plan.root, tuple(built), tuple(road.steps), gathered.inputs)
+    return BuildReport(plan.project, plan.profiles, plan.root, tuple(built), tuple(road.steps), gathered.inputs)
 
 
 def _build_bucket(

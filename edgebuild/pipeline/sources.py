@@ -166,10 +166,9 @@ def load_sets(road: Road, source: Source) -> Sets:
         calibration, selection = _split(road, calibration)
     trains = road.profile.compresses or road.profile.quantization.distill is not None
     training = _load_set(road, source, "training", data.training) if trains else None
-    _refuse_overlaps(road, Sets(calibration, selection, evaluation, training))
-    recovery = road.profile.recovery
-    few = calibration if recovery is not None and recovery.learn_from == "calibration" else None
-    return Sets(calibration, selection, evaluation, few or training)
+    sets = Sets(calibration, selection, evaluation, training)
+    _refuse_overlaps(road, sets)
+    return sets
 
 
 def _load_set(road: Road, source: Source, name: SetName, settings: DataSource | None) -> DataSet | None:

@@ -36,8 +36,8 @@ def quantize_activation(values: torch.Tensor, limits: Range, scheme: Int8Scheme)
     import torch
 
     scale, zero_point = grid(limits, scheme)
-    levels = (values.detach() * (1 / torch.tensor(scale, dtype=values.dtype))).round_().add_(zero_point)
-    return levels.clamp_(0, steps_of(scheme)).sub_(zero_point).mul_(scale)
+    levels = (values.detach().float() * (1 / torch.tensor(scale, dtype=torch.float32))).round_().add_(zero_point)
+    return levels.clamp_(0, steps_of(scheme)).sub_(zero_point).mul_(scale).to(values.dtype)
 
 
 def grid(limits: Range, scheme: Int8Scheme) -> tuple[float, int]:

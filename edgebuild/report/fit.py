@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgebuild.core.units import format_quantity
 from edgebuild.core.verdict import Line
-from edgebuild.pipeline.project import joined
+from edgebuild.pipeline.project import BuildReport, joined
 from edgebuild.report.build import build_result
 from edgebuild.report.html.reported import Reported, reported_of
 from edgebuild.report.table import Page, Table
@@ -21,15 +21,18 @@ if TYPE_CHECKING:
     from edgebuild.search.fit import FitReport
 
 
-def fit_result(reports: Sequence[FitReport]) -> dict[str, Json]:
+def fit_result(reports: Sequence[FitReport], builds: Sequence[BuildReport] = ()) -> dict[str, Json]:
     """The ``result`` of ``edgebuild build --fit --json``: the build's, and the search under "fit".
 
-    Where each target has a search of its own, they are under "fits", in the order of the targets.
+    Under "fits" are all there were, one or one a target; where there was one it is under "fit" too.
+
+    Args:
+        builds: of other targets, whose searches the lock knows.
     """
-    built = build_result(joined([report.build for report in reports]))
+    built = build_result(joined([*(report.build for report in reports), *builds]))
     found: list[Json] = [report.result.model_dump(mode="json") for report in reports]
     verdicts: list[Json] = [each.verdict.model_dump(mode="json") for report in reports for each in report.judged]
-    return {**built, **({"fit": found[0]} if len(found) == 1 else {"fits": found}), "verdicts": verdicts}
+    return {**built, **({"fit": found[0]} if len(found) == 1 else {}), "fits": found, "verdicts": verdicts}
 
 
 def fit_outcomes(reports: Sequence[FitReport]) -> list[dict[str, object]]:

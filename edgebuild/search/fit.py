@@ -46,8 +46,7 @@ def fit(plan: Plan, limits: Fit, device: str | None = None, *, archive: bool = F
         ConfigError: there are no budgets, or none of the data that an accuracy budget wants, or the profile has zeros.
         EdgebuildError: something can't be built or measured; what was done stays.
     """
-    _refuse_zeros(plan)
-    _refuse_without_budgets(plan)
+    refuse_what_is_missing(plan)
     rehearsal = Rehearsal(plan, device, say)
     trials, ended = search(rehearsal, limits)
     found = best(trials)
@@ -116,6 +115,16 @@ def told(trial: FitTrial) -> str:
         return f"{trial.setting.label}: {trial.refused}"
     lines = "; ".join(f"{line.budget.metric} on {place}" for place, line in missed(trial))
     return f"{trial.setting.label}: {f'misses {lines}' if lines else 'meets all budgets'}"
+
+
+def refuse_what_is_missing(plan: Plan) -> None:
+    """Refuse what can't be searched for, on any of the targets.
+
+    Raises:
+        ConfigError: as ``fit``.
+    """
+    _refuse_zeros(plan)
+    _refuse_without_budgets(plan)
 
 
 def _refuse_zeros(plan: Plan) -> None:

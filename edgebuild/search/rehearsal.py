@@ -78,7 +78,7 @@ class Rehearsal:
         try:
             report = build(replace(plan, project=without_limits(plan.project)), rehearsal=True)
         except Untrainable as error:
-            if self.plan.profile.pruning is not None:
+            if self.plan.profile.pruning is not None or not setting.recover:
                 raise
             self.say(f"{setting.label}: {error.found}; what pruning takes is not learned back")
             return self.trial(setting.model_copy(update={"recover": False}))

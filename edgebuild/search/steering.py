@@ -11,6 +11,7 @@ from edgebuild.core.fit import Setting
 from edgebuild.core.metric import Budget
 from edgebuild.core.verdict import Line, Outcome
 from edgebuild.judge.accuracy import samples_without_disagreement
+from edgebuild.pipeline.fitted import hardest
 from edgebuild.search.trials import Fitted, FitTrial, Relaxation
 
 _NEAR = 1.05
@@ -40,7 +41,7 @@ class Offered:
         float32: whether it can be in float: on some accelerators nothing can.
         int8: whether the profile offers int8.
         prunable: whether the model can be pruned.
-        costs: by metric, what pruning makes less where a limit on it binds; nothing where the profile says what.
+        costs: by metric, what pruning makes less where a limit on it binds; nothing where the profile has [pruning].
     """
 
     float32: bool = True
@@ -59,8 +60,8 @@ def next_setting(trials: Sequence[FitTrial], offered: Offered) -> Setting | None
     """The setting to try next; None if another would tell nothing new.
 
     First the model as it is, in float and then as the profile builds it: nothing is more accurate. Then, in float if
-    int8 alone loses too much, the share that pruning keeps of what the tightest limit is on is narrowed down to the
-    largest that meets all limits but those of accuracy, which a larger share never meets worse. Where that one is not
+    int8 alone loses too much, the share that pruning keeps of what there is too much of is narrowed down to the largest
+    that meets all limits but those of accuracy, which a larger share never meets worse. Where that one is not
     accurate enough nothing meets all limits, and the smallest share that is accurate enough is looked for, since it
     tells how far they are away.
     """
@@ -81,13 +82,16 @@ def next_setting(trials: Sequence[FitTrial], offered: Offered) -> Setting | None
     keep = _towards_the_limits(loads, refused)
     if keep is None:
         keep = _towards_accuracy(precise)
-    return None if keep is None else Setting(keep=keep, int8=last.int8, cost=offered.costs.get(_tightest(dense[last])))
+    return None if keep is None else Setting(keep=keep, int8=last.int8, cost=_cost(dense[last], offered))
 
 
-def _tightest(trial: FitTrial) -> str:
-    """The metric, accuracy aside, of whose limit a build takes most."""
-    lines = [line for _, line in lines_of(trial) if not _of_accuracy(line)]
-    return max(lines, key=_taken).budget.metric
+def _cost(dense: FitTrial, offered: Offered) -> CostName | None:
+    """What pruning makes less: of what the model as it is takes too much of, what is hardest to bring down.
+
+    Not of what it takes most too much of: another limit, as one that was advised, would turn the search around.
+    """
+    lines = (line.budget.metric for _, line in missed(dense) if not _of_accuracy(line))
+    return hardest([offered.costs[metric] for metric in lines if metric in offered.costs])
 
 
 def keep_of(trial: FitTrial) -> float:

@@ -47,6 +47,8 @@ def save_lock(root: Path, lock: Lock) -> None:
     path = root / NAME
     empty = {name for name in ("latencies", "fits") if not getattr(lock, name)}
     value = lock.model_dump(mode="json", by_alias=True, exclude=empty)
+    if lock.fits:  # what an older edgebuild does not know is there only where it says something
+        value["fits"] = {key: one.model_dump(mode="json", exclude_defaults=True) for key, one in lock.fits.items()}
     data = (json.dumps(value, sort_keys=True, indent=2) + "\n").encode()
     if not path.is_file() or path.read_bytes() != data:
         write_atomic(path, data)

@@ -51,6 +51,14 @@ def test_it_is_to_the_bit_what_torch_gives(
     assert torch.equal(quantize_activation(values, limits, scheme), wanted)
 
 
+def test_half_precision_is_rounded_by_a_scale_of_full() -> None:
+    nothing = Range(low=0, high=1e-8)
+    half = torch.zeros(3, dtype=torch.float16)
+    found = quantize_activation(half, nothing, SCHEMES["u8"])
+    assert found.dtype == torch.float16
+    assert torch.equal(found, half)
+
+
 @pytest.mark.parametrize(("narrow", "wide"), [("u8", "u16"), ("symmetric 8", "s16")])
 def test_8_bits_more_are_48_decibels(narrow: str, wide: str) -> None:
     values = torch.from_numpy(np.random.default_rng(0).uniform(-2, 1, 10_000).astype(np.float32))

@@ -20,7 +20,7 @@ from edgebuild.core.fit import Setting
 from edgebuild.core.measurement import Measurement
 from edgebuild.store.bundle import open_bundle
 from edgebuild.store.evidence import read_evidence
-from edgebuild.store.lock import load_lock
+from edgebuild.store.lock import load_lock, save_lock
 
 pytestmark = pytest.mark.slow
 
@@ -154,9 +154,9 @@ def fixed():
 """
 
 
-@pytest.mark.parametrize("source", ["make", "fixed"])
+@pytest.mark.parametrize(("source", "training"), [("make", False), ("fixed", False), ("fixed", True)])
 def test_without_training_data_what_ranges_are_taken_on_teaches(
-    root: Path, capsys: pytest.CaptureFixture[str], source: str
+    root: Path, capsys: pytest.CaptureFixture[str], source: str, training: bool
 ) -> None:
     edit(root / "profiles" / "small.toml", '[pruning]\nkeep = 0.5\ncost = "parameters"\n', "")
     edit(root / "profiles" / "small.toml", 'importance = "magnitude"\nround_to = 1\n\n', "")
@@ -165,7 +165,7 @@ def test_without_training_data_what_ranges_are_taken_on_teaches(
     with np.load(root / "evaluation.npz") as stored:
         np.savez(root / "calibration.npz", image=stored["image"][:300])
         np.savez(root / "evaluation.npz", image=stored["image"][300:], labels=stored["labels"][300:])
-    calibration = '[data.calibration]\nsource = "calibration.npz"\n\n'
+    calibration = f'[data.{"training" if training else "calibration"}]\nsource = "calibration.npz"\n\n'
     edit(root / "edgebuild.toml", "[data.selection]", calibration + "[data.selection]")
     assert main(["build", str(root), "--fit", "--json", "--trials", "2", *budgets("model_size=9 KiB")]) in (0, 1)
     told = capsys.readouterr()
@@ -194,11 +194,18 @@ def test_every_target_can_have_weights_of_its_own(root: Path, capsys: pytest.Cap
     assert litert["chosen"]["keep"] < 1
     places = {one["target"]: (one["digest"], one["compression"]) for one in document["result"]["targets"]}
     assert (places["host-onnxruntime"][1] is None, places["host-litert"][1] is None) == (True, False)
-    assert load_lock(root).fits == {one["subject"]: Setting(**one["chosen"]) for one in (onnx, litert)}
+    lock = load_lock(root)
+    assert lock.fits == {one["subject"]: Setting(**one["chosen"]) for one in (onnx, litert)}
     assert main(["build", str(root), "--json"]) == 0  # by the lock, without a search
     again = json.loads(capsys.readouterr().out)["result"]
     assert "fits" not in again
     assert {one["target"]: (one["digest"], one["compression"]) for one in again["targets"]} == places
+    save_lock(root, lock.model_copy(update={"fits": {onnx["subject"]: Setting(**onnx["chosen"])}}))
+    assert main(["build", str(root), "--json"]) == 0  # what the lock does not know is searched
+    again = json.loads(capsys.readouterr().out)["result"]
+    assert [one["subject"] for one in again["fits"]] == [litert["subject"]]
+    assert {one["target"]: (one["digest"], one["compression"]) for one in again["targets"]} == places
+    assert load_lock(root) == lock
     assert main(["build", str(root), "--fit", "--html", str(root / "front.html")]) == 0
     said = capsys.readouterr().out
     assert said.count("was built, and judged") == 2

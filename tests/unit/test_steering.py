@@ -102,18 +102,17 @@ def test_without_int8_float_is_pruned() -> None:
     assert meets(best(trials))
 
 
-def test_less_is_made_of_what_the_tightest_limit_is_on() -> None:
+def test_less_is_made_of_what_there_is_too_much_of() -> None:
     offered = Offered(costs={"latency_p50": "latency", "model_size": "parameters"})
     trials = search(World(lambda keep: keep, lambda keep: 0.0, latency=0.5), offered)
     assert [trial.setting.cost for trial in trials[:3]] == [None, None, "latency"]
     assert trials[2].setting.label.endswith("-of-latency")
-    sized = [with_size(trial, 2.0) for trial in trials[:2]]
-    setting = next_setting(sized, offered)
-    assert setting is not None
-    assert setting.cost == "latency"  # twice what it may take, and the size no more than that
-    setting = next_setting([with_size(trial, 2.5) for trial in trials[:2]], offered)
-    assert setting is not None
-    assert setting.cost == "parameters"
+    for latency, size, cost in ((0.5, 1.5, "latency"), (0.5, 9.0, "latency"), (1.0, 1.5, "parameters")):
+        world = World(lambda keep: keep, lambda keep: 0.0, latency=latency, float_slower=0.9)
+        dense = [with_size(world.trial(setting), size) for setting in offered.dense]
+        setting = next_setting(dense, offered)
+        assert setting is not None
+        assert setting.cost == cost
     assert all(trial.setting.cost is None for trial in search(World(lambda keep: keep, lambda keep: 0.0, latency=0.5)))
 
 

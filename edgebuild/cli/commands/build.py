@@ -41,7 +41,7 @@ def command(
         raise ConfigError("build", f"{named} belong to a search", fix="add --fit")
     page_is_possible(html)
     from edgebuild.fitting import fit_to, planned, refuse_idle_device, wants_search
-    from edgebuild.pipeline.project import BuildReport, build_settled
+    from edgebuild.pipeline.project import build_settled
 
     with progress() as say:
         plan = planned(project, target or (), profile, out, budget or (), say, device)
@@ -49,22 +49,16 @@ def command(
         if device is not None and not searched:
             refuse_idle_device(plan)
         if searched:
-            report: tuple[FitReport, ...] | BuildReport = fit_to(
-                plan, trials=trials, minutes=minutes, device=device, archive=archive, say=say
-            )
+            reports = fit_to(plan, trials=trials, minutes=minutes, device=device, archive=archive, again=fit, say=say)
         else:
             report = build_settled(plan, archive=archive)
-    return _built(report, json=json) if isinstance(report, BuildReport) else _fitted(report, html, json=json)
+    return _fitted(reports, html, json=json) if searched else _built(report, json=json)
 
 
 def _built(report: BuildReport, *, json: bool) -> int:
-    from edgebuild.report.build import build_outcomes, build_result, build_table, suspicions_of
+    from edgebuild.report.build import build_outcomes, build_result, build_table
 
-    for told in suspicions_of(report):
-        note(told)
-    for built in report.built:
-        if built.error is not None:
-            note(f"{built.label}: {built.error.message}")
+    _note(report)
     outcomes = build_outcomes(report)
     code = worst_exit(int(str(outcome["exit_code"])) for outcome in outcomes)
     return emit(
@@ -73,12 +67,30 @@ def _built(report: BuildReport, *, json: bool) -> int:
     )  # fmt: skip
 
 
-def _fitted(reports: Sequence[FitReport], html: Path | None, *, json: bool) -> int:
-    from edgebuild.report.fit import fit_outcomes, fit_reported, fit_result, fit_text, tried_reported
+def _note(report: BuildReport) -> None:
+    """What people have to know of a build, beside its table."""
+    from edgebuild.report.build import suspicions_of
 
-    tell_people(lambda: fit_reported(reports), html, lambda: tried_reported(reports))
-    code = worst_exit(report.exit_code for report in reports)
-    return emit(
-        "build", fit_result(reports), lambda: fit_text(reports), json=json, exit_code=code,
-        outcomes=fit_outcomes(reports),
-    )  # fmt: skip
+    for told in suspicions_of(report):
+        note(told)
+    for built in report.built:
+        if built.error is not None:
+            note(f"{built.label}: {built.error.message}")
+
+
+def _fitted(reports: Sequence[FitReport | BuildReport], html: Path | None, *, json: bool) -> int:
+    """Searches, and of targets that have one each what was built by the lock."""
+    from edgebuild.pipeline.project import BuildReport
+    from edgebuild.report.build import build_outcomes, build_table
+    from edgebuild.report.fit import fit_outcomes, fit_reported, fit_result, fit_text, tried_reported
+    from edgebuild.report.table import Page
+
+    fits = [report for report in reports if not isinstance(report, BuildReport)]
+    builds = [report for report in reports if isinstance(report, BuildReport)]
+    for build in builds:
+        _note(build)
+    tell_people(lambda: fit_reported(fits), html, lambda: tried_reported(fits))
+    outcomes = [*fit_outcomes(fits), *(outcome for build in builds for outcome in build_outcomes(build))]
+    code = worst_exit([*(each.exit_code for each in fits), *(int(str(one["exit_code"])) for one in outcomes)])
+    page = lambda: Page((fit_text(fits), *map(build_table, builds)))  # noqa: E731 - drawn only where it is shown
+    return emit("build", fit_result(fits, builds), page, json=json, exit_code=code, outcomes=outcomes)  # fmt: skip
