@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -158,7 +157,7 @@ def apart(plan: Plan) -> tuple[Plan, ...]:
 def joined(reports: Sequence[BuildReport]) -> BuildReport:
     """What several builds of one project made, each for other targets."""
     built, steps = chain(*(report.built for report in reports)), chain(*(report.steps for report in reports))
-    profiles = dict(ChainMap(*(dict(report.profiles) for report in reports)))
+    profiles = {name: profile for report in reports for name, profile in report.profiles.items()}
     return replace(reports[0], profiles=profiles, built=tuple(built), steps=tuple(steps))
 
 

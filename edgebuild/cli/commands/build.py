@@ -93,4 +93,4 @@ def _fitted(reports: Sequence[FitReport | BuildReport], html: Path | None, *, js
     outcomes = [*fit_outcomes(fits), *(outcome for build in builds for outcome in build_outcomes(build))]
     code = worst_exit([*(each.exit_code for each in fits), *(int(str(one["exit_code"])) for one in outcomes)])
     page = lambda: Page((fit_text(fits), *map(build_table, builds)))  # noqa: E731 - drawn only where it is shown
-    return emit("build", fit_result(fits, builds), page, json=json, exit_code=code, outcomes=outcomes)  # fmt: skip
+    return emit("build", fit_result(fits, builds), page, json=json, exit_code=code, outcomes=outcomes)
