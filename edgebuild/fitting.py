@@ -101,7 +101,7 @@ def fit_to(
         again: whether there is a search where the lock holds the end of one, too; else what it says is built.
 
     Raises:
-        EdgebuildError: as ``search.fit.fit``.
+        EdgebuildError: as ``search.fit.fit`` and what it wants refused before.
     """
     from edgebuild.core.fit import Fit
     from edgebuild.pipeline.project import apart, build_settled

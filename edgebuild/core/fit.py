@@ -31,7 +31,7 @@ class Setting(Frozen):
     Attributes:
         keep: ``[pruning] keep``; None: the model is not pruned.
         int8: whether int8 may be chosen where the profile allows it; else the build is in float.
-        cost: what pruning makes less; None: as the profile's [pruning] says, or without one what the budgets are on.
+        cost: what pruning makes less; None: as the profile's [pruning] says, or without one parameters.
         recover: whether what was pruned is trained again where the profile has no [pruning]; some models can't be.
     """
 

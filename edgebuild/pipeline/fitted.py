@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
-from edgebuild.core.compression import CostName, Pruning
+from edgebuild.core.compression import Pruning
 from edgebuild.core.digest import Digest, digest_json
 from edgebuild.core.errors import ConfigError
 from edgebuild.core.fit import Setting
 from edgebuild.core.lock import Lock
-from edgebuild.core.metric import TIMED, Budget, Mode
 from edgebuild.core.profile import Profile
 from edgebuild.core.project import Project
 from edgebuild.core.recovery import Recovery
@@ -17,8 +16,8 @@ from edgebuild.core.target import Target
 from edgebuild.models.entry import is_entry
 
 
-def applied(setting: Setting, profile: Profile, project: Project, targets: Sequence[Target]) -> Profile:
-    """The profile by a setting. What it does not say of pruning, the budgets say, and what data there are."""
+def applied(setting: Setting, profile: Profile, project: Project) -> Profile:
+    """The profile by a setting. What neither says of recovery, hangs on what data there are."""
     changes: dict[str, object] = {"fit": None, "pruning": None, "recovery": None}
     if not setting.int8:
         changes["quantization"] = profile.quantization.model_copy(update={"precisions": ("float32",)})
@@ -28,8 +27,9 @@ def applied(setting: Setting, profile: Profile, project: Project, targets: Seque
             changes["recovery"] = profile.recovery
         else:
             recovery = _recovery(project) if setting.recover else None
-            cost = setting.cost or _cost(project, targets)
-            pruning = Pruning(keep=setting.keep, cost=cost, importance="auto" if recovery else "magnitude")
+            pruning = Pruning(
+                keep=setting.keep, cost=setting.cost or "parameters", importance="auto" if recovery else "magnitude"
+            )
             changes |= {"pruning": pruning, "recovery": recovery}
     return profile.model_copy(update=changes)
 
@@ -47,39 +47,6 @@ def _recovery(project: Project) -> Recovery | None:
     if project.data.training is not None:
         return Recovery()
     return _ON_FEW if project.data.calibration is not None else None
-
-
-def costs_of(project: Project, targets: Sequence[Target]) -> dict[str, CostName]:
-    """Of each metric that there is a budget on, what made less brings it down; of accuracy nothing does."""
-    budgets = [budget for target in targets for budget in project.budgets_for(target.name)]
-    budgets += [budget for part in project.parts.values() for budget in part.parsed_budgets]
-    return {budget.metric: _cost_by(budget, targets) for budget in budgets if budget.metric != "accuracy_drop"}
-
-
-_OF_COMPUTING = ("latency_estimate", "cycles", "arena", "sram")
-"""What a compiler tells of an accelerator that hangs on what it computes, and not on how many weights there are."""
-
-
-def _cost_by(budget: Budget, targets: Sequence[Target]) -> CostName:
-    """What is made less for a budget, as far as it can be told while building."""
-    mode, hosts = budget.definition.mode, [target.is_host for target in targets]
-    if mode is Mode.EXACT and not any(hosts):
-        return "instructions"
-    if budget.metric in _OF_COMPUTING:
-        return "macs"
-    if mode not in (*TIMED, Mode.EXACT):
-        return "parameters"
-    return "latency" if all(hosts) else "macs"
-
-
-def _cost(project: Project, targets: Sequence[Target]) -> CostName:
-    """What is made less where it is not said: of what the budgets are on, what is hardest to bring down."""
-    return hardest(costs_of(project, targets).values()) or "parameters"
-
-
-def hardest(costs: Collection[CostName]) -> CostName | None:
-    """Of some costs the one that is hardest to bring down; None where there are none."""
-    return next((cost for cost in ("instructions", "latency", "macs", "parameters") if cost in costs), None)
 
 
 _IMPLIED = 2
@@ -105,4 +72,4 @@ def settled(profile: Profile, project: Project, targets: Sequence[Target], lock:
             "[fit]", "the lock has no choice for this project, its budgets and targets",
             expected="a search before the first build", fix="run edgebuild build --fit: its choice is locked",
         )  # fmt: skip
-    return applied(setting, profile, project, targets)
+    return applied(setting, profile, project)

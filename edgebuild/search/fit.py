@@ -12,8 +12,9 @@ from edgebuild.core.errors import EXIT_FAIL, ConfigError, worst_exit
 from edgebuild.core.fit import Fit
 from edgebuild.core.project import Project
 from edgebuild.models.entry import is_entry
-from edgebuild.pipeline.fitted import costs_of, subject_of
+from edgebuild.pipeline.fitted import subject_of
 from edgebuild.pipeline.project import BuildReport, Plan, build
+from edgebuild.search.binding import costs_of
 from edgebuild.search.rehearsal import Judged, Rehearsal, Say, Tried, bundle_of
 from edgebuild.search.steering import Offered, best, meets, missed, next_setting, relaxations, stretched
 from edgebuild.search.trials import FitResult, FitTrial
@@ -42,11 +43,12 @@ def fit(plan: Plan, limits: Fit, device: str | None = None, *, archive: bool = F
     The same call again goes on where it was stopped: what was built is in the cache, and what was measured is evidence
     beside what was built.
 
+    Args:
+        plan: one that ``refuse_what_is_missing`` lets pass.
+
     Raises:
-        ConfigError: there are no budgets, or none of the data that an accuracy budget wants, or the profile has zeros.
         EdgebuildError: something can't be built or measured; what was done stays.
     """
-    refuse_what_is_missing(plan)
     rehearsal = Rehearsal(plan, device, say)
     trials, ended = search(rehearsal, limits)
     found = best(trials)
@@ -121,7 +123,7 @@ def refuse_what_is_missing(plan: Plan) -> None:
     """Refuse what can't be searched for, on any of the targets.
 
     Raises:
-        ConfigError: as ``fit``.
+        ConfigError: there are no budgets, or none of the data that an accuracy budget wants, or the profile has zeros.
     """
     _refuse_zeros(plan)
     _refuse_without_budgets(plan)

@@ -101,7 +101,7 @@ class Rehearsal:
     def planned(self, setting: Setting, *folders: str) -> Plan:
         """The plan of one build."""
         plan = self.plan
-        profile = applied(setting, plan.profile, plan.project, plan.targets)
+        profile = applied(setting, plan.profile, plan.project)
         return replace(plan, profile=profile, place=plan.place.joinpath(*folders))
 
     @property

@@ -11,7 +11,7 @@ from edgebuild.core.fit import Setting
 from edgebuild.core.metric import Budget
 from edgebuild.core.verdict import Line, Outcome
 from edgebuild.judge.accuracy import samples_without_disagreement
-from edgebuild.pipeline.fitted import hardest
+from edgebuild.search.binding import hardest
 from edgebuild.search.trials import Fitted, FitTrial, Relaxation
 
 _NEAR = 1.05

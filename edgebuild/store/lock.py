@@ -45,8 +45,7 @@ def save_lock(root: Path, lock: Lock) -> None:
         BuildError: if the disk is full. ConfigError: if it can't be written to.
     """
     path = root / NAME
-    empty = {name for name in ("latencies", "fits") if not getattr(lock, name)}
-    value = lock.model_dump(mode="json", by_alias=True, exclude=empty)
+    value = lock.model_dump(mode="json", by_alias=True, exclude={"fits"} if lock.latencies else {"fits", "latencies"})
     if lock.fits:  # what an older edgebuild does not know is there only where it says something
         value["fits"] = {key: one.model_dump(mode="json", exclude_defaults=True) for key, one in lock.fits.items()}
     data = (json.dumps(value, sort_keys=True, indent=2) + "\n").encode()

@@ -12,7 +12,7 @@ from edgebuild.core.fit import Setting
 from edgebuild.core.lock import Lock
 from edgebuild.core.project import Project
 from edgebuild.core.target import Target
-from edgebuild.pipeline.fitted import costs_of, hardest
+from edgebuild.search.binding import costs_of, hardest
 from edgebuild.store.catalog import find_target
 from edgebuild.store.lock import load_lock, save_lock
 
