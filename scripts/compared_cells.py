@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -12,12 +11,12 @@ from hashlib import sha256
 from pathlib import Path
 
 from compared_projects import SUBJECTS, WEIGHTS
-from compared_records import OURS, Cell, Record, file_name, keep, packed, read
+from compared_records import OURS, Cell, Record, keep, packed, read
 from compared_rivals import METHODS, quantized
 from compared_stall import Stall, int8_of, matched
 
 from edgebuild.bench.bench import Bench
-from edgebuild.compress.recovery import recover
+from edgebuild.compress.recovery import recover, recovery_key
 from edgebuild.core.artifact import Manifest
 from edgebuild.devices.transports.local import open_local
 
@@ -51,13 +50,17 @@ def ours(stall: Stall, cell: Cell) -> tuple[Record, bytes]:
 
 
 def theirs(stall: Stall, cell: Cell, by: str, own: tuple[Record, bytes]) -> Record:
-    """One of theirs at the latency of ours: pruned, trained as ours, quantized by the setting that is best."""
+    """One of theirs at the latency of ours: pruned, trained as ours, quantized by the setting that is best.
+
+    The same widths often are nearest to several latencies: they are trained once.
+    """
     began = time.monotonic()
     match = matched(stall, METHODS[by], own[0].relative)
     settings = stall.subject.recovery.model_copy(update={"seed": cell.seed})
     lesson = stall.dense.lesson(stall.dense.batched(match.module), stall.dense.program)
-    checkpoints = stall.work / "training" / file_name(cell, by)
-    trained = recover(lesson, settings, checkpoints, lambda text: tell(f"{cell.name}, {by}: {text}"))
+    checkpoints = stall.work / "training" / recovery_key(lesson, settings)[:16]
+    say = lambda text: tell(f"{cell.name}, {by}: {text}")  # noqa: E731
+    trained = recover(lesson, settings, checkpoints, say, stall.soft_targets)
     match.module.load_state_dict(trained.state)
     found = [
         (stall.right(model, stall.dense.selection).mean(), setting, model)
@@ -74,7 +77,6 @@ def theirs(stall: Stall, cell: Cell, by: str, own: tuple[Record, bytes]) -> Reco
     )
     record = _scored(stall, record, model, began)
     keep(stall.work, cell, record)
-    shutil.rmtree(checkpoints, ignore_errors=True)
     return record
 
 

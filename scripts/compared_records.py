@@ -83,14 +83,9 @@ def packed(right: NDArray[np.bool_]) -> str:
     return base64.b64encode(np.packbits(right).tobytes()).decode()
 
 
-def file_name(cell: Cell, by: str) -> str:
-    """Of what belongs to one way to prune."""
-    return f"{cell.name}-{by.replace(', ', '-').replace(' ', '-')}"
-
-
 def path_of(work: Path, cell: Cell, by: str) -> Path:
     """Where a record is."""
-    return work / "records" / f"{file_name(cell, by)}.json"
+    return work / "records" / f"{cell.name}-{by.replace(', ', '-').replace(' ', '-')}.json"
 
 
 def read(work: Path, cell: Cell, by: str) -> Record | None:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from edgebuild.bench.bench import Bench
 from edgebuild.bench.compare import compare_speed, relative_latency
 from edgebuild.bench.given import Side
+from edgebuild.compress.soft_targets import SoftTargets
 from edgebuild.core.profile import Profile
 from edgebuild.core.target import Target
 from edgebuild.models.samples import Samples, prepare_inputs
@@ -65,7 +66,7 @@ warmup_seconds = 0.5
 
 @dataclass
 class Stall:
-    """Where one network is compared on one runtime; what was measured is kept in the work folder."""
+    """Where one network is compared on one runtime by one seed; what was measured is kept in the work folder."""
 
     work: Path
     subject: Subject
@@ -121,6 +122,11 @@ class Stall:
     def calibration(self) -> Images:
         """What theirs is calibrated with."""
         return self.images(self.dense.calibration)[:256]
+
+    @cached_property
+    def soft_targets(self) -> SoftTargets:
+        """What the dense model says of the training set, told once for all of theirs."""
+        return SoftTargets(len(self.dense.training) * (self.subject.recovery.variants or 1))
 
     def built(self, name: str, settings: str) -> Bundle:
         """A bundle by a profile of its own, in a copy of the project, so that several can be built at once."""
