@@ -91,12 +91,13 @@ def refuse_idle_device(plan: Plan) -> None:
 
 
 def fit_to(
-    plan: Plan, *, trials: int | None, minutes: float | None, device: str | None, archive: bool, again: bool, say: Say
-) -> tuple[FitReport | BuildReport, ...]:
+    plan: Plan, *, trials: int | None, minutes: float | None, at_once: int | None, device: str | None, archive: bool,
+    again: bool, say: Say,
+) -> tuple[FitReport | BuildReport, ...]:  # fmt: skip
     """Search for the most accurate build inside the budgets; build it and judge it. One search, or one a target.
 
     Args:
-        trials, minutes: instead of the profile's ``[fit]``.
+        trials, minutes, at_once: instead of the profile's ``[fit]``.
         device: where all is measured; None: each target's own.
         again: whether there is a search where the lock holds the end of one, too; else what it says is built.
 
@@ -107,8 +108,9 @@ def fit_to(
     from edgebuild.pipeline.project import apart, build_settled
     from edgebuild.search.fit import fit, refuse_what_is_missing
 
-    given = {name: value for name, value in (("trials", trials), ("minutes", minutes)) if value is not None}
-    limits = (plan.profile.fit or Fit()).model_copy(update=given)
+    given = {"trials": trials, "minutes": minutes, "at_once": at_once}
+    told = {name: value for name, value in given.items() if value is not None}
+    limits = (plan.profile.fit or Fit()).model_copy(update=told)
     refuse_what_is_missing(plan)
 
     def made(one: Plan) -> FitReport | BuildReport:

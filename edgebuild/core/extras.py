@@ -17,8 +17,9 @@ _EXTRAS = {
     "report": ("jinja2",),
     "history": ("sqlalchemy", "plotille"),
     "postgresql": ("psycopg",),
+    "ray": ("ray",),
 }
-_NO_BUILD = ("devices", "history", "postgresql", "report", "sign", "text")
+_NO_BUILD = ("devices", "history", "postgresql", "ray", "report", "sign", "text")
 
 
 def not_installed(error: BaseException, stage: str = "import") -> EdgebuildError | None:

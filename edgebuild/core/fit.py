@@ -9,6 +9,8 @@ from pydantic import Field
 from edgebuild.core.base import Frozen
 from edgebuild.core.compression import CostName
 
+Builders = Literal["processes", "ray"]
+
 
 class Fit(Frozen):
     """``[fit]`` of a profile, or ``build --fit``: how long to search.
@@ -18,11 +20,15 @@ class Fit(Frozen):
         minutes: none is begun later than this.
         weights: one set for all targets, each of whose limits are met by it; or a search for each target alone, which
             gives it weights of its own, and as many trials and minutes as are said here.
+        at_once: so many builds are made at a time, where making them measures nothing.
+        builders: where: in processes of this machine, or on the Ray cluster that is at hand.
     """
 
     trials: Annotated[int, Field(ge=1, le=100)] = 12
     minutes: Annotated[float, Field(gt=0)] | None = None
     weights: Literal["shared", "own"] = "shared"
+    at_once: Annotated[int, Field(ge=1, le=64)] = 1
+    builders: Builders = "processes"
 
 
 class Setting(Frozen):

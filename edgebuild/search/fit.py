@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgebuild.core.compression import MEASURED
 from edgebuild.core.digest import Digest
 from edgebuild.core.errors import EXIT_FAIL, ConfigError, worst_exit
 from edgebuild.core.fit import Fit
@@ -16,7 +17,7 @@ from edgebuild.pipeline.fitted import subject_of
 from edgebuild.pipeline.project import BuildReport, Plan, build
 from edgebuild.search.binding import costs_of
 from edgebuild.search.rehearsal import Judged, Rehearsal, Say, Tried, bundle_of
-from edgebuild.search.steering import Offered, best, meets, missed, next_setting, relaxations, stretched
+from edgebuild.search.steering import Offered, best, meets, missed, next_settings, relaxations, stretched
 from edgebuild.search.trials import FitResult, FitTrial
 from edgebuild.store.lock import load_lock, save_lock
 
@@ -83,16 +84,36 @@ def search(rehearsal: Rehearsal, limits: Fit) -> tuple[list[FitTrial], str]:
     """What was tried, and why no more was."""
     ends = time.monotonic() + 60 * limits.minutes if limits.minutes else None
     offered = _offered(rehearsal.plan)
+    at_once = _at_once(rehearsal, limits, offered)
     trials: list[FitTrial] = []
-    while (setting := next_setting(trials, offered)) is not None:
+    while settings := next_settings(trials, offered, at_once):
         if len(trials) >= limits.trials:
             return trials, f"{limits.trials} builds were tried"
         if trials and ends is not None and time.monotonic() >= ends:
             return trials, f"{limits.minutes:g} minutes were over"
-        rehearsal.say(f"trial {len(trials) + 1} of at most {limits.trials}: {setting.label}")
-        trials.append(rehearsal.trial(setting))
-        rehearsal.say(told(trials[-1]))
+        settings = settings[: limits.trials - len(trials)]
+        if len(settings) > 1:
+            rehearsal.say(f"build at once: {', '.join(setting.label for setting in settings)}")
+            rehearsal.build_ahead(settings, limits.builders)
+        for setting in settings:
+            rehearsal.say(f"trial {len(trials) + 1} of at most {limits.trials}: {setting.label}")
+            trials.append(rehearsal.trial(setting))
+            rehearsal.say(told(trials[-1]))
     return trials, "nothing else could do better"
+
+
+def _at_once(rehearsal: Rehearsal, limits: Fit, offered: Offered) -> int:
+    """How many builds are made at once: one where making them measures, what others at work would disturb."""
+    if limits.at_once == 1:
+        return 1
+    plan = rehearsal.plan
+    costs = {plan.profile.pruning.cost} if plan.profile.pruning else set(offered.costs.values())
+    places = [target.name for target in plan.targets if target.is_host]
+    if not places and not costs.intersection(MEASURED):
+        return limits.at_once
+    what = f"{', '.join(places)} is this machine" if places else "what pruning makes less is measured"
+    rehearsal.say(f"one build at a time: {what}, and a build that measures wants quiet")
+    return 1
 
 
 def _offered(plan: Plan) -> Offered:

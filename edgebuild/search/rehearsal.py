@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from edgebuild.core.artifact import Quality
 from edgebuild.core.digest import digest_json
 from edgebuild.core.errors import BuildError, Untrainable
-from edgebuild.core.fit import Setting
+from edgebuild.core.fit import Builders, Setting
 from edgebuild.core.metric import Budget
 from edgebuild.core.profile import Profile
 from edgebuild.core.project import Project
@@ -17,6 +17,7 @@ from edgebuild.core.verdict import Verdict
 from edgebuild.opening import open_for
 from edgebuild.pipeline.fitted import applied
 from edgebuild.pipeline.project import Built, Plan, build
+from edgebuild.search.errands import errand_of, make_all
 from edgebuild.search.trials import Fitted, FitTrial, place_of
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.evidence import read_evidence
@@ -74,9 +75,9 @@ class Rehearsal:
             EdgebuildError: it can't be built for another reason than that the model can't be made so small, or can't
             be measured.
         """
-        plan = self.planned(setting, FOLDER, self.device or "own-device", setting.label)
+        plan = self._rehearsed(setting)
         try:
-            report = build(replace(plan, project=without_limits(plan.project)), rehearsal=True)
+            report = build(without_limits(plan), rehearsal=True)
         except Untrainable as error:
             if self.plan.profile.pruning is not None or not setting.recover:
                 raise
@@ -97,6 +98,18 @@ class Rehearsal:
             return FitTrial(setting=setting, fitted=fitted)
         last = compression.steps[-1]
         return FitTrial(setting=setting, fitted=fitted, parameters=last.parameters, macs=last.macs)
+
+    def build_ahead(self, settings: Sequence[Setting], builders: Builders) -> None:
+        """Build by some settings at once; ``trial`` finds in the cache what came of it.
+
+        Raises:
+            ConfigError: there is nothing to build them on.
+        """
+        errands = {setting.label: errand_of(without_limits(self._rehearsed(setting))) for setting in settings}
+        make_all(errands, builders, self.say)
+
+    def _rehearsed(self, setting: Setting) -> Plan:
+        return self.planned(setting, FOLDER, self.device or "own-device", setting.label)
 
     def planned(self, setting: Setting, *folders: str) -> Plan:
         """The plan of one build."""
@@ -136,10 +149,10 @@ def budgets_of(project: Project, target: Target, part: str) -> tuple[Budget, ...
     return project.parts[part].parsed_budgets if part else project.budgets_for(target.name)
 
 
-def without_limits(project: Project) -> Project:
-    """The project with no budgets, of the whole or of parts."""
-    parts = {name: part.model_copy(update={"budgets": {}}) for name, part in project.parts.items()}
-    return project.model_copy(update={"budgets": {}, "parts": parts})
+def without_limits(plan: Plan) -> Plan:
+    """The plan of a project with no budgets, of the whole or of parts."""
+    parts = {name: part.model_copy(update={"budgets": {}}) for name, part in plan.project.parts.items()}
+    return replace(plan, project=plan.project.model_copy(update={"budgets": {}, "parts": parts}))
 
 
 def recorded(bundle: Bundle, part: str, budgets: tuple[Budget, ...], profile: Profile) -> Verdict | None:

@@ -85,6 +85,27 @@ def next_setting(trials: Sequence[FitTrial], offered: Offered) -> Setting | None
     return None if keep is None else Setting(keep=keep, int8=last.int8, cost=_cost(dense[last], offered))
 
 
+def next_settings(trials: Sequence[FitTrial], offered: Offered, count: int) -> list[Setting]:
+    """That of ``next_setting``, and at most so many in all that are built beside it: the shares around it."""
+    first = next_setting(trials, offered)
+    if first is None:
+        return []
+    if first.keep is None:
+        tried = {trial.setting for trial in trials}
+        return [setting for setting in offered.dense if setting not in tried][:count]
+    known = [keep_of(trial) for trial in trials if trial.setting.int8 == first.int8]
+    return [first, *(first.model_copy(update={"keep": share}) for share in _beside(first.keep, known, count - 1))]
+
+
+def _beside(share: float, known: Sequence[float], count: int) -> list[float]:
+    """Other shares, as many at most, that cut what lies between the next known ones into equal ratios."""
+    high = min(keep for keep in known if keep > share)
+    low = max((keep for keep in known if keep < share), default=max(share**2 / high, _SMALLEST))
+    cuts = [_rounded(low * (high / low) ** (cut / (count + 2))) for cut in range(1, count + 2)]
+    cuts.remove(min(cuts, key=lambda cut: abs(log(cut / share))))
+    return [cut for cut in cuts if all(abs(log(cut / near)) > log(_NEAR) for near in (low, share, high))]
+
+
 def _cost(dense: FitTrial, offered: Offered) -> CostName | None:
     """What pruning makes less: of what the model as it is takes too much of, what is hardest to bring down.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from edgebuild.cli.main import main
 from edgebuild.core.errors import DeviceError
 from edgebuild.core.fit import Setting
 from edgebuild.core.measurement import Measurement
+from edgebuild.fitting import planned
+from edgebuild.search.errands import errand_of
+from edgebuild.search.rehearsal import without_limits
 from edgebuild.store.bundle import open_bundle
 from edgebuild.store.evidence import read_evidence
 from edgebuild.store.lock import load_lock, save_lock
@@ -226,6 +231,64 @@ def test_it_ends_after_so_many(root: Path, capsys: pytest.CaptureFixture[str]) -
     assert document["result"]["fit"]["ended"] == "2 builds were tried"
     _, document = fit(root, capsys, "--minutes", "0.0001")
     assert len(document["result"]["fit"]["trials"]) == 1
+
+
+def on_a_board(root: Path) -> None:
+    """The project for a target that is not this machine; of what it has budgets on, nothing is measured."""
+    edit(root / "edgebuild.toml", "host-onnxruntime", "raspberry-pi-5")
+
+
+def test_several_at_once_are_found_in_the_cache(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "new"))
+    on_a_board(root)
+    assert main(["build", str(root), "--fit", "--json", "--trials", "3", "--at-once", "2"]) in (0, 1)
+    captured = capsys.readouterr()
+    keeps = [trial["setting"]["keep"] for trial in json.loads(captured.out)["result"]["fit"]["trials"]]
+    assert len(keeps) == 3
+    assert f"build at once: keep-{keeps[1]}-float, keep-{keeps[2]}-float" in captured.err
+    lines = captured.err.splitlines()
+    assert [f"keep-{keep}-float: compress: model" in lines for keep in keeps[1:]] == [True, True]
+    assert "compress: model" not in lines
+
+
+def test_a_process_that_dies_is_made_up_for(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "new"))
+    on_a_board(root)
+    monkeypatch.setattr("edgebuild.search.errands.Errand.text", "what no process can read")
+    assert main(["build", str(root), "--fit", "--json", "--trials", "3", "--at-once", "2"]) in (0, 1)
+    captured = capsys.readouterr()
+    assert captured.err.count("its process ended with 1; it is built here again") == 2
+    assert len(json.loads(captured.out)["result"]["fit"]["trials"]) == 3
+
+
+def test_processes_end_with_the_search(root: Path, tmp_path: Path) -> None:
+    on_a_board(root)
+    errand = errand_of(without_limits(planned(root, (), "", tmp_path / "out", (), lambda _: None)))
+    started = subprocess.Popen([sys.executable, "-m", "edgebuild.search.processes"], stdin=subprocess.PIPE, text=True)
+    assert started.stdin is not None
+    started.stdin.write(f"{errand.text}\n")
+    started.stdin.close()
+    assert started.wait(60) == 1
+
+
+def test_where_building_measures_there_is_one_at_a_time(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", str(root), "--fit", "--json", "--trials", "2", "--at-once", "2"]) in (0, 1)
+    captured = capsys.readouterr()
+    assert (
+        "one build at a time: host-onnxruntime is this machine, and a build that measures wants quiet" in captured.err
+    )
+    assert "build at once" not in captured.err
+
+
+def test_without_a_cluster_it_says_so(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    on_a_board(root)
+    edit(root / "profiles" / "small.toml", "trials = 12", 'trials = 12\nat_once = 2\nbuilders = "ray"')
+    assert main(["build", str(root), "--fit"]) == 2
+    assert "ray" in capsys.readouterr().err
 
 
 def test_a_device_that_is_gone_costs_nothing_that_was_done(

@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from edgebuild.core.fit import Setting
 from edgebuild.core.metric import Budget
 from edgebuild.core.verdict import Line, Outcome
-from edgebuild.search.steering import Offered, best, keep_of, load, meets, missed, next_setting, relaxations, rounded_up
+from edgebuild.search.steering import (
+    Offered,
+    best,
+    keep_of,
+    load,
+    meets,
+    missed,
+    next_setting,
+    next_settings,
+    relaxations,
+    rounded_up,
+)
 from edgebuild.search.trials import Fitted, FitTrial, Relaxation
 
 TARGET = "board"
@@ -164,6 +175,35 @@ def test_a_staircase_is_climbed_down(steps: int, share: float) -> None:
     trials = search(world)
     assert len(trials) < 30
     assert meets(best(trials)) == any(time(k / 1000) <= world.latency for k in range(5, 1000))
+
+
+@given(st.integers(2, 6), st.floats(0.02, 1.2), st.floats(0.0, 0.3), st.floats(0.1, 3.0))
+def test_at_once_the_same_is_found_in_fewer_rounds(count: int, share: float, narrowest: float, accuracy: float) -> None:
+    world = World(
+        lambda keep: keep**1.5, lambda keep: 2 * (1 - keep), share**1.5, accuracy, narrowest=narrowest
+    )  # fmt: skip
+    alone = search(world)
+    trials: list[FitTrial] = []
+    rounds = 0
+    while settings := next_settings(trials, Offered(), count):
+        assert settings[0] == next_setting(trials, Offered())
+        assert len(settings) <= count
+        trials += [world.trial(setting) for setting in settings]
+        rounds += 1
+        assert rounds < 30
+    assert len({trial.setting for trial in trials}) == len(trials)
+    assert rounds <= len(alone)
+    found = best(trials)
+    assert meets(found) == meets(best(alone))
+    assert not meets(found) or keep_of(found) >= share / 1.06 or load(found) >= 0.96 or keep_of(found) == 1
+
+
+def test_one_at_once_is_one_after_the_other() -> None:
+    world = World(lambda keep: keep, lambda keep: 0.0, latency=0.3)
+    trials: list[FitTrial] = []
+    while settings := next_settings(trials, Offered(), 1):
+        trials += [world.trial(setting) for setting in settings]
+    assert trials == search(world)
 
 
 def test_a_share_that_pruning_cannot_reach_ends_in_what_is_nearest() -> None:

@@ -26,6 +26,7 @@ def command(
     fit: Annotated[bool, typer.Option("--fit", help="Search for the most accurate build inside the budgets.")] = False,
     trials: Annotated[int | None, typer.Option(help="With --fit: so many builds at most.", min=1, max=100)] = None,
     minutes: Annotated[float | None, typer.Option(help="With --fit: begin none later.", min=0)] = None,
+    at_once: Annotated[int | None, typer.Option(help="With --fit: so many builds at a time.", min=1, max=64)] = None,
     device: Annotated[
         str | None, typer.Option(help='Count here, for cost = "instructions"; with --fit, measure here.')
     ] = None,
@@ -36,8 +37,8 @@ def command(
     json: Json = False,
 ) -> int:
     """Build bundles for a project's targets: export, quantize, check, choose, package."""
-    if not fit and (trials or minutes or budget or html):
-        named = "--trials, --minutes, --budget and --html"
+    if not fit and (trials or minutes or at_once or budget or html):
+        named = "--trials, --minutes, --at-once, --budget and --html"
         raise ConfigError("build", f"{named} belong to a search", fix="add --fit")
     page_is_possible(html)
     from edgebuild.fitting import fit_to, planned, refuse_idle_device, wants_search
@@ -49,7 +50,10 @@ def command(
         if device is not None and not searched:
             refuse_idle_device(plan)
         if searched:
-            reports = fit_to(plan, trials=trials, minutes=minutes, device=device, archive=archive, again=fit, say=say)
+            reports = fit_to(
+                plan, trials=trials, minutes=minutes, at_once=at_once, device=device, archive=archive, again=fit,
+                say=say,
+            )  # fmt: skip
         else:
             report = build_settled(plan, archive=archive)
     return _fitted(reports, html, json=json) if searched else _built(report, json=json)
