@@ -87,6 +87,10 @@ class Plan:
         """The profile, by target."""
         return {target.name: self.profile for target in self.targets}
 
+    def by(self, profile: Profile) -> Plan:
+        """The same by another profile."""
+        return replace(self, profile=profile)
+
 
 def plan_build(
     project_path: Path,

@@ -84,36 +84,43 @@ def search(rehearsal: Rehearsal, limits: Fit) -> tuple[list[FitTrial], str]:
     """What was tried, and why no more was."""
     ends = time.monotonic() + 60 * limits.minutes if limits.minutes else None
     offered = _offered(rehearsal.plan)
-    at_once = _at_once(rehearsal, limits, offered)
+    ahead = _can_build_ahead(rehearsal, limits, offered)
     trials: list[FitTrial] = []
-    while settings := next_settings(trials, offered, at_once):
-        if len(trials) >= limits.trials:
-            return trials, f"{limits.trials} builds were tried"
-        if trials and ends is not None and time.monotonic() >= ends:
-            return trials, f"{limits.minutes:g} minutes were over"
+    while settings := next_settings(trials, offered, limits.at_once if ahead else 1):
         settings = settings[: limits.trials - len(trials)]
-        if len(settings) > 1:
-            rehearsal.say(f"build at once: {', '.join(setting.label for setting in settings)}")
+        if not settings:
+            return trials, f"{limits.trials} builds were tried"
+        elsewhere = ahead and (len(settings) > 1 or limits.builders == "ray")
+        if elsewhere and not _is_over(trials, ends):
+            rehearsal.say(f"build ahead: {', '.join(setting.label for setting in settings)}")
             rehearsal.build_ahead(settings, limits.builders)
         for setting in settings:
+            if _is_over(trials, ends):
+                return trials, f"{limits.minutes:g} minutes were over"
             rehearsal.say(f"trial {len(trials) + 1} of at most {limits.trials}: {setting.label}")
             trials.append(rehearsal.trial(setting))
             rehearsal.say(told(trials[-1]))
+            if setting.keep is None and meets(trials[-1]):
+                break  # nothing is more accurate
     return trials, "nothing else could do better"
 
 
-def _at_once(rehearsal: Rehearsal, limits: Fit, offered: Offered) -> int:
-    """How many builds are made at once: one where making them measures, what others at work would disturb."""
-    if limits.at_once == 1:
-        return 1
+def _is_over(trials: Sequence[FitTrial], ends: float | None) -> bool:
+    return bool(trials) and ends is not None and time.monotonic() >= ends
+
+
+def _can_build_ahead(rehearsal: Rehearsal, limits: Fit, offered: Offered) -> bool:
+    """Whether builds are made elsewhere before they are tried: not where making them measures, which wants quiet."""
+    if limits.at_once == 1 and limits.builders == "processes":
+        return False
     plan = rehearsal.plan
     costs = {plan.profile.pruning.cost} if plan.profile.pruning else set(offered.costs.values())
     places = [target.name for target in plan.targets if target.is_host]
     if not places and not costs.intersection(MEASURED):
-        return limits.at_once
+        return True
     what = f"{', '.join(places)} is this machine" if places else "what pruning makes less is measured"
-    rehearsal.say(f"one build at a time: {what}, and a build that measures wants quiet")
-    return 1
+    rehearsal.say(f"one build at a time, here: {what}, and a build that measures wants quiet")
+    return False
 
 
 def _offered(plan: Plan) -> Offered:

@@ -17,7 +17,7 @@ from edgebuild.core.verdict import Verdict
 from edgebuild.opening import open_for
 from edgebuild.pipeline.fitted import applied
 from edgebuild.pipeline.project import Built, Plan, build
-from edgebuild.search.errands import errand_of, make_all
+from edgebuild.search.errands import Errand, errand_of, make_all
 from edgebuild.search.trials import Fitted, FitTrial, place_of
 from edgebuild.store.bundle import Bundle
 from edgebuild.store.evidence import read_evidence
@@ -79,10 +79,11 @@ class Rehearsal:
         try:
             report = build(without_limits(plan), rehearsal=True)
         except Untrainable as error:
-            if self.plan.profile.pruning is not None or not setting.recover:
+            other = self._untrained(setting)
+            if other is None:
                 raise
             self.say(f"{setting.label}: {error.found}; what pruning takes is not learned back")
-            return self.trial(setting.model_copy(update={"recover": False}))
+            return self.trial(other)
         except BuildError as error:
             if error.stage != TOO_SMALL or setting.keep is None:
                 raise
@@ -105,8 +106,18 @@ class Rehearsal:
         Raises:
             ConfigError: there is nothing to build them on.
         """
-        errands = {setting.label: errand_of(without_limits(self._rehearsed(setting))) for setting in settings}
-        make_all(errands, builders, self.say)
+        make_all({setting.label: self._errand(setting) for setting in settings}, builders, self.say)
+
+    def _errand(self, setting: Setting) -> Errand:
+        other = self._untrained(setting)
+        otherwise = [applied(other, self.plan.profile, self.plan.project)] if other else []
+        return errand_of(without_limits(self._rehearsed(setting)), otherwise)
+
+    def _untrained(self, setting: Setting) -> Setting | None:
+        """What is built where a setting has a model trained that can't be; None where the profile wants that."""
+        if self.plan.profile.pruning is not None or not setting.recover:
+            return None
+        return setting.model_copy(update={"recover": False})
 
     def _rehearsed(self, setting: Setting) -> Plan:
         return self.planned(setting, FOLDER, self.device or "own-device", setting.label)

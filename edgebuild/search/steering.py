@@ -103,7 +103,11 @@ def _beside(share: float, known: Sequence[float], count: int) -> list[float]:
     low = max((keep for keep in known if keep < share), default=max(share**2 / high, _SMALLEST))
     cuts = [_rounded(low * (high / low) ** (cut / (count + 2))) for cut in range(1, count + 2)]
     cuts.remove(min(cuts, key=lambda cut: abs(log(cut / share))))
-    return [cut for cut in cuts if all(abs(log(cut / near)) > log(_NEAR) for near in (low, share, high))]
+    found: list[float] = []
+    for cut in cuts:
+        if all(abs(log(cut / near)) > log(_NEAR) for near in (low, share, high, *found)):
+            found.append(cut)
+    return found
 
 
 def _cost(dense: FitTrial, offered: Offered) -> CostName | None:

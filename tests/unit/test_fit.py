@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -17,17 +18,20 @@ from fit_project import make_fit_project
 from tiny_project import edit
 
 from edgebuild.cli.main import main
+from edgebuild.core.digest import digest_json
 from edgebuild.core.errors import DeviceError
 from edgebuild.core.fit import Setting
 from edgebuild.core.measurement import Measurement
 from edgebuild.fitting import planned
-from edgebuild.search.errands import errand_of
+from edgebuild.search.errands import Errand, errand_of, make
+from edgebuild.search.processes import ENDED
 from edgebuild.search.rehearsal import without_limits
 from edgebuild.store.bundle import open_bundle
 from edgebuild.store.evidence import read_evidence
 from edgebuild.store.lock import load_lock, save_lock
 
 pytestmark = pytest.mark.slow
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +251,7 @@ def test_several_at_once_are_found_in_the_cache(
     captured = capsys.readouterr()
     keeps = [trial["setting"]["keep"] for trial in json.loads(captured.out)["result"]["fit"]["trials"]]
     assert len(keeps) == 3
-    assert f"build at once: keep-{keeps[1]}-float, keep-{keeps[2]}-float" in captured.err
+    assert f"build ahead: keep-{keeps[1]}-float, keep-{keeps[2]}-float" in captured.err
     lines = captured.err.splitlines()
     assert [f"keep-{keep}-float: compress: model" in lines for keep in keeps[1:]] == [True, True]
     assert "compress: model" not in lines
@@ -261,34 +265,58 @@ def test_a_process_that_dies_is_made_up_for(
     monkeypatch.setattr("edgebuild.search.errands.Errand.text", "what no process can read")
     assert main(["build", str(root), "--fit", "--json", "--trials", "3", "--at-once", "2"]) in (0, 1)
     captured = capsys.readouterr()
-    assert captured.err.count("its process ended with 1; it is built here again") == 2
+    assert captured.err.count("its process ended with 1 (") == 2
+    assert captured.err.count("; it is built here") == 2
     assert len(json.loads(captured.out)["result"]["fit"]["trials"]) == 3
 
 
 def test_processes_end_with_the_search(root: Path, tmp_path: Path) -> None:
     on_a_board(root)
     errand = errand_of(without_limits(planned(root, (), "", tmp_path / "out", (), lambda _: None)))
-    started = subprocess.Popen([sys.executable, "-m", "edgebuild.search.processes"], stdin=subprocess.PIPE, text=True)
-    assert started.stdin is not None
-    started.stdin.write(f"{errand.text}\n")
-    started.stdin.close()
-    assert started.wait(60) == 1
+    command = [sys.executable, "-m", "edgebuild.search.processes"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as started:
+        assert started.stdin is not None
+        assert started.stdout is not None
+        started.stdin.write(f"{errand.text}\n")
+        started.stdin.flush()
+        assert started.stdout.readline() == "load: model\n"
+        started.stdin.close()
+        assert started.wait(60) == ENDED
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("project", sorted(EXAMPLES.glob("*/edgebuild.toml")), ids=lambda path: path.parent.name)
+def test_whoever_makes_an_errand_reads_what_was_planned(project: Path) -> None:
+    plan = planned(project, (), "", None, (), lambda _: None)
+    errand = errand_of(plan)
+    read = Errand.model_validate_json(errand.text)
+    assert read == errand
+    assert digest_json(read.project) == digest_json(plan.project)
+    assert digest_json(read.profiles[0]) == digest_json(plan.profile)
+
+
+def test_another_machine_says_that_it_is_none(root: Path) -> None:
+    errand = errand_of(planned(root, (), "", None, (), lambda _: None))
+    assert "another one than the search's" in make(errand.model_copy(update={"kind": "0" * 64}), lambda _: None)
+    assert "there is no target" in make(errand.model_copy(update={"targets": ("nowhere",)}), lambda _: None)
 
 
 def test_where_building_measures_there_is_one_at_a_time(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", str(root), "--fit", "--json", "--trials", "2", "--at-once", "2"]) in (0, 1)
     captured = capsys.readouterr()
-    assert (
-        "one build at a time: host-onnxruntime is this machine, and a build that measures wants quiet" in captured.err
-    )
-    assert "build at once" not in captured.err
+    assert "one build at a time, here: host-onnxruntime is this machine, and a build that measures" in captured.err
+    assert "build ahead" not in captured.err
 
 
-def test_without_a_cluster_it_says_so(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_cluster_it_says_so(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
     on_a_board(root)
-    edit(root / "profiles" / "small.toml", "trials = 12", 'trials = 12\nat_once = 2\nbuilders = "ray"')
+    edit(root / "profiles" / "small.toml", "trials = 12", 'trials = 12\nbuilders = "ray"')
     assert main(["build", str(root), "--fit"]) == 2
-    assert "ray" in capsys.readouterr().err
+    lacking = "is ray, and no cluster answers" if importlib.util.find_spec("ray") else "ray is not installed"
+    assert f"[fit] builders: {lacking}" in capsys.readouterr().err
 
 
 def test_a_device_that_is_gone_costs_nothing_that_was_done(

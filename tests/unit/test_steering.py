@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf
 
 import pytest
@@ -177,7 +178,7 @@ def test_a_staircase_is_climbed_down(steps: int, share: float) -> None:
     assert meets(best(trials)) == any(time(k / 1000) <= world.latency for k in range(5, 1000))
 
 
-@given(st.integers(2, 6), st.floats(0.02, 1.2), st.floats(0.0, 0.3), st.floats(0.1, 3.0))
+@given(st.integers(2, 64), st.floats(0.02, 1.2), st.floats(0.0, 0.3), st.floats(0.1, 3.0))
 def test_at_once_the_same_is_found_in_fewer_rounds(count: int, share: float, narrowest: float, accuracy: float) -> None:
     world = World(
         lambda keep: keep**1.5, lambda keep: 2 * (1 - keep), share**1.5, accuracy, narrowest=narrowest
@@ -188,6 +189,8 @@ def test_at_once_the_same_is_found_in_fewer_rounds(count: int, share: float, nar
     while settings := next_settings(trials, Offered(), count):
         assert settings[0] == next_setting(trials, Offered())
         assert len(settings) <= count
+        shares = sorted(setting.keep for setting in settings if setting.keep)
+        assert all(wide > 1.04 * narrow for narrow, wide in pairwise(shares))
         trials += [world.trial(setting) for setting in settings]
         rounds += 1
         assert rounds < 30
