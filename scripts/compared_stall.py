@@ -21,10 +21,11 @@ from compared_rivals import Images, Method, macs, pruned, quantized, scores, sha
 from numpy.typing import NDArray
 
 from edgebuild.bench.bench import Bench
-from edgebuild.bench.compare import compare_speed, relative_latency
+from edgebuild.bench.compare import compare_speed
 from edgebuild.bench.given import Side
 from edgebuild.compress.soft_targets import SoftTargets
-from edgebuild.core.profile import Profile
+from edgebuild.core.artifact import Speed
+from edgebuild.core.profile import Measuring, Profile
 from edgebuild.core.target import Target
 from edgebuild.models.samples import Samples, prepare_inputs
 from edgebuild.search.gauges import measuring_of
@@ -148,21 +149,20 @@ class Stall:
         """A model's latency as a share of our dense int8 one's, by turns; measured once."""
         path = self.work / "latencies" / f"{self.subject.name}-{self.runtime}-{key}.json"
         if not path.exists():
-            found = relative_latency(
-                self.bench, self._target, self._side(self.base), self._side(model), measuring_of(self._profile), seed=0
-            )
+            found = self._over(model, self.base, measuring_of(self._profile)).ratio
             write_json(path, found)
         return float(json.loads(path.read_text(encoding="utf-8")))
 
     def slower(self, theirs: bytes, ours: bytes) -> tuple[float, float, float]:
         """Theirs over ours: the median of pairs that take turns, and its 95 % interval."""
-        measuring = measuring_of(self._profile).model_copy(update={"pairs": _PAIRS})
-        found = compare_speed(
-            self.bench, self._target, self._side(theirs), self._side(ours), measuring, confidence=_SURE, seed=0
-        )
+        found = self._over(theirs, ours, measuring_of(self._profile).model_copy(update={"pairs": _PAIRS}))
         assert found.low is not None
         assert found.high is not None
         return found.ratio, found.low, found.high
+
+    def _over(self, one: bytes, other: bytes, measuring: Measuring) -> Speed:
+        sides = self._side(one), self._side(other)
+        return compare_speed(self.bench, self._target, *sides, measuring, confidence=_SURE, seed=0)
 
     def _side(self, model: bytes) -> Side:
         shape = shape_of(self.runtime, model)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from edgebuild.bench.bench import Bench
-from edgebuild.bench.compare import relative_latency
+from edgebuild.bench.compare import compare_speed
 from edgebuild.bench.exact import SAMPLES, WARM_UP, exact_run, with_fixed_seed
 from edgebuild.bench.given import Side
 from edgebuild.core.compression import MeasuredCost
@@ -123,8 +123,8 @@ class _Timer:
     seed: int
 
     def relative(self, target: Target, base: Side, other: Side) -> LockedLatency:
-        found = relative_latency(self.bench, target, base, other, self.measuring, seed=self.seed)
-        return LockedLatency(device=self.bench.device.identity, relative=round(found, 6))
+        found = compare_speed(self.bench, target, other, base, self.measuring, confidence=0.95, seed=self.seed)
+        return LockedLatency(device=found.device, relative=round(found.ratio, 6))
 
 
 @dataclass(frozen=True)
