@@ -40,11 +40,6 @@ class Errand(Frozen):
     cache: Path
     kind: Digest
 
-    @property
-    def text(self) -> str:
-        """One line of JSON."""
-        return self.model_dump_json(exclude_unset=True)
-
 
 def errand_of(plan: Plan, otherwise: Sequence[Profile] = ()) -> Errand:
     """A plan as others can read it. It measures nothing: they may be where no device is.

@@ -35,7 +35,7 @@ def make_in_processes(errands: Mapping[str, Errand], say: Say) -> None:
             for worker in running:
                 worker.wait(say)
         finally:
-            for worker in running:
+            for worker in running:  # all of them, before the first one is waited for
                 worker.ask_to_end()
 
 
@@ -83,7 +83,7 @@ def _running(name: str, errand: Errand, environment: Mapping[str, str], say: Say
         try:
             assert process.stdin is not None
             with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(f"{errand.text}\n")
+                process.stdin.write(f"{errand.model_dump_json()}\n")
                 process.stdin.flush()
             yield worker
         finally:

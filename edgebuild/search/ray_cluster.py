@@ -25,7 +25,7 @@ def make_on_ray(errands: Mapping[str, Errand], say: Say) -> None:
     """
     ray = _connected()
     task = ray.remote(max_retries=0, **_share(ray, len(errands)))(_made)
-    waiting = {task.remote(errand.text): name for name, errand in errands.items()}
+    waiting = {task.remote(errand.model_dump_json()): name for name, errand in errands.items()}
     try:
         while waiting:
             (ended, *_), _ = ray.wait(list(waiting))
@@ -49,8 +49,9 @@ def _connected() -> Any:
         variables = {name: os.environ[name] for name in _GOES_ALONG if name in os.environ}
         ray.init(address="auto", log_to_driver=False, logging_level="error", runtime_env={"env_vars": variables})
     except (OSError, OverflowError, RuntimeError, ValueError) as error:
+        said, *_ = str(error).split("\n")
         raise ConfigError(
-            "[fit] builders", f"is ray, and no cluster answers: {str(error).partition(chr(10))[0]}",
+            "[fit] builders", f"is ray, and no cluster answers: {said}",
             fix="run ray start --head on one machine and ray start --address=HEAD:6379 on the others, set "
             'RAY_ADDRESS where this machine is none of them, or choose builders = "processes"',
         ) from error  # fmt: skip

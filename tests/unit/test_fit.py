@@ -262,7 +262,7 @@ def test_a_process_that_dies_is_made_up_for(
 ) -> None:
     monkeypatch.setenv("EDGEBUILD_CACHE", str(tmp_path / "new"))
     on_a_board(root)
-    monkeypatch.setattr("edgebuild.search.errands.Errand.text", "what no process can read")
+    monkeypatch.setattr("edgebuild.search.errands.Errand.model_dump_json", lambda _: "what no process can read")
     assert main(["build", str(root), "--fit", "--json", "--trials", "3", "--at-once", "2"]) in (0, 1)
     captured = capsys.readouterr()
     assert captured.err.count("its process ended with 1 (") == 2
@@ -277,7 +277,7 @@ def test_processes_end_with_the_search(root: Path, tmp_path: Path) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as started:
         assert started.stdin is not None
         assert started.stdout is not None
-        started.stdin.write(f"{errand.text}\n")
+        started.stdin.write(f"{errand.model_dump_json()}\n")
         started.stdin.flush()
         assert started.stdout.readline() == "load: model\n"
         started.stdin.close()
@@ -289,7 +289,7 @@ def test_processes_end_with_the_search(root: Path, tmp_path: Path) -> None:
 def test_whoever_makes_an_errand_reads_what_was_planned(project: Path) -> None:
     plan = planned(project, (), "", None, (), lambda _: None)
     errand = errand_of(plan)
-    read = Errand.model_validate_json(errand.text)
+    read = Errand.model_validate_json(errand.model_dump_json())
     assert read == errand
     assert digest_json(read.project) == digest_json(plan.project)
     assert digest_json(read.profiles[0]) == digest_json(plan.profile)
