@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 EDGEBUILD = str(Path(sys.executable).with_name("edgebuild"))
-_NEAR, _STEPS = 0.03, 6
+_NEAR, _STEPS = 0.01, 6
 _ROUNDED = (8, 4, 1)
 """Widths are multiples of 8, as kernels like them; where no such model is near enough, of fewer."""
 
