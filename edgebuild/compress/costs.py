@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import ceil, prod
+from math import ceil, floor, prod
 from typing import TYPE_CHECKING, Any
 
 from edgebuild.compress.atoms import Axis
@@ -37,10 +37,12 @@ class Length:
     Attributes:
         cells: how many there are that need so many channels of each of some groups.
         multiple: it counts as rounded up to a multiple of it.
+        beyond: what counts is instead what is beyond the last whole multiple.
     """
 
     cells: tuple[tuple[int, tuple[Needed, ...]], ...]
     multiple: int = 1
+    beyond: bool = False
 
     def at(self, shares: Mapping[Needed, float]) -> float:
         """In cells, where of what they need a share stays."""
@@ -50,6 +52,8 @@ class Length:
             for each in needed:
                 part *= shares[each]
             total += part
+        if self.beyond:
+            return max(0.0, total - floor(total / self.multiple + _ROUNDING) * self.multiple)
         return total if self.multiple == 1 else ceil(total / self.multiple - _ROUNDING) * self.multiple
 
 

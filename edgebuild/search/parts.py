@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from edgebuild.compress.atoms import Axis
 from edgebuild.compress.channels import arguments, sizes, tensors
@@ -26,10 +26,24 @@ _FREE = frozenset({"view", "reshape", "flatten", "unsqueeze", "squeeze", "detach
 _MOVES = frozenset({"permute", "transpose", "cat", "slice", "select", "chunk", "split", "roll", "pad", "expand"})
 
 
-Role = Literal["given", "read"] | None
+BEYOND = ", beyond multiples"
+"""How the kinds of work end that only channels make which are beyond the last whole multiple."""
 
-Multiples = tuple[int, int]
-"""Up to multiples of what the channels that a layer gives, and those that it reads, count as rounded up."""
+Role = Literal["given", "read", "beyond"] | None
+
+
+class Multiples(NamedTuple):
+    """How many channels kernels take at once.
+
+    Attributes:
+        given, read: the channels that a layer gives, and those that it reads, count as rounded up to multiples of these.
+        whole: of the channels that a layer gives, those beyond the last whole multiple of it take time of their own,
+            as kernels compute them one by one.
+    """
+
+    given: int = 1
+    read: int = 1
+    whole: int = 1
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,7 @@ class Part:
     Attributes:
         kind: what it is, such as "1x1 MACs": a unit of each takes as long in any layer.
         roles: of each length, whether it is the channels that a layer gives or those that it reads, which kernels take
-            several of at once; None: neither.
+            several of at once, or those that it gives beyond whole multiples; None: neither.
     """
 
     kind: str
@@ -50,8 +64,11 @@ class Part:
 
     def term(self, share: float, multiples: Multiples) -> Term:
         """It, where a unit takes a share of the time and channels count in multiples."""
-        known = {"given": multiples[0], "read": multiples[1], None: 1}
-        lengths = (replace(length, multiple=known[role]) for length, role in zip(self.lengths, self.roles, strict=True))
+        known = {"given": multiples.given, "read": multiples.read, "beyond": multiples.whole, None: 1}
+        lengths = (
+            replace(length, multiple=known[role], beyond=role == "beyond")
+            for length, role in zip(self.lengths, self.roles, strict=True)
+        )
         return Term(self.layer, self.factor * share, tuple(lengths))
 
 
@@ -67,7 +84,7 @@ class Parts:
         """The kinds of work there are, sorted."""
         return tuple(sorted({part.kind for part in self.parts}))
 
-    def amount(self, kind: str, multiples: Multiples = (1, 1)) -> Counted:
+    def amount(self, kind: str, multiples: Multiples = Multiples()) -> Counted:
         """How much of one kind of work there is, where channels count in multiples."""
         return Counted(tuple(part.term(1.0, multiples) for part in self.parts if part.kind == kind), self.full)
 
@@ -100,6 +117,9 @@ class _Known:
     def _layer(self, node: Node, axes: Sequence[Axis], factor: float) -> Iterator[Part]:
         kind, roles = _layer(node, len(axes))
         yield self._part(f"{kind} MACs", node, factor, axes, roles)
+        if "given" in roles:
+            beyond: tuple[Role, ...] = tuple("beyond" if role == "given" else role for role in roles)
+            yield self._part(f"{kind} MACs{BEYOND}", node, factor, axes, beyond)
         weight = arguments(node).get("weight")
         if weight is not None:
             own = self._grouped.channels.of(weight)

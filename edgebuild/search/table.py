@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import log
 from statistics import median
 
 from edgebuild.compress.costs import Counted, Term, Widths
 from edgebuild.core.array import np
-from edgebuild.search.parts import Multiples, Parts
+from edgebuild.search.parts import BEYOND, Multiples, Parts
 
 CONSTANT = "constant"
 """The kind of what takes its time at any widths."""
@@ -17,6 +18,8 @@ CONSTANT = "constant"
 MULTIPLES = (1, 4, 8, 16, 32)
 _RIDGE = 1e-2
 _DENSE_WEIGHT = 3.0
+_WORTH = 0.7
+"""That channels beyond whole multiples take time of their own is believed where it leaves less of the squared error."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,9 @@ class Fitted:
     """A latency table: what each kind of work takes.
 
     Attributes:
-        multiples: channels count as rounded up to.
-        shares: by kind, of the dense model's latency; none is negative.
+        multiples: of channels, that kernels take at once.
+        shares: by kind, of the dense model's latency at whichever of the probes, or the dense model, has most of it;
+            none is negative.
         units: by kind, what one unit of it takes, as a share of the dense model's latency.
         left_out: of each probe, the latency predicted by a table made from the others.
     """
@@ -56,9 +60,23 @@ def fit(parts: Parts, probes: Sequence[Widths], measured: Sequence[float]) -> Fi
         parts: of the dense model.
         measured: of each probe, its latency as a share of the dense model's.
     """
-    candidates = [(given, read) for given in MULTIPLES for read in MULTIPLES if read <= given]
-    fits = [_fit(parts, probes, measured, multiples) for multiples in candidates]
-    return min(fits, key=lambda each: _squared(each.left_out, measured))
+    @cache
+    def column(kind: str, multiples: Multiples) -> np.ndarray:
+        amount = parts.amount(kind, multiples)
+        return np.array([amount(widths) for widths in (*probes, {})])
+
+    candidates = [
+        Multiples(given, read, whole)
+        for whole in MULTIPLES
+        for given in MULTIPLES
+        for read in MULTIPLES
+        if read <= given
+    ]
+    fits = [_fit(parts.kinds, column, measured, multiples) for multiples in candidates]
+    missed = lambda fitted: _squared(fitted.left_out, measured)  # noqa: E731
+    plain = min((fitted for fitted in fits if fitted.multiples.whole == 1), key=missed)
+    best = min(fits, key=missed)
+    return best if missed(best) < _WORTH * missed(plain) else plain
 
 
 def error_of(predicted: Sequence[float], measured: Sequence[float]) -> float:
@@ -70,26 +88,32 @@ def _squared(predicted: Sequence[float], measured: Sequence[float]) -> float:
     return sum(log(max(a, 1e-9) / b) ** 2 for a, b in zip(predicted, measured, strict=True))
 
 
-def _fit(parts: Parts, probes: Sequence[Widths], measured: Sequence[float], multiples: Multiples) -> Fitted:
-    known = {kind: parts.amount(kind, multiples) for kind in parts.kinds}
-    amounts = {kind: amount for kind, amount in known.items() if _varies(amount, probes)}
-    full = np.array([amount.total for amount in amounts.values()])
-    rows = np.array([[amount(widths) for amount in amounts.values()] for widths in (*probes, {})]) / full
-    rows = np.hstack([rows, np.ones((len(rows), 1))])
+def _fit(
+    kinds: Sequence[str],
+    column: Callable[[str, Multiples], np.ndarray],
+    measured: Sequence[float],
+    multiples: Multiples,
+) -> Fitted:
+    """A table by some multiples; ``column`` gives a kind's amounts at all probes, and last at the dense model."""
+    known = {kind: column(kind, _relevant(kind, multiples)) for kind in kinds}
+    amounts = {kind: amount for kind, amount in known.items() if (amount != amount[-1]).any()}
+    most = np.array([amount.max() for amount in amounts.values()])
+    rows = np.column_stack([*amounts.values(), np.ones(len(measured) + 1)])
+    rows[:, :-1] /= most
     times = np.array([*measured, 1.0])
     shares = _solve(rows, times)
     left_out = []
-    for number in range(len(probes)):
+    for number in range(len(measured)):
         others = np.arange(len(rows)) != number
         left_out.append(float(rows[number] @ _solve(rows[others], times[others])))
-    units = {kind: float(share / amount) for kind, share, amount in zip(amounts, shares, full, strict=False)}
+    units = {kind: float(share / amount) for kind, share, amount in zip(amounts, shares, most, strict=False)}
     named = {kind: float(share) for kind, share in zip((*amounts, CONSTANT), shares, strict=True)}
     return Fitted(multiples, named, units, tuple(left_out))
 
 
-def _varies(amount: Counted, probes: Sequence[Widths]) -> bool:
-    """Whether it is not the same at all widths, and so a part of the constant."""
-    return any(amount(widths) != amount.total for widths in probes)
+def _relevant(kind: str, multiples: Multiples) -> Multiples:
+    """Those that a kind's amounts depend on, the others being 1."""
+    return multiples._replace(given=1) if kind.endswith(BEYOND) else multiples._replace(whole=1)
 
 
 def _solve(rows: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from edgebuild.compress.allocate import possible_widths  # noqa: E402
 from edgebuild.compress.costs import macs_of  # noqa: E402
 from edgebuild.compress.groups import groups_of  # noqa: E402
 from edgebuild.compress.prune import prune  # noqa: E402
-from edgebuild.search.parts import Parts, parts_of  # noqa: E402
+from edgebuild.search.parts import BEYOND, Multiples, Parts, parts_of  # noqa: E402
 from edgebuild.search.probes import mixture, probes_for  # noqa: E402
 from edgebuild.search.table import CONSTANT, error_of, fit  # noqa: E402
 
@@ -43,18 +43,18 @@ CHOICES = {group.name: possible_widths(group.width, 4, 0.05) for group in GROUPE
 TIMES = {"1x1 MACs": 0.1, "kxk MACs": 0.5, "depthwise MACs": 0.1, "joined values": 0.1, "kxk values read": 0.1}
 
 
-def made_up(parts: Parts, multiples: tuple[int, int]) -> dict[str, float]:
+def made_up(parts: Parts, multiples: Multiples) -> dict[str, float]:
     """What a unit takes in a machine of which all is known; a tenth of the time is constant."""
     return {kind: share / parts.amount(kind, multiples).total for kind, share in TIMES.items()}
 
 
-def taken(widths: dict[str, int], multiples: tuple[int, int]) -> float:
+def taken(widths: dict[str, int], multiples: Multiples) -> float:
     units = made_up(PARTS, multiples)
     return 0.1 + sum(units[kind] * PARTS.amount(kind, multiples)(widths) for kind in TIMES)
 
 
-@pytest.mark.parametrize("multiples", [(1, 1), (8, 1), (16, 8), (32, 32)])
-def test_a_staircase_is_found_and_unseen_widths_are_predicted(multiples: tuple[int, int]) -> None:
+@pytest.mark.parametrize("multiples", [Multiples(), Multiples(8), Multiples(16, 8), Multiples(32, 32)])
+def test_a_staircase_is_found_and_unseen_widths_are_predicted(multiples: Multiples) -> None:
     probes = [dict(probe.widths) for probe in probes_for(CHOICES, 24, 0)]
     found = fit(PARTS, probes, [taken(widths, multiples) for widths in probes])
     assert found.multiples == multiples
@@ -69,10 +69,24 @@ def test_a_staircase_is_found_and_unseen_widths_are_predicted(multiples: tuple[i
     assert min(found.shares.values()) >= 0
 
 
+def test_channels_that_kernels_compute_one_by_one_are_found() -> None:
+    slow = PARTS.amount(f"depthwise MACs{BEYOND}", Multiples(whole=16))
+    assert slow({}) == slow({"first": 32}) == 0
+    assert slow({"first": 40}) == slow({"first": 8}) == PARTS.amount("depthwise MACs").total / 8
+    unit = 0.3 / PARTS.amount("depthwise MACs").total
+    probes = [dict(probe.widths) for probe in probes_for(CHOICES, 24, 0)]
+    found = fit(PARTS, probes, [taken(widths, Multiples()) + unit * slow(widths) for widths in probes])
+    assert found.multiples.whole == 16
+    cost = found.cost(PARTS)
+    assert cost({}) == pytest.approx(1, rel=0.01)
+    assert cost({"first": 36}) == pytest.approx(taken({"first": 36}, Multiples()) + unit * slow({"first": 36}), rel=0.04)
+    assert cost({"first": 36}) < cost({"first": 40}) > cost({"first": 48})
+
+
 def test_a_stair_costs_the_same_to_its_edge() -> None:
-    kxk = PARTS.amount("kxk MACs", (16, 16))
+    kxk = PARTS.amount("kxk MACs", Multiples(16, 16))
     assert kxk({"first": 64, "point": 113}) == kxk({"first": 64, "point": 128}) > kxk({"first": 64, "point": 112})
-    assert PARTS.amount("kxk values read", (16, 1))({"point": 113}) < PARTS.amount("kxk values read", (16, 1))({})
+    assert PARTS.amount("kxk values read", Multiples(16))({"point": 113}) < PARTS.amount("kxk values read", Multiples(16))({})
 
 
 def test_parts_are_those_of_the_pruned_program() -> None:
@@ -85,13 +99,13 @@ def test_parts_are_those_of_the_pruned_program() -> None:
     pruned = prune(PROGRAM, {"first": range(24), "point": range(56)}, GROUPED)
     after = parts_of(pruned, groups_of(pruned))
     for kind in PARTS.kinds:
-        for multiples in ((1, 1), (16, 4)):
+        for multiples in (Multiples(), Multiples(16, 4), Multiples(1, 1, 16)):
             assert PARTS.amount(kind, multiples)(widths) == after.amount(kind, multiples).total
 
 
 def test_a_factor_goes_with_everything() -> None:
     probes = [dict(probe.widths) for probe in probes_for(CHOICES, 20, 0)]
-    found = fit(PARTS, probes, [taken(widths, (8, 1)) for widths in probes])
+    found = fit(PARTS, probes, [taken(widths, Multiples(8)) for widths in probes])
     assert found.cost(PARTS, 1.2)(probes[3]) == pytest.approx(1.2 * found.cost(PARTS)(probes[3]))
     assert found.shares[CONSTANT] > 0
 

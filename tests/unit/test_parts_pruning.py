@@ -30,7 +30,7 @@ from edgebuild.pipeline.project import build_project
 from edgebuild.report.build import compression_text
 from edgebuild.search.latency import LatencyCosting, OnTarget
 from edgebuild.search.latency_of_parts import PartsCosting, WholeOnTarget
-from edgebuild.search.parts import parts_of
+from edgebuild.search.parts import Multiples, parts_of
 from edgebuild.search.table import Fitted
 from edgebuild.store.bundle import open_bundle
 from edgebuild.store.cache import Cache
@@ -176,7 +176,7 @@ def costing_of(model: TorchModel) -> LatencyCosting:
     grouped = groups_of(model.program)
     parts = parts_of(model.program, grouped)
     unit = 1 / parts.amount("linear MACs").total
-    fitted = Fitted((1, 1), {"linear MACs": 1.0, "constant": 0.0}, {"linear MACs": unit}, ())
+    fitted = Fitted(Multiples(), {"linear MACs": 1.0, "constant": 0.0}, {"linear MACs": unit}, ())
 
     def measure(_: str, widths: Mapping[str, int]) -> Any:
         return SimpleNamespace(relative=1.1 * fitted.cost(parts)(widths))
