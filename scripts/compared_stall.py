@@ -192,13 +192,17 @@ class Match:
 
 
 def matched(stall: Stall, method: Method, wanted: float) -> Match:
-    """Their model whose measured latency is nearest to what is wanted, by bisection over the ratio."""
+    """Their largest model that does not measurably take longer than wanted, by bisection over the ratio.
+
+    Latency is no smooth function of the ratio: the model whose latency is nearest can be half of one that is faster.
+    """
     found: list[Match] = []
     for round_to in _ROUNDED:
         found += _bisected(stall, method, round_to, wanted)
         if min(match.off(wanted) for match in found) <= _NEAR:
             break
-    return min(found, key=lambda match: match.off(wanted))
+    fast = [match for match in found if match.relative <= wanted * (1 + _NEAR)]
+    return max(fast, key=lambda match: match.macs) if fast else min(found, key=lambda match: match.off(wanted))
 
 
 def _bisected(stall: Stall, method: Method, round_to: int, wanted: float) -> list[Match]:

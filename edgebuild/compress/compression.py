@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebuild.compress.activations import by_activation
-from edgebuild.compress.contest import SAMPLES, best, short, spreads
+from edgebuild.compress.contest import best, spreads, tried_epochs
 from edgebuild.compress.costing import Costing, CountedCosting
 from edgebuild.compress.costs import macs_of, parameters_of
 from edgebuild.compress.groups import Grouped, groups_of
@@ -97,10 +97,6 @@ class Material:
     digest: Digest | None = None
     classes: bool = False
 
-    def shortened(self, count: int) -> Material:
-        """With so many samples to learn from at most."""
-        return dataclasses.replace(self, training=self.training and self.training.evenly(count))
-
 
 @dataclass(frozen=True, eq=False)
 class Pruned:
@@ -183,16 +179,17 @@ def _pruned(settings: Pruning, first: Grouped, lessons: _Lessons, costing: Costi
         name, importance = _importance(pupil, grouped, settings, recovery, material)
         share = settings.keep ** (number / settings.steps)
         step = Step(pupil.single.program, grouped, first, left, share)
-        tried = dataclasses.replace(lessons, folder=lessons.folder / f"{number}-tried")
-        spread, found = _narrowed(name, pupil, step, importance, settings, costing, tried)
+        own = recovery
+        if recovery is not None and (followed or number < settings.steps):
+            own = recovery.model_copy(update={"epochs": settings.step_epochs})
+        lesson = dataclasses.replace(lessons, recovery=own, folder=lessons.folder / str(number))
+        spread, found = _narrowed(name, pupil, step, importance, settings, costing, lesson)
         costing, left = found.costing, found.left
         pupil = pupil.pruned(found.removal, grouped)
         grouped = groups_of(pupil.single.program)
         recovered = None
-        if recovery is not None:
-            last = number == settings.steps and not followed
-            own = recovery if last else recovery.model_copy(update={"epochs": settings.step_epochs})
-            recovered = _recover(pupil, dense, own, material, lessons.folder / str(number), say)
+        if own is not None:
+            recovered = _recover(pupil, dense, own, material, lesson.place(spread), say)
             pupil = pupil.taught(recovered.state)
         step_made = _step(pupil, grouped, name, recovered)
         steps.append(step_made.model_copy(update={"spread": spread, "latencies": found.checks}))
@@ -302,7 +299,7 @@ def _batches(training: Samples, settings: Pruning, recovery: Recovery) -> tuple[
 
 @dataclass(frozen=True, eq=False)
 class _Lessons:
-    """What a try needs beside the pupil."""
+    """What a recovery needs beside the pupil."""
 
     dense: Pupil
     recovery: Recovery | None
@@ -310,12 +307,16 @@ class _Lessons:
     folder: Path
     say: Say
 
+    def place(self, spread: SpreadName | None) -> Path:
+        """Where the recovery of channels that were chosen so is kept: what was tried goes on from there."""
+        return self.folder / (spread or "only")
+
 
 def _narrowed(
     name: ImportanceName, pupil: Pupil, step: Step, importance: Importance, settings: Pruning, costing: Costing,
     lessons: _Lessons,
 ) -> tuple[SpreadName | None, Narrowed]:  # fmt: skip
-    """Channels to take out; where both spreads differ, those whose short recovery comes further."""
+    """Channels to take out; where both spreads differ, those whose recovery begins better."""
     recovery, say = lessons.recovery, lessons.say
     if name != "taylor" or recovery is None:
         return None, narrow(step, importance, settings, costing, say)
@@ -326,28 +327,31 @@ def _narrowed(
             found.append((spread, narrowed))
     if len(found) == 1:
         return None, found[0][1]
+    assert lessons.material.training is not None
+    until = tried_epochs(recovery, len(lessons.material.training))
 
     def score(each: tuple[SpreadName, Narrowed]) -> EpochScore:
         spread, narrowed = each
         say(f"try channels chosen by {spread} importance")
         tried = pupil.pruned(narrowed.removal, step.grouped)
-        few = lessons.material.shortened(SAMPLES)
-        recovered = _recover(tried, lessons.dense, short(recovery), few, lessons.folder / spread, say)
-        return recovered.scores[recovered.best_epoch]
+        place = lessons.place(spread)
+        recovered = _recover(tried, lessons.dense, recovery, lessons.material, place, say, until=until)
+        return max(recovered.scores[: until + 1], key=lambda score: score.rank)  # a resumed one may have come further
 
     return best(found, score)
 
 
 def _recover(
-    pupil: Pupil, dense: Pupil, settings: Recovery, material: Material, folder: Path, say: Say, *, zeros: bool = False
-) -> Recovered:
+    pupil: Pupil, dense: Pupil, settings: Recovery, material: Material, folder: Path, say: Say, *, zeros: bool = False,
+    until: int | None = None,
+) -> Recovered:  # fmt: skip
     if pupil.batched is None or material.training is None or material.selection is None:
         missing = "selection" if material.training is not None else "training"
         raise ConfigError(
             f"[data.{missing}]", "missing", expected="samples to recover with", fix=f"add [data.{missing}]"
         )
     lesson = Lesson(pupil.batched, dense.batched, material.training, material.selection, material.classes, zeros=zeros)
-    return recover(lesson, settings, folder, say)
+    return recover(lesson, settings, folder, say, until=until)
 
 
 def _step(pupil: Pupil, grouped: Grouped, name: ImportanceName, recovered: Recovered | None) -> CompressionStep:

@@ -1,4 +1,4 @@
-"""Which of two ways to compare channels of different groups suits a network: both are tried, by a short recovery."""
+"""Which of two ways to compare channels of different groups suits a network: told by how recoveries begin."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from edgebuild.compress.importance import Importance
 from edgebuild.core.compression import SpreadName
 from edgebuild.core.recovery import EpochScore, Recovery
 
-SAMPLES = 8192
-"""Of the training set, at most: what a try goes through once."""
+_SAMPLES = 8192
+"""Of the training set, at least, where that is no more than half of the recovery: what a try goes through."""
 
 Found = TypeVar("Found")
 
@@ -30,9 +30,13 @@ def spreads(importance: Importance) -> dict[SpreadName, Importance]:
     return {"absolute": importance, "relative": relative}
 
 
-def short(recovery: Recovery) -> Recovery:
-    """A recovery that tells which of several models has the better start."""
-    return recovery.model_copy(update={"epochs": 1, "patience": None})
+def tried_epochs(recovery: Recovery, samples: int) -> int:
+    """After how many epochs of a recovery it is judged how far it will come; at the learning rates that it has there.
+
+    A recovery that is as short as a try would judge otherwise: its learning rate falls before a model that was cut
+    deep has come back, which then looks worse than one that will not come as far.
+    """
+    return max(1, min(-(-_SAMPLES // samples), recovery.epochs // 2))
 
 
 def best(found: Sequence[Found], score: Callable[[Found], EpochScore]) -> Found:

@@ -36,7 +36,7 @@ class Multiples(NamedTuple):
     """How many channels kernels take at once.
 
     Attributes:
-        given, read: the channels that a layer gives, and those that it reads, count as rounded up to multiples of these.
+        given, read: the channels that a layer gives, and those that it reads, count as rounded up to these.
         whole: of the channels that a layer gives, those beyond the last whole multiple of it take time of their own,
             as kernels compute them one by one.
     """
@@ -44,6 +44,10 @@ class Multiples(NamedTuple):
     given: int = 1
     read: int = 1
     whole: int = 1
+
+
+SINGLY = Multiples()
+"""One at a time."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Parts:
         """The kinds of work there are, sorted."""
         return tuple(sorted({part.kind for part in self.parts}))
 
-    def amount(self, kind: str, multiples: Multiples = Multiples()) -> Counted:
+    def amount(self, kind: str, multiples: Multiples = SINGLY) -> Counted:
         """How much of one kind of work there is, where channels count in multiples."""
         return Counted(tuple(part.term(1.0, multiples) for part in self.parts if part.kind == kind), self.full)
 

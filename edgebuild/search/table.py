@@ -60,6 +60,7 @@ def fit(parts: Parts, probes: Sequence[Widths], measured: Sequence[float]) -> Fi
         parts: of the dense model.
         measured: of each probe, its latency as a share of the dense model's.
     """
+
     @cache
     def column(kind: str, multiples: Multiples) -> np.ndarray:
         amount = parts.amount(kind, multiples)
@@ -73,7 +74,10 @@ def fit(parts: Parts, probes: Sequence[Widths], measured: Sequence[float]) -> Fi
         if read <= given
     ]
     fits = [_fit(parts.kinds, column, measured, multiples) for multiples in candidates]
-    missed = lambda fitted: _squared(fitted.left_out, measured)  # noqa: E731
+
+    def missed(fitted: Fitted) -> float:
+        return _squared(fitted.left_out, measured)
+
     plain = min((fitted for fitted in fits if fitted.multiples.whole == 1), key=missed)
     best = min(fits, key=missed)
     return best if missed(best) < _WORTH * missed(plain) else plain

@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from edgebuild.compress.activations import by_activation  # noqa: E402
-from edgebuild.compress.contest import best, short, spreads  # noqa: E402
+from edgebuild.compress.contest import best, spreads, tried_epochs  # noqa: E402
 from edgebuild.compress.costs import macs_of, parameters_of  # noqa: E402
 from edgebuild.compress.groups import groups_of  # noqa: E402
 from edgebuild.compress.importance import by_magnitude, by_norm_scale, by_taylor  # noqa: E402
@@ -198,9 +198,10 @@ def test_relative_importance_does_not_give_up_a_wide_layer_whose_channels_matter
     assert widths["relative"]["b"] >= 64
 
 
-def test_the_spread_whose_short_recovery_comes_further_is_taken() -> None:
+def test_the_spread_whose_recovery_begins_better_is_taken() -> None:
     scores = {"absolute": EpochScore(value=60, loss=1), "relative": EpochScore(value=60, loss=0.9)}
     assert best(["absolute", "relative"], lambda each: scores[each]) == "relative"
     assert best(["relative", "absolute"], lambda _: scores["absolute"]) == "relative"
-    assert short(Recovery(epochs=7, patience=2, seed=3)) == Recovery(epochs=1, patience=None, seed=3)
+    assert [tried_epochs(Recovery(epochs=12), samples) for samples in (50_000, 4_000, 100)] == [1, 3, 6]
+    assert tried_epochs(Recovery(epochs=1), 100) == 1
     assert spreads({"dead": [0.0, 0.0]})["relative"] == {"dead": [1.0, 1.0]}

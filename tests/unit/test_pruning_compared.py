@@ -134,6 +134,17 @@ def test_a_ratio_at_which_rounding_leaves_a_layer_whole_is_too_high(
     assert low.off(0.4) <= 0.03
 
 
+def test_of_models_that_are_fast_enough_the_largest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {0.5: (0.9, 100), 0.25: (0.97, 200), 0.375: (0.94, 150), 0.75: (0.92, 50)}
+
+    def match(_stall: object, _method: object, ratio: float, round_to: int) -> Match:
+        relative, macs = known.get(ratio, (0.99, 900))
+        return Match(ratio, round_to, relative, macs, SimpleNamespace())  # type: ignore[arg-type]
+
+    monkeypatch.setattr(compared_stall, "_match", match)
+    assert matched(None, None, 0.92).macs == 100  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("narrowest", "asked"), [(0.2, (0.7, 0.5, 0.35, 0.25)), (0.6, (0.864, 0.773, 0.705, 0.66))], ids=["all", "spread"]
 )
