@@ -271,7 +271,9 @@ def _activation(
 
 
 def _taylor(pupil: Pupil, grouped: Grouped, settings: Pruning, recovery: Recovery, material: Material) -> Importance:
-    from edgebuild.compress.losses import label_loss
+    import torch
+
+    from edgebuild.compress.losses import drawn_loss
     from edgebuild.compress.trainable import tap, trainable
 
     assert pupil.batched is not None
@@ -280,10 +282,10 @@ def _taylor(pupil: Pupil, grouped: Grouped, settings: Pruning, recovery: Recover
     module, signature = trainable(pupil.batched.program), pupil.batched.signature
     tap(module, [], "logits")
 
+    drawn = torch.Generator().manual_seed(recovery.seed)
+
     def loss(step: int) -> torch.Tensor:
-        labels = batches.labels(step, "cpu")
-        assert labels is not None
-        return label_loss(module(*batches.inputs(step, signature, "cpu"))[0], labels)
+        return drawn_loss(module(*batches.inputs(step, signature, "cpu"))[0], recovery.temperature, drawn)
 
     return by_taylor(grouped, module, (partial(loss, step) for step in range(count)))
 

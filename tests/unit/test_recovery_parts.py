@@ -15,7 +15,7 @@ from edgebuild.compress.augment import Moves, augment
 from edgebuild.compress.batches import Batches
 from edgebuild.compress.checkpoints import CheckpointFacts, read_checkpoint, write_checkpoint
 from edgebuild.compress.features import choose_features, feature_loss
-from edgebuild.compress.losses import Objective, soft_loss, value_loss
+from edgebuild.compress.losses import Objective, drawn_loss, label_loss, soft_loss, value_loss
 from edgebuild.compress.precision import faster_precision
 from edgebuild.compress.telling import Progress, duration
 from edgebuild.compress.trainable import tap, trainable
@@ -34,6 +34,16 @@ def test_soft_targets_are_hintons() -> None:
     wanted = 9 * (p * (p / q).log()).sum() / 2
     torch.testing.assert_close(soft_loss(own, other, 3.0), wanted)
     assert float(soft_loss(other + 5, other, 3.0)) == pytest.approx(0, abs=1e-6)
+
+
+def test_drawn_labels_tell_of_classes_that_a_model_is_sure_of() -> None:
+    scores = torch.tensor([[20.0, 0.0, 0.0]] * 4096, requires_grad=True)
+    (sure,) = torch.autograd.grad(label_loss(scores, torch.zeros(4096, dtype=torch.int64)), scores)
+    (drawn,) = torch.autograd.grad(drawn_loss(scores, 4, torch.Generator().manual_seed(0)), scores)
+    told = (scores[0].detach() / 4).softmax(0)
+    fisher = (torch.diag(told) - torch.outer(told, told)) / 16
+    torch.testing.assert_close(4096 * drawn.T @ drawn, fisher, rtol=0.3, atol=1e-5)
+    assert 4096 * sure.square().sum() < 1e-6 * fisher.trace()
 
 
 def test_the_loss_weighs_soft_targets_against_labels() -> None:
