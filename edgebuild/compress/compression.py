@@ -189,7 +189,7 @@ def _pruned(settings: Pruning, first: Grouped, lessons: _Lessons, costing: Costi
         grouped = groups_of(pupil.single.program)
         recovered = None
         if own is not None:
-            recovered = _recover(pupil, dense, own, material, lesson.place(spread), say)
+            recovered = _recover(pupil, lesson, lesson.place(spread))
             pupil = pupil.taught(recovered.state)
         step_made = _step(pupil, grouped, name, recovered)
         steps.append(step_made.model_copy(update={"spread": spread, "latencies": found.checks}))
@@ -202,8 +202,7 @@ def _thinned(made: _Made, sparsity: Sparsity, lessons: _Lessons) -> _Made:
     pupil, told = made.pupil.thinned(sparsity)
     recovered = None
     if lessons.recovery is not None:
-        own, place = lessons.recovery, lessons.folder / "sparsity"
-        recovered = _recover(pupil, lessons.dense, own, lessons.material, place, lessons.say, zeros=True)
+        recovered = _recover(pupil, lessons, lessons.folder / "sparsity", zeros=True)
         pupil = pupil.taught(recovered.state)
     step = _step(pupil, groups_of(pupil.single.program), "magnitude", recovered)
     latencies = made.steps[-1].latencies if made.steps else ()  # of the widths, which stay
@@ -336,24 +335,24 @@ def _narrowed(
         spread, narrowed = each
         say(f"try channels chosen by {spread} importance")
         tried = pupil.pruned(narrowed.removal, step.grouped)
-        place = lessons.place(spread)
-        recovered = _recover(tried, lessons.dense, recovery, lessons.material, place, say, until=until)
+        recovered = _recover(tried, lessons, lessons.place(spread), until=until)
         return max(recovered.scores[: until + 1], key=lambda score: score.rank)  # a resumed one may have come further
 
     return best(found, score)
 
 
 def _recover(
-    pupil: Pupil, dense: Pupil, settings: Recovery, material: Material, folder: Path, say: Say, *, zeros: bool = False,
-    until: int | None = None,
-) -> Recovered:  # fmt: skip
+    pupil: Pupil, lessons: _Lessons, folder: Path, *, zeros: bool = False, until: int | None = None
+) -> Recovered:
+    dense, material = lessons.dense, lessons.material
+    assert lessons.recovery is not None
     if pupil.batched is None or material.training is None or material.selection is None:
         missing = "selection" if material.training is not None else "training"
         raise ConfigError(
             f"[data.{missing}]", "missing", expected="samples to recover with", fix=f"add [data.{missing}]"
         )
     lesson = Lesson(pupil.batched, dense.batched, material.training, material.selection, material.classes, zeros=zeros)
-    return recover(lesson, settings, folder, say, until=until)
+    return recover(lesson, lessons.recovery, folder, lessons.say, until=until)
 
 
 def _step(pupil: Pupil, grouped: Grouped, name: ImportanceName, recovered: Recovered | None) -> CompressionStep:

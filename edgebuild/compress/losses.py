@@ -81,8 +81,8 @@ def drawn_loss(scores: Tensor, temperature: float, drawn: Generator) -> Tensor:
     from torch import multinomial
 
     softened = _rows(scores) / temperature
-    labels = multinomial(softened.detach().softmax(1), 1, generator=drawn)[:, 0]
-    return label_loss(softened, labels)
+    told = softened.detach().softmax(1).nan_to_num(1.0)  # scores that are NaN give a loss that is, not an error here
+    return label_loss(softened, multinomial(told, 1, generator=drawn)[:, 0])
 
 
 def value_loss(values: Tensor, targets: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ MULTIPLES = (1, 4, 8, 16, 32)
 _RIDGE = 1e-2
 _DENSE_WEIGHT = 3.0
 _WORTH = 0.7
-"""That channels beyond whole multiples take time of their own is believed where it leaves less of the squared error."""
+"""Channels beyond whole multiples are believed to take their own time where less than this share of error is left."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from recovery_samples import IMAGE, SMALL, conv_net, digits, needs_data, small_images, train_teacher
 
@@ -15,6 +16,7 @@ from edgebuild.compress.lesson import Lesson
 from edgebuild.compress.prune import prune
 from edgebuild.compress.recovery import recover
 from edgebuild.core.compression import Pruning
+from edgebuild.core.errors import BuildError
 from edgebuild.core.recovery import Recovery
 from edgebuild.models.batched import BatchedModel, export_batched
 from edgebuild.models.copying import put_state
@@ -46,6 +48,17 @@ def test_a_net_that_lost_half_its_channels_is_brought_back_and_runs_by_single_sa
     with torch.no_grad():
         batch = together(torch.from_numpy(prepare_inputs(held_back, ready.signature)["image"]))
     np.testing.assert_allclose(batch.numpy(), scores, atol=1e-4)
+
+
+def test_a_model_whose_scores_are_no_numbers_is_refused(tmp_path: Path) -> None:
+    module = conv_net(8, 8, classes=4)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(1e20)
+    dense = Pupil(export_module(module, SMALL), export_batched(module, SMALL))
+    material = Material(small_images(64), small_images(96, seed=1), classes=True)
+    with pytest.raises(BuildError, match="NaN or infinite before training"):
+        compress(dense, Pruning(keep=0.6, round_to=1), Recovery(epochs=1, batch_size=16), material, tmp_path, print)
 
 
 def test_both_spreads_of_importance_are_tried_and_the_better_start_is_kept(tmp_path: Path) -> None:
