@@ -82,9 +82,6 @@ def theirs(stall: Stall, cell: Cell, by: str, own: tuple[Record, bytes]) -> Reco
 
 def compared(work: Path, cell: Cell) -> None:
     """All that is missing of a cell."""
-    import torch
-
-    torch.set_num_threads(1)
     with Bench(open_local()) as bench:
         stall = Stall(work, SUBJECTS[cell.subject], cell.runtime, bench)
         own = ours(stall, cell)
