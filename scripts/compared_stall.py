@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from compared_projects import Dense, Subject, dense
 from compared_records import POINTS, write_json
-from compared_rivals import Images, Method, macs, pruned, quantized, scores, shape_of, widths
+from compared_rivals import Images, Method, awake, macs, pruned, quantized, scores, shape_of, widths
 from numpy.typing import NDArray
 
 from edgebuild.bench.bench import Bench
@@ -229,7 +229,7 @@ def _match(stall: Stall, method: Method, ratio: float, round_to: int) -> Match:
     module = pruned(stall.module, method, ratio, round_to, images[:1])
     key = sha256(json.dumps(widths(module)).encode()).hexdigest()[:16]
     known = stall.work / "latencies" / f"{stall.subject.name}-{stall.runtime}-{key}.json"
-    model = b"" if known.exists() else next(quantized(stall.runtime, module, images, one=True))[1]
+    model = b"" if known.exists() else next(quantized(stall.runtime, awake(module, images), images, one=True))[1]
     return Match(ratio, round_to, stall.relative(model, key), macs(module, images[:1]), module)
 
 
