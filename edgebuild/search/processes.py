@@ -28,7 +28,7 @@ ENDED = 130
 
 def make_in_processes(errands: Mapping[str, Errand], say: Say) -> None:
     """Make errands at once. A process that dies is told of, and what it was to make is left to the search."""
-    environment = _shared_alike(len(errands))
+    environment = shared_alike(len(errands))
     with contextlib.ExitStack() as stack:
         running = [stack.enter_context(_running(name, errand, environment, say)) for name, errand in errands.items()]
         try:
@@ -39,7 +39,7 @@ def make_in_processes(errands: Mapping[str, Errand], say: Say) -> None:
                 worker.ask_to_end()
 
 
-def _shared_alike(count: int) -> dict[str, str]:
+def shared_alike(count: int) -> dict[str, str]:
     """This process's environment, where each of so many uses its share of the cores, or fewer where that was said."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     share = max(1, cores // count)
