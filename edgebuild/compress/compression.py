@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgebuild.compress.activations import by_activation
-from edgebuild.compress.contest import best, spreads, tried_epochs
 from edgebuild.compress.costing import Costing, CountedCosting
 from edgebuild.compress.costs import macs_of, parameters_of
 from edgebuild.compress.groups import Grouped, groups_of
-from edgebuild.compress.importance import Importance, by_magnitude, by_norm_scale, by_taylor
+from edgebuild.compress.importance import Importance, by_magnitude, by_norm_scale, by_taylor, comparable
 from edgebuild.compress.lesson import Lesson
-from edgebuild.compress.narrowing import Left, Narrowed, Step, narrow, widths_left
+from edgebuild.compress.narrowing import Left, Step, narrow, widths_left
 from edgebuild.compress.prune import Removal, kept_places, prune, removal_like
 from edgebuild.compress.recovery import Recovered, recover
 from edgebuild.compress.sparsity import choose, zeroed
@@ -28,12 +27,11 @@ from edgebuild.core.compression import (
     LatencyTable,
     Pruning,
     Sparsity,
-    SpreadName,
     ZeroWeights,
 )
 from edgebuild.core.digest import Digest
 from edgebuild.core.errors import BuildError, ConfigError
-from edgebuild.core.recovery import EpochScore, Recovery
+from edgebuild.core.recovery import Recovery
 from edgebuild.models.batched import BatchedModel
 from edgebuild.models.copying import put_state
 from edgebuild.models.graph import TorchModel
@@ -47,6 +45,9 @@ if TYPE_CHECKING:
     from edgebuild.compress.telling import Say
 
 _TOLD = 8
+
+_TOGETHER = 4
+"""Samples of which Taylor squares one sum. The mean of n squares of normal values is known within sqrt(2 / n) of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,17 +183,16 @@ def _pruned(settings: Pruning, first: Grouped, lessons: _Lessons, costing: Costi
         own = recovery
         if recovery is not None and (followed or number < settings.steps):
             own = recovery.model_copy(update={"epochs": settings.step_epochs})
-        lesson = dataclasses.replace(lessons, recovery=own, folder=lessons.folder / str(number))
-        spread, found = _narrowed(name, pupil, step, importance, settings, costing, lesson)
+        found = narrow(step, importance, settings, costing, say)
         costing, left = found.costing, found.left
         pupil = pupil.pruned(found.removal, grouped)
         grouped = groups_of(pupil.single.program)
         recovered = None
         if own is not None:
-            recovered = _recover(pupil, lesson, lesson.place(spread))
+            lesson = dataclasses.replace(lessons, recovery=own)
+            recovered = _recover(pupil, lesson, lessons.folder / str(number))
             pupil = pupil.taught(recovered.state)
-        step_made = _step(pupil, grouped, name, recovered)
-        steps.append(step_made.model_copy(update={"spread": spread, "latencies": found.checks}))
+        steps.append(_step(pupil, grouped, name, recovered).model_copy(update={"latencies": found.checks}))
     return _Made(pupil, tuple(steps), left, costing.tables)
 
 
@@ -239,7 +239,10 @@ def _importance(
             fix='add [data.training] with labels, or choose importance = "magnitude"',
         )  # fmt: skip
     if wanted == "taylor" or (wanted == "auto" and labelled):
-        return "taylor", _taylor(pupil, grouped, settings, recovery or Recovery(), material)
+        assert pupil.batched is not None
+        assert material.training is not None
+        changes = taylor(pupil.batched, grouped, settings, recovery or Recovery(), material.training)
+        return "taylor", comparable(changes)
     if wanted == "norm-scale":
         found = by_norm_scale(pupil.single.program, grouped)
         if found is None:
@@ -263,22 +266,23 @@ def _activation(
             "[pruning] importance", "is activation, and there are no training data",
             fix='add [data.training], without labels if there are none, or choose importance = "magnitude"',
         )  # fmt: skip
-    batches, count = _batches(material.training, settings, recovery)
+    batches, count = _batches(material.training, settings, recovery, recovery.batch_size)
     module, signature = trainable(pupil.batched.program), pupil.batched.signature
     inputs = (batches.inputs(step, signature, "cpu") for step in range(count))
     return by_activation(pupil.single.program, grouped, module, inputs)
 
 
-def _taylor(pupil: Pupil, grouped: Grouped, settings: Pruning, recovery: Recovery, material: Material) -> Importance:
+def taylor(
+    model: BatchedModel, grouped: Grouped, settings: Pruning, recovery: Recovery, training: Samples
+) -> Importance:
+    """How much what a model says of training samples changes without a channel; labels are drawn by recovery's seed."""
     import torch
 
     from edgebuild.compress.losses import drawn_loss
     from edgebuild.compress.trainable import tap, trainable
 
-    assert pupil.batched is not None
-    assert material.training is not None
-    batches, count = _batches(material.training, settings, recovery)
-    module, signature = trainable(pupil.batched.program), pupil.batched.signature
+    batches, count = _batches(training, settings, recovery, _TOGETHER)
+    module, signature = trainable(model.program), model.signature
     tap(module, [], "logits")
 
     drawn = torch.Generator().manual_seed(recovery.seed)
@@ -289,12 +293,12 @@ def _taylor(pupil: Pupil, grouped: Grouped, settings: Pruning, recovery: Recover
     return by_taylor(grouped, module, (partial(loss, step) for step in range(count)))
 
 
-def _batches(training: Samples, settings: Pruning, recovery: Recovery) -> tuple[Batches, int]:
+def _batches(training: Samples, settings: Pruning, recovery: Recovery, size: int) -> tuple[Batches, int]:
     """The samples that importance looks at, and in how many batches."""
     from edgebuild.compress.batches import Batches
 
     count = min(settings.samples, len(training))
-    batches = Batches(training, recovery.model_copy(update={"batch_size": min(recovery.batch_size, count)}))
+    batches = Batches(training, recovery.model_copy(update={"batch_size": min(size, count)}))
     return batches, max(1, count // batches.size)
 
 
@@ -308,42 +312,8 @@ class _Lessons:
     folder: Path
     say: Say
 
-    def place(self, spread: SpreadName | None) -> Path:
-        """Where the recovery of channels that were chosen so is kept: what was tried goes on from there."""
-        return self.folder / (spread or "only")
 
-
-def _narrowed(
-    name: ImportanceName, pupil: Pupil, step: Step, importance: Importance, settings: Pruning, costing: Costing,
-    lessons: _Lessons,
-) -> tuple[SpreadName | None, Narrowed]:  # fmt: skip
-    """Channels to take out; where both spreads differ, those whose recovery begins better."""
-    recovery, say = lessons.recovery, lessons.say
-    if name != "taylor" or recovery is None:
-        return None, narrow(step, importance, settings, costing, say)
-    found: list[tuple[SpreadName, Narrowed]] = []
-    for spread, own in spreads(importance).items():
-        narrowed = narrow(step, own, settings, costing, say)
-        if all(narrowed.removal != other.removal for _, other in found):
-            found.append((spread, narrowed))
-    if len(found) == 1:
-        return None, found[0][1]
-    assert lessons.material.training is not None
-    until = tried_epochs(recovery, len(lessons.material.training))
-
-    def score(each: tuple[SpreadName, Narrowed]) -> EpochScore:
-        spread, narrowed = each
-        say(f"try channels chosen by {spread} importance")
-        tried = pupil.pruned(narrowed.removal, step.grouped)
-        recovered = _recover(tried, lessons, lessons.place(spread), until=until)
-        return max(recovered.scores[: until + 1], key=lambda score: score.rank)  # a resumed one may have come further
-
-    return best(found, score)
-
-
-def _recover(
-    pupil: Pupil, lessons: _Lessons, folder: Path, *, zeros: bool = False, until: int | None = None
-) -> Recovered:
+def _recover(pupil: Pupil, lessons: _Lessons, folder: Path, *, zeros: bool = False) -> Recovered:
     dense, material = lessons.dense, lessons.material
     assert lessons.recovery is not None
     if pupil.batched is None or material.training is None or material.selection is None:
@@ -352,7 +322,7 @@ def _recover(
             f"[data.{missing}]", "missing", expected="samples to recover with", fix=f"add [data.{missing}]"
         )
     lesson = Lesson(pupil.batched, dense.batched, material.training, material.selection, material.classes, zeros=zeros)
-    return recover(lesson, lessons.recovery, folder, lessons.say, until=until)
+    return recover(lesson, lessons.recovery, folder, lessons.say)
 
 
 def _step(pupil: Pupil, grouped: Grouped, name: ImportanceName, recovered: Recovered | None) -> CompressionStep:

@@ -16,6 +16,7 @@ Importance = dict[str, list[float]]
 """By group, of each of its channels."""
 
 _LEAST_SPREAD = 0.05
+_SHARED = 0.25
 
 
 def by_magnitude(program: ExportedProgram, grouped: Grouped) -> Importance:
@@ -54,6 +55,20 @@ def by_taylor(grouped: Grouped, module: torch.nn.Module, losses: Iterable[Callab
             )
             total[group.name] = total.get(group.name, torch.zeros(group.width)) + found.square()
     return {group.name: total[group.name].tolist() for group in grouped.groups}
+
+
+def comparable(changes: Importance, exponent: float = _SHARED) -> Importance:
+    """Taylor's changes, so that channels of different groups can be compared: over a root of the mean of the group.
+
+    A sum of changes to first order takes a layer with many channels for one that is not needed, since each alone
+    changes little; in units of the group's mean all groups matter alike, and none can be given up. What lies between,
+    a power of the mean, keeps more accuracy than either end of the scale (measured by scripts/importance_shared).
+    """
+    means = {group: sum(values) / len(values) for group, values in changes.items()}
+    return {
+        group: [value / means[group] ** exponent if means[group] > 0 else 0.0 for value in values]
+        for group, values in changes.items()
+    }
 
 
 def by_norm_scale(program: ExportedProgram, grouped: Grouped) -> Importance | None:

@@ -63,7 +63,6 @@ def recover(
     folder: Path,
     say: Say = lambda _: None,
     targets: SoftTargets | None = None,
-    until: int | None = None,
 ) -> Recovered:
     """Train a student, and give the state that was best on the selection set.
 
@@ -77,7 +76,6 @@ def recover(
             returns at once.
         say: told the progress, every few seconds.
         targets: a table of the teacher's outputs, shared between recoveries of the same teacher and training set.
-        until: stop after so many epochs for now; the same call with more, or with None, goes on from there.
 
     Raises:
         ConfigError: data is missing or does not fit.
@@ -89,19 +87,17 @@ def recover(
     check_augmentation(lesson.student.signature, settings.augmentation)
     place = Place(folder, recovery_key(lesson, settings))
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return trained(lambda: Classroom(lesson, settings, device, targets), place, say, until=until)
+    return trained(lambda: Classroom(lesson, settings, device, targets), place, say)
 
 
-def trained(
-    enter: Callable[[], Room], place: Place, say: Say, stage: str = STAGE, until: int | None = None
-) -> Recovered:
+def trained(enter: Callable[[], Room], place: Place, say: Say, stage: str = STAGE) -> Recovered:
     """Train in a room; go on from the place's checkpoint if there is one.
 
     Raises:
         BuildError: as ``recover``.
     """
     try:
-        return _train(enter(), place, say, until)
+        return _train(enter(), place, say)
     except RuntimeError as error:
         raise Untrainable(
             stage,
@@ -111,19 +107,19 @@ def trained(
         ) from error
 
 
-def _train(room: Room, place: Place, say: Say, until: int | None) -> Recovered:
+def _train(room: Room, place: Place, say: Say) -> Recovered:
     trainer = Trainer(room, place, say)
     resumed = trainer.resume()
     if not resumed:
         trainer.begin()
-    trainer.train(until)
+    trainer.train()
     facts = trainer.facts
     return Recovered(
         state=trainer.best_state(),
         score_name=room.lesson.score_name,
         scores=facts.scores,
         best_epoch=facts.best_epoch,
-        stopped_early=facts.finished and len(facts.scores) - 1 < room.settings.epochs,
+        stopped_early=len(facts.scores) - 1 < room.settings.epochs,
         resumed=resumed,
         seconds=facts.seconds,
         precision=facts.precision,

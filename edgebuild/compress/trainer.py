@@ -127,15 +127,15 @@ class Trainer:
         self._save()
         self._tell(0, score, best=True)
 
-    def train(self, until: int | None = None) -> None:
-        """Run the epochs that are left, of the first so many if that is told.
+    def train(self) -> None:
+        """Run the epochs that are left.
 
         Raises:
             BuildError: the loss became NaN; the checkpoint is removed.
         """
         per_epoch = self.room.batches.per_epoch
         progress = Progress(self._say, self._steps, per_epoch, self.facts.step)
-        while not self.facts.finished and (until is None or len(self.facts.scores) <= until):
+        while not self.facts.finished:
             self.room.use_batch_statistics(True)
             ends = (self.facts.step // per_epoch + 1) * per_epoch
             while self.facts.step < ends:

@@ -181,8 +181,8 @@ class CompressionStep(Frozen):
     Attributes:
         macs, parameters: of the pruned model, counted from its graph.
         importance: what decided.
-        spread: how channels of different groups were compared, where both ways were tried: by "absolute" importance, or
-            "relative" to the mean of their group.
+        spread: in older bundles, of two ways to compare channels of different groups the one that was taken: by
+            "absolute" importance, or "relative" to the mean of their group.
         latencies: where the cost is measured, one check a target of the widths that were chosen.
         zeros: the single weights that the step made zero, where it took out no channels; its latencies are those of
             the step before.

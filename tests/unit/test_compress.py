@@ -11,17 +11,15 @@ from hypothesis import strategies as st
 from edgebuild.compress.allocate import Choice, allocate, least_important
 from edgebuild.compress.atoms import FIXED, Atoms, product
 from edgebuild.core.errors import BuildError
-from edgebuild.core.recovery import EpochScore, Recovery
 
 torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
 from edgebuild.compress.activations import by_activation  # noqa: E402
-from edgebuild.compress.contest import best, spreads, tried_epochs  # noqa: E402
 from edgebuild.compress.costs import macs_of, parameters_of  # noqa: E402
 from edgebuild.compress.groups import groups_of  # noqa: E402
-from edgebuild.compress.importance import by_magnitude, by_norm_scale, by_taylor  # noqa: E402
+from edgebuild.compress.importance import Importance, by_magnitude, by_norm_scale, by_taylor, comparable  # noqa: E402
 from edgebuild.compress.prune import prune  # noqa: E402
 from edgebuild.compress.trainable import trainable  # noqa: E402
 
@@ -188,20 +186,14 @@ def test_widths_are_multiples_and_what_is_narrower_cannot_be_had() -> None:
     assert least_important({"a": [3.0, 1.0, 2.0]}, {"a": 1}) == {"a": [1, 2]}
 
 
-def test_relative_importance_does_not_give_up_a_wide_layer_whose_channels_matter_little_one_by_one() -> None:
-    importance = {"a": [1.0 + n / 100 for n in range(16)], "b": [0.01 + n / 1e5 for n in range(128)]}
-    widths = {
-        spread: allocate(Choice(own, lambda w: w["a"] / 16 + w["b"] / 128, round_to=8), 1.1)
-        for spread, own in spreads(importance).items()
-    }
-    assert widths["absolute"] == {"a": 16, "b": 8}
-    assert widths["relative"]["b"] >= 64
+def test_a_wide_layer_whose_channels_matter_little_one_by_one_is_not_given_up_whole() -> None:
+    changes = {"a": [1.0 + n / 100 for n in range(16)], "b": [0.01 + n / 1e5 for n in range(128)]}
 
+    def widths(importance: Importance) -> dict[str, int]:
+        return allocate(Choice(importance, lambda w: w["a"] / 16 + w["b"] / 128, round_to=8), 1.1)
 
-def test_the_spread_whose_recovery_begins_better_is_taken() -> None:
-    scores = {"absolute": EpochScore(value=60, loss=1), "relative": EpochScore(value=60, loss=0.9)}
-    assert best(["absolute", "relative"], lambda each: scores[each]) == "relative"
-    assert best(["relative", "absolute"], lambda _: scores["absolute"]) == "relative"
-    assert [tried_epochs(Recovery(epochs=12), samples) for samples in (50_000, 4_000, 100)] == [1, 3, 6]
-    assert tried_epochs(Recovery(epochs=1), 100) == 1
-    assert spreads({"dead": [0.0, 0.0]})["relative"] == {"dead": [1.0, 1.0]}
+    assert widths(changes) == {"a": 16, "b": 8}
+    told = comparable(changes)
+    assert told["b"] == sorted(told["b"])
+    assert told["b"][0] / told["a"][0] == pytest.approx(0.01 * (1.075 / 0.010635) ** 0.25, rel=1e-9)
+    assert comparable({"dead": [0.0, 0.0]}) == {"dead": [0.0, 0.0]}

@@ -144,16 +144,6 @@ def test_the_same_arguments_give_the_same_bits_and_another_seed_others(tmp_path:
     assert not same_state(states[0], states[2])
 
 
-def test_stopped_after_an_epoch_and_gone_on_with_it_gives_the_same_bits(tmp_path: Path) -> None:
-    begun = recover(small_lesson(), QUICK, tmp_path / "begun", until=1)
-    assert (begun.epochs, begun.stopped_early) == (1, False)
-    done = recover(small_lesson(), QUICK, tmp_path / "begun")
-    wanted = recover(small_lesson(), QUICK, tmp_path / "whole")
-    assert (done.resumed, done.scores) == (True, wanted.scores)
-    assert begun.scores == wanted.scores[:2]
-    assert same_state(done.state, wanted.state)
-
-
 def test_a_finished_recovery_is_not_run_again(tmp_path: Path) -> None:
     first = recover(small_lesson(), QUICK, tmp_path)
     said: list[str] = []
