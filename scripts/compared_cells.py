@@ -16,7 +16,6 @@ from compared_rivals import METHODS, quantized
 from compared_stall import Stall, int8_of, matched
 
 from edgebuild.bench.bench import Bench
-from edgebuild.compress.recovery import recover, recovery_key
 from edgebuild.core.artifact import Manifest
 from edgebuild.devices.transports.local import open_local
 
@@ -50,17 +49,12 @@ def ours(stall: Stall, cell: Cell) -> tuple[Record, bytes]:
 
 
 def theirs(stall: Stall, cell: Cell, by: str, own: tuple[Record, bytes]) -> Record:
-    """One of theirs at the latency of ours: pruned, trained as ours, quantized by the setting that is best.
-
-    The same widths often are nearest to several latencies: they are trained once.
-    """
+    """One of theirs at the latency of ours: pruned, trained as ours, quantized by the setting that is best."""
     began = time.monotonic()
     match = matched(stall, METHODS[by], own[0].relative)
     settings = stall.subject.recovery.model_copy(update={"seed": cell.seed})
-    lesson = stall.dense.lesson(stall.dense.batched(match.module), stall.dense.program)
-    checkpoints = stall.work / "training" / recovery_key(lesson, settings)[:16]
     say = lambda text: tell(f"{cell.name}, {by}: {text}")  # noqa: E731
-    trained = recover(lesson, settings, checkpoints, say, stall.soft_targets)
+    trained = stall.recovered(stall.dense.batched(match.module), settings, say)
     match.module.load_state_dict(trained.state)
     found = [
         (stall.right(model, stall.dense.selection).mean(), setting, model)

@@ -23,10 +23,15 @@ from numpy.typing import NDArray
 from edgebuild.bench.bench import Bench
 from edgebuild.bench.compare import compare_speed
 from edgebuild.bench.given import Side
+from edgebuild.compress.recovery import Recovered, recover, recovery_key
 from edgebuild.compress.soft_targets import SoftTargets
+from edgebuild.compress.telling import Say
 from edgebuild.core.artifact import Speed
+from edgebuild.core.compression import ProbeTime
 from edgebuild.core.profile import Measuring, Profile
+from edgebuild.core.recovery import Recovery
 from edgebuild.core.target import Target
+from edgebuild.models.batched import BatchedModel
 from edgebuild.models.samples import Samples, prepare_inputs
 from edgebuild.search.gauges import measuring_of
 from edgebuild.store.bundle import Bundle, open_bundle
@@ -100,9 +105,14 @@ class Stall:
     @cached_property
     def narrowest(self) -> float:
         """Of our latency table's probes the shortest latency, as a share of the dense model's."""
+        return min(probe.measured for probe in self.probes)
+
+    @cached_property
+    def probes(self) -> tuple[ProbeTime, ...]:
+        """What our latency table is made of."""
         compression = self.built("table", _TABLE).manifest.compression
         assert compression is not None
-        return min(probe.measured for probe in compression.tables[0].probes)
+        return compression.tables[0].probes
 
     def asked(self, point: float) -> float:
         """The share of the dense latency that is asked for: the point, where the lowest of them can be reached.
@@ -128,6 +138,12 @@ class Stall:
     def soft_targets(self) -> SoftTargets:
         """What the dense model says of the training set, told once for all of theirs."""
         return SoftTargets(len(self.dense.training) * (self.subject.recovery.variants or 1))
+
+    def recovered(self, student: BatchedModel, settings: Recovery, say: Say) -> Recovered:
+        """What the dense model taught a pruned one. The same widths are often nearest to several latencies: once."""
+        lesson = self.dense.lesson(student, self.dense.program)
+        checkpoints = self.work / "training" / recovery_key(lesson, settings)[:16]
+        return recover(lesson, settings, checkpoints, say, self.soft_targets)
 
     def built(self, name: str, settings: str) -> Bundle:
         """A bundle by a profile of its own, in a copy of the project, so that several can be built at once."""

@@ -8,6 +8,8 @@ from itertools import groupby
 from math import sqrt
 from statistics import fmean, stdev
 
+from results_file import table
+
 from edgebuild.core.artifact import Manifest, Quality, Variant
 from edgebuild.core.compression import Compression
 
@@ -101,7 +103,7 @@ def render(found: Sequence[Found], counts: Sequence[Counted], seconds: Mapping[s
     """All tables."""
     dense = _compression(next(one for one in found if one.change is not None))
     rows = [_row(one, precision, dense) for one in found for precision in ("float32", "int8")]
-    parts = [INTRODUCTION, _table(HEAD, rows), *_summaries(found), _learning(found)]
+    parts = [INTRODUCTION, table(HEAD, rows), *_summaries(found), _learning(found)]
     if counts:
         parts.append(_counts(counts))
     small = sum(value for name, value in seconds.items() if name != DENSE)
@@ -165,13 +167,13 @@ def _learning(found: Sequence[Found]) -> str:
         scores = " ".join(f"{score.value:.2f}" for score in step.scores[1:])
         rows.append((one.name, step.spread or "–", f"{step.scores[0].value:.2f}", scores, latencies))
     head = ("seed", "spread", "pruned", "after each epoch", "share of the dense int8 latency: predicted, measured")
-    return f"Top-1 of the selection images, pruned and while it learns:\n\n{_table(head, rows)}"
+    return f"Top-1 of the selection images, pruned and while it learns:\n\n{table(head, rows)}"
 
 
 def _counts(counts: Sequence[Counted]) -> str:
     head = ("model", "precision", "instructions an inference")
     rows = [(one.name, one.precision, f"{one.instructions.estimate / 1e6:.2f} M") for one in counts]
-    return f"On a virtual Cortex-A76 with ONNX Runtime, in int8 by that target's own scheme:\n\n{_table(head, rows)}"
+    return f"On a virtual Cortex-A76 with ONNX Runtime, in int8 by that target's own scheme:\n\n{table(head, rows)}"
 
 
 def _row(one: Found, precision: str, dense: Compression) -> tuple[str, ...]:
@@ -207,8 +209,3 @@ def _compression(one: Found) -> Compression:
 
 def _fewer(compression: Compression) -> float:
     return 1 - compression.steps[-1].parameters / compression.parameters
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,8 +1,9 @@
-"""Sections of docs/results.md, each owned by one script and marked by HTML comments."""
+"""Sections of docs/results.md, each owned by one script and marked by HTML comments, and tables in them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 TITLE = "# Results\n\nEvery section is written by the script it names, and replaced when that runs again.\n"
@@ -23,3 +24,8 @@ def section(path: Path, name: str) -> str:
     """What the section ``name`` says; "" where there is none."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     return text.partition(f"<!-- begin {name} -->\n")[2].partition(f"\n<!-- end {name} -->")[0]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """As Markdown."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
