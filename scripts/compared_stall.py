@@ -23,17 +23,22 @@ from numpy.typing import NDArray
 from edgebuild.bench.bench import Bench
 from edgebuild.bench.compare import compare_speed
 from edgebuild.bench.given import Side
+from edgebuild.compress.allocate import Choice, cheapest
+from edgebuild.compress.costs import Counted
+from edgebuild.compress.groups import Grouped, groups_of
 from edgebuild.compress.recovery import Recovered, recover, recovery_key
 from edgebuild.compress.soft_targets import SoftTargets
 from edgebuild.compress.telling import Say
 from edgebuild.core.artifact import Speed
-from edgebuild.core.compression import ProbeTime
+from edgebuild.core.compression import ProbeTime, Pruning
 from edgebuild.core.profile import Measuring, Profile
 from edgebuild.core.recovery import Recovery
 from edgebuild.core.target import Target
 from edgebuild.models.batched import BatchedModel
 from edgebuild.models.samples import Samples, prepare_inputs
 from edgebuild.search.gauges import measuring_of
+from edgebuild.search.parts import parts_of
+from edgebuild.search.table import fit
 from edgebuild.store.bundle import Bundle, open_bundle
 from edgebuild.store.cache import Cache
 from edgebuild.store.catalog import find_profile, find_target
@@ -52,6 +57,9 @@ _TABLE = """
 keep = 0.95
 cost = "latency"
 """
+PRUNING = Pruning(keep=0.95, cost="latency")
+"""As the table's build reads it."""
+
 _PAIRS, _SURE = 7, 0.975
 
 PROFILE = """schema = 1
@@ -104,8 +112,24 @@ class Stall:
 
     @cached_property
     def narrowest(self) -> float:
-        """Of our latency table's probes the shortest latency, as a share of the dense model's."""
-        return min(probe.measured for probe in self.probes)
+        """The shortest latency that widths reach, as a share of the dense model's: measured if probed, or predicted."""
+        alike = {name: [1.0] * width for name, width in self.cost.full.items()}
+        widths = cheapest(Choice(alike, self.cost, PRUNING.round_to, PRUNING.least))
+        narrower = {name: width for name, width in widths.items() if width < self.cost.full[name]}
+        probed = (probe.measured for probe in self.probes if dict(probe.widths) == narrower)
+        return next(probed, self.cost(widths))
+
+    @cached_property
+    def grouped(self) -> Grouped:
+        """The dense model's groups."""
+        return groups_of(self.dense.program.program)
+
+    @cached_property
+    def cost(self) -> Counted:
+        """The share of the dense model's latency that our latency table predicts."""
+        parts = parts_of(self.dense.program.program, self.grouped)
+        probes = self.probes
+        return fit(parts, [probe.widths for probe in probes], [probe.measured for probe in probes]).cost(parts)
 
     @cached_property
     def probes(self) -> tuple[ProbeTime, ...]:

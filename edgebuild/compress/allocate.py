@@ -14,6 +14,8 @@ from edgebuild.core.errors import BuildError
 _JUMPS = (1, 2, 3, 4, 6, 8, 12, 16)
 """How many steps narrower a group is tried at once: cost is a staircase, and the next stair may be some steps down."""
 
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -57,22 +59,28 @@ def allocate(choice: Choice, limit: float) -> dict[str, int]:
     """Widths that cost at most ``limit`` and lose as little importance as can be found.
 
     Raises:
-        BuildError: even the narrowest cost more.
+        BuildError: none do.
     """
     steps = {group: choice.widths(group) for group in choice.importance}
-    narrowest = {group: widths[-1] for group, widths in steps.items()}
-    floor = choice.cost(narrowest)
-    if floor > limit:
-        told = f"{floor:.4g} {choice.unit}".strip()
+    at = dict.fromkeys(steps, 0)
+    least = _narrow(choice, steps, at, limit)
+    if least > limit:
+        told = f"{least:.4g} {choice.unit}".strip()
         raise BuildError(
             "prune",
-            f"even with every group at its narrowest the model costs {told}, and {limit:.4g} are allowed",
+            f"even at its cheapest widths the model costs {told}, and {limit:.4g} are allowed",
             expected=f"a limit of at least {told}",
             fix="allow more, or give a smaller model",
         )
-    at = dict.fromkeys(steps, 0)
-    _narrow(choice, steps, at, limit)
     _widen(choice, steps, at, limit)
+    return _widths(steps, at)
+
+
+def cheapest(choice: Choice) -> dict[str, int]:
+    """The widths that cost least: not always the narrowest, as kernels for few channels can be slower."""
+    steps = {group: choice.widths(group) for group in choice.importance}
+    at = dict.fromkeys(steps, 0)
+    _narrow(choice, steps, at, limit=0.0)
     return _widths(steps, at)
 
 
@@ -90,31 +98,43 @@ def _widths(steps: Mapping[str, Sequence[int]], at: Mapping[str, int]) -> dict[s
     return {group: steps[group][place] for group, place in at.items()}
 
 
-def _narrow(choice: Choice, steps: dict[str, list[int]], at: dict[str, int], limit: float) -> None:
-    """Take the step that loses least for what it saves, until the limit is met.
+def _narrow(choice: Choice, steps: dict[str, list[int]], at: dict[str, int], limit: float) -> float:
+    """Take the step that loses least for what it saves, until the limit is met, or no step is left.
 
     What a step saves shrinks as others are taken, so one that was looked at before is looked at again only when it is
-    the next to be taken.
+    the next to be taken. A group of which no step is worth anything is looked at again when there are no others.
+
+    Returns:
+        What it costs now.
     """
     now = choice.cost(_widths(steps, at))
     waiting = [(0.0, group, 0) for group in sorted(steps)]
-    while now > limit:
+    useless: list[tuple[float, str, int]] = []
+    taken = False
+    while now > limit and (waiting or (taken and useless)):
+        if not waiting:
+            waiting, useless, taken = useless, [], False
         _, group, _ = heappop(waiting)
         found = _best(choice, steps, at, group, now, limit)
         if found is None:
+            useless.append((0.0, group, 0))
             continue
         if waiting and found[0] > waiting[0][0]:
             heappush(waiting, found)
             continue
-        at[group] = found[2]
+        at[group], taken = found[2], True
         now = choice.cost(_widths(steps, at))
         heappush(waiting, (0.0, group, 0))
+    return now
 
 
 def _best(
     choice: Choice, steps: dict[str, list[int]], at: dict[str, int], group: str, now: float, limit: float
 ) -> tuple[float, str, int] | None:
-    """A group's own best step; what it saves beyond the limit does not count, and where it saves nothing it is last."""
+    """A group's own best step; what it saves beyond the limit does not count, and where it saves nothing it is last.
+
+    One that makes the model dearer is none.
+    """
     widths, best = _widths(steps, at), None
     for jump in _JUMPS:
         place = at[group] + jump
@@ -122,6 +142,8 @@ def _best(
             break
         width = steps[group][place]
         saved = min(now - choice.cost({**widths, group: width}), now - limit)
+        if saved < -_ROUNDING * now:
+            continue
         lost = choice.loss(group, width) - choice.loss(group, widths[group])
         ratio = lost / saved if saved > 0 else inf
         if best is None or ratio < best[0]:

@@ -38,11 +38,13 @@ class Length:
         cells: how many there are that need so many channels of each of some groups.
         multiple: it counts as rounded up to a multiple of it.
         beyond: what counts is instead what is beyond the last whole multiple.
+        below: it counts only where it is shorter than this; 0: always.
     """
 
     cells: tuple[tuple[int, tuple[Needed, ...]], ...]
     multiple: int = 1
     beyond: bool = False
+    below: int = 0
 
     def at(self, shares: Mapping[Needed, float]) -> float:
         """In cells, where of what they need a share stays."""
@@ -52,6 +54,8 @@ class Length:
             for each in needed:
                 part *= shares[each]
             total += part
+        if self.below and total > self.below - _ROUNDING:
+            return 0.0
         if self.beyond:
             return max(0.0, total - floor(total / self.multiple + _ROUNDING) * self.multiple)
         return total if self.multiple == 1 else ceil(total / self.multiple - _ROUNDING) * self.multiple

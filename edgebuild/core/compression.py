@@ -128,6 +128,7 @@ class LatencyTable(Frozen):
         multiples: the channels that layers give, and those that they read, count as rounded up to multiples of these,
             as the kernels seem to.
         whole: the channels that layers give beyond the last whole multiple of it take time of their own.
+        narrow: layers that give fewer channels than this take time of their own.
         coefficients: of each physical part of the time, its share of the dense model's latency at whichever of the
             probes, or the dense model, has most of it.
         error: the median over probes of how far prediction and measurement are apart, as a share.
@@ -141,6 +142,7 @@ class LatencyTable(Frozen):
     precision: Literal["float32", "int8"]
     multiples: tuple[int, int]
     whole: int = 1
+    narrow: int = 1
     coefficients: dict[str, float]
     probes: tuple[ProbeTime, ...]
     error: Annotated[float, Field(ge=0)]

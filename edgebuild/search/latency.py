@@ -251,6 +251,7 @@ def _table(
         precision=precision,
         multiples=(fitted.multiples.given, fitted.multiples.read),
         whole=fitted.multiples.whole,
+        narrow=fitted.multiples.narrow,
         coefficients={kind: share for kind, share in fitted.shares.items() if share > 0},
         probes=times,
         error=error_of(fitted.left_out, [one.relative for one in measured]),

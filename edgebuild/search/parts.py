@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from edgebuild.compress.atoms import Axis
@@ -29,7 +29,13 @@ _MOVES = frozenset({"permute", "transpose", "cat", "slice", "select", "chunk", "
 BEYOND = ", beyond multiples"
 """How the kinds of work end that only channels make which are beyond the last whole multiple."""
 
-Role = Literal["given", "read", "beyond"] | None
+NARROW = ", in narrow layers"
+"""How the kinds of work end that only layers make which give few channels."""
+
+Role = Literal["given", "read", "beyond", "narrow"] | None
+
+_OWN_TIME: Mapping[str, Role] = {BEYOND: "beyond", NARROW: "narrow"}
+"""How kinds end of multiplications by slower kernels, and the role there of the channels that a layer gives."""
 
 
 class Multiples(NamedTuple):
@@ -39,11 +45,13 @@ class Multiples(NamedTuple):
         given, read: the channels that a layer gives, and those that it reads, count as rounded up to these.
         whole: of the channels that a layer gives, those beyond the last whole multiple of it take time of their own,
             as kernels compute them one by one.
+        narrow: layers that give fewer channels than this take time of their own, as other, slower kernels compute them.
     """
 
     given: int = 1
     read: int = 1
     whole: int = 1
+    narrow: int = 1
 
 
 SINGLY = Multiples()
@@ -57,7 +65,8 @@ class Part:
     Attributes:
         kind: what it is, such as "1x1 MACs": a unit of each takes as long in any layer.
         roles: of each length, whether it is the channels that a layer gives or those that it reads, which kernels take
-            several of at once, or those that it gives beyond whole multiples; None: neither.
+            several of at once, those that it gives beyond whole multiples, or those that it gives where they are few;
+            None: none of them.
     """
 
     kind: str
@@ -68,11 +77,15 @@ class Part:
 
     def term(self, share: float, multiples: Multiples) -> Term:
         """It, where a unit takes a share of the time and channels count in multiples."""
-        known = {"given": multiples.given, "read": multiples.read, "beyond": multiples.whole, None: 1}
-        lengths = (
-            replace(length, multiple=known[role], beyond=role == "beyond")
-            for length, role in zip(self.lengths, self.roles, strict=True)
-        )
+        given, read, whole, narrow = multiples
+        counted: dict[Role, Callable[[Length], Length]] = {
+            "given": partial(replace, multiple=given),
+            "read": partial(replace, multiple=read),
+            "beyond": partial(replace, multiple=whole, beyond=True),
+            "narrow": partial(replace, multiple=given, below=narrow),
+            None: lambda length: length,
+        }
+        lengths = (counted[role](length) for length, role in zip(self.lengths, self.roles, strict=True))
         return Term(self.layer, self.factor * share, tuple(lengths))
 
 
@@ -122,12 +135,13 @@ class _Known:
         kind, roles = _layer(node, len(axes))
         yield self._part(f"{kind} MACs", node, factor, axes, roles)
         if "given" in roles:
-            beyond: tuple[Role, ...] = tuple("beyond" if role == "given" else role for role in roles)
-            yield self._part(f"{kind} MACs{BEYOND}", node, factor, axes, beyond)
+            for suffix, own in _OWN_TIME.items():
+                slower = tuple(own if role == "given" else role for role in roles)
+                yield self._part(f"{kind} MACs{suffix}", node, factor, axes, slower)
         weight = arguments(node).get("weight")
         if weight is not None:
-            own = self._grouped.channels.of(weight)
-            yield self._part(f"{kind} weights", node, 1.0, own, ("given", "read", *[None] * (len(own) - 2)))
+            sides = self._grouped.channels.of(weight)
+            yield self._part(f"{kind} weights", node, 1.0, sides, ("given", "read", *[None] * (len(sides) - 2)))
         yield self._moved(f"{kind} values read", node, _read(node))
         yield self._moved(f"{kind} values written", node, node)
 

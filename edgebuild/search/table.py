@@ -10,16 +10,19 @@ from statistics import median
 
 from edgebuild.compress.costs import Counted, Term, Widths
 from edgebuild.core.array import np
-from edgebuild.search.parts import BEYOND, Multiples, Parts
+from edgebuild.search.parts import BEYOND, NARROW, Multiples, Parts
 
 CONSTANT = "constant"
 """The kind of what takes its time at any widths."""
 
 MULTIPLES = (1, 4, 8, 16, 32)
+_SLOWER = (Multiples(), *(Multiples(whole=n) for n in MULTIPLES[1:]), *(Multiples(narrow=n) for n in (8, 16, 32)))
+"""For which channels kernels may be slower: for none, for those beyond whole multiples, or where there are few."""
+
 _RIDGE = 1e-2
 _DENSE_WEIGHT = 3.0
 _WORTH = 0.7
-"""Channels beyond whole multiples are believed to take their own time where less than this share of error is left."""
+"""Slower kernels are believed in where less than this share of the error is left."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,8 @@ def fit(parts: Parts, probes: Sequence[Widths], measured: Sequence[float]) -> Fi
         return np.array([amount(widths) for widths in (*probes, {})])
 
     candidates = [
-        Multiples(given, read, whole)
-        for whole in MULTIPLES
+        slower._replace(given=given, read=read)
+        for slower in _SLOWER
         for given in MULTIPLES
         for read in MULTIPLES
         if read <= given
@@ -78,7 +81,7 @@ def fit(parts: Parts, probes: Sequence[Widths], measured: Sequence[float]) -> Fi
     def missed(fitted: Fitted) -> float:
         return _squared(fitted.left_out, measured)
 
-    plain = min((fitted for fitted in fits if fitted.multiples.whole == 1), key=missed)
+    plain = min((fitted for fitted in fits if (fitted.multiples.whole, fitted.multiples.narrow) == (1, 1)), key=missed)
     best = min(fits, key=missed)
     return best if missed(best) < _WORTH * missed(plain) else plain
 
@@ -117,7 +120,9 @@ def _fit(
 
 def _relevant(kind: str, multiples: Multiples) -> Multiples:
     """Those that a kind's amounts depend on, the others being 1."""
-    return multiples._replace(given=1) if kind.endswith(BEYOND) else multiples._replace(whole=1)
+    if kind.endswith(NARROW):
+        return multiples._replace(whole=1)
+    return multiples._replace(given=1, narrow=1) if kind.endswith(BEYOND) else multiples._replace(whole=1, narrow=1)
 
 
 def _solve(rows: np.ndarray, times: np.ndarray) -> np.ndarray:

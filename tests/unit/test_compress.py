@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebuild.compress.allocate import Choice, allocate, least_important
+from edgebuild.compress.allocate import Choice, allocate, cheapest, least_important
 from edgebuild.compress.atoms import FIXED, Atoms, product
 from edgebuild.core.errors import BuildError
 
@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from edgebuild.compress.activations import by_activation  # noqa: E402
-from edgebuild.compress.costs import macs_of, parameters_of  # noqa: E402
+from edgebuild.compress.costs import Widths, macs_of, parameters_of  # noqa: E402
 from edgebuild.compress.groups import groups_of  # noqa: E402
 from edgebuild.compress.importance import Importance, by_magnitude, by_norm_scale, by_taylor, comparable  # noqa: E402
 from edgebuild.compress.prune import prune  # noqa: E402
@@ -175,6 +175,25 @@ def test_the_allocation_is_the_best_there_is() -> None:
 def test_stairs_are_stepped_down_whole() -> None:
     choice = Choice({"a": [1.0] * 16, "b": [1.1] * 16}, lambda w: 4 * -(-w["a"] // 8) + 4 * -(-w["b"] // 8))
     assert allocate(choice, 12) == {"a": 8, "b": 16}
+
+
+def test_what_makes_a_model_dearer_is_not_done() -> None:
+    """Kernels for few channels can be slower than those for more: the narrowest model is not the cheapest."""
+    choice = Choice({"a": [1.0] * 16, "b": [9.0] * 32}, lambda w: w["b"] + (16.0 if w["a"] == 16 else 28.0), round_to=8)
+    assert allocate(choice, 40) == {"a": 16, "b": 24}
+    assert cheapest(choice) == {"a": 16, "b": 8}
+    with pytest.raises(BuildError, match="at its cheapest widths the model costs 24, and 20 are allowed"):
+        allocate(choice, 20)
+
+
+def test_what_pays_only_once_another_group_is_narrow_is_found_then() -> None:
+    def cost(widths: Widths) -> float:
+        slow = widths["a"] < 16 and widths["b"] > 8
+        return widths["b"] + (20.0 if slow else widths["a"])
+
+    choice = Choice({"a": [1.0] * 16, "b": [9.0] * 32}, cost, round_to=8)
+    assert cheapest(choice) == {"a": 8, "b": 8}
+    assert allocate(choice, 16) == {"a": 8, "b": 8}
 
 
 def test_widths_are_multiples_and_what_is_narrower_cannot_be_had() -> None:

@@ -112,7 +112,7 @@ def test_what_ranges_are_taken_on_can_teach(root: Path, tmp_path: Path) -> None:
     [
         ([("edgebuild.toml", TRAINING, "")], 2, "[data.training]: missing"),
         ([("profiles/tiny.toml", PRUNING, "")], 2, "nothing is pruned; add [pruning]"),
-        ([("profiles/tiny.toml", "keep = 0.5", "keep = 0.001")], 3, "even with every group at its narrowest"),
+        ([("profiles/tiny.toml", "keep = 0.5", "keep = 0.001")], 3, "even at its cheapest widths"),
         ([("profiles/tiny.toml", "keep = 0.5", "keep = 1.5")], 2, "keep"),
         (
             [("profiles/tiny.toml", "keep = 0.5", 'keep = 0.5\nimportance = "taylor"'),

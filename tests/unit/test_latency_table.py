@@ -14,7 +14,7 @@ from edgebuild.compress.allocate import possible_widths  # noqa: E402
 from edgebuild.compress.costs import macs_of  # noqa: E402
 from edgebuild.compress.groups import groups_of  # noqa: E402
 from edgebuild.compress.prune import prune  # noqa: E402
-from edgebuild.search.parts import BEYOND, Multiples, Parts, parts_of  # noqa: E402
+from edgebuild.search.parts import BEYOND, NARROW, Multiples, Parts, parts_of  # noqa: E402
 from edgebuild.search.probes import mixture, probes_for  # noqa: E402
 from edgebuild.search.table import CONSTANT, error_of, fit  # noqa: E402
 
@@ -84,6 +84,21 @@ def test_channels_that_kernels_compute_one_by_one_are_found() -> None:
     assert cost({"first": 36}) < cost({"first": 40}) > cost({"first": 48})
 
 
+def test_slower_kernels_for_few_channels_are_found() -> None:
+    multiples = Multiples(16, narrow=16)
+    slow = PARTS.amount(f"kxk MACs{NARROW}", multiples)
+    assert slow({}) == slow({"point": 16}) == 0
+    assert slow({"first": 12}) == slow({"first": 4}) == PARTS.amount("kxk MACs", multiples)({"first": 16, "point": 0})
+    unit = 4 * made_up(PARTS, multiples)["kxk MACs"]
+    probes = [dict(probe.widths) for probe in probes_for(CHOICES, 24, 0)]
+    found = fit(PARTS, probes, [taken(widths, multiples) + unit * slow(widths) for widths in probes])
+    assert found.multiples.narrow == 16
+    cost = found.cost(PARTS)
+    for widths in ({"first": 16}, {"first": 12}, {"point": 12}):
+        assert cost(widths) == pytest.approx(taken(widths, multiples) + unit * slow(widths), rel=0.04)
+    assert cost({"point": 12}) > cost({"point": 16})
+
+
 def test_a_stair_costs_the_same_to_its_edge() -> None:
     kxk = PARTS.amount("kxk MACs", Multiples(16, 16))
     assert kxk({"first": 64, "point": 113}) == kxk({"first": 64, "point": 128}) > kxk({"first": 64, "point": 112})
@@ -101,7 +116,7 @@ def test_parts_are_those_of_the_pruned_program() -> None:
     pruned = prune(PROGRAM, {"first": range(24), "point": range(56)}, GROUPED)
     after = parts_of(pruned, groups_of(pruned))
     for kind in PARTS.kinds:
-        for multiples in (Multiples(), Multiples(16, 4), Multiples(1, 1, 16)):
+        for multiples in (Multiples(), Multiples(16, 4), Multiples(1, 1, 16), Multiples(8, 1, 1, 64)):
             assert PARTS.amount(kind, multiples)(widths) == after.amount(kind, multiples).total
 
 
