@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 
 EDGEBUILD = str(Path(sys.executable).with_name("edgebuild"))
 _NEAR, _STEPS = 0.01, 6
-_ROUNDED = (8, 4, 1)
-"""Widths are multiples of 8, as kernels like them; where no such model is near enough, of fewer."""
+_ROUNDED = ((16, 8), (4,), (1,))
+"""Widths are multiples of 16 or of 8, as kernels like them; where no such model is near enough, of fewer."""
 
 _ROOM = 1.1
 _TABLE = """
@@ -237,8 +237,9 @@ def matched(stall: Stall, method: Method, wanted: float) -> Match:
     Latency is no smooth function of the ratio: the model whose latency is nearest can be half of one that is faster.
     """
     found: list[Match] = []
-    for round_to in _ROUNDED:
-        found += _bisected(stall, method, round_to, wanted)
+    for alike in _ROUNDED:
+        for round_to in alike:
+            found += _bisected(stall, method, round_to, wanted)
         if min(match.off(wanted) for match in found) <= _NEAR:
             break
     fast = [match for match in found if match.relative <= wanted * (1 + _NEAR)]

@@ -58,6 +58,13 @@ SINGLY = Multiples()
 """One at a time."""
 
 
+def relevant(kind: str, multiples: Multiples) -> Multiples:
+    """Those that a kind's amounts depend on, the others being 1."""
+    if kind.endswith(NARROW):
+        return multiples._replace(whole=1)
+    return multiples._replace(given=1, narrow=1) if kind.endswith(BEYOND) else multiples._replace(whole=1, narrow=1)
+
+
 @dataclass(frozen=True)
 class Part:
     """One layer's share of one kind of work: a number times the lengths of some axes.

@@ -10,7 +10,7 @@ from statistics import median
 
 from edgebuild.compress.costs import Counted, Term, Widths
 from edgebuild.core.array import np
-from edgebuild.search.parts import BEYOND, NARROW, Multiples, Parts
+from edgebuild.search.parts import Multiples, Parts, relevant
 
 CONSTANT = "constant"
 """The kind of what takes its time at any widths."""
@@ -102,7 +102,7 @@ def _fit(
     multiples: Multiples,
 ) -> Fitted:
     """A table by some multiples; ``column`` gives a kind's amounts at all probes, and last at the dense model."""
-    known = {kind: column(kind, _relevant(kind, multiples)) for kind in kinds}
+    known = {kind: column(kind, relevant(kind, multiples)) for kind in kinds}
     amounts = {kind: amount for kind, amount in known.items() if (amount != amount[-1]).any()}
     most = np.array([amount.max() for amount in amounts.values()])
     rows = np.column_stack([*amounts.values(), np.ones(len(measured) + 1)])
@@ -116,13 +116,6 @@ def _fit(
     units = {kind: float(share / amount) for kind, share, amount in zip(amounts, shares, most, strict=False)}
     named = {kind: float(share) for kind, share in zip((*amounts, CONSTANT), shares, strict=True)}
     return Fitted(multiples, named, units, tuple(left_out))
-
-
-def _relevant(kind: str, multiples: Multiples) -> Multiples:
-    """Those that a kind's amounts depend on, the others being 1."""
-    if kind.endswith(NARROW):
-        return multiples._replace(whole=1)
-    return multiples._replace(given=1, narrow=1) if kind.endswith(BEYOND) else multiples._replace(whole=1, narrow=1)
 
 
 def _solve(rows: np.ndarray, times: np.ndarray) -> np.ndarray:

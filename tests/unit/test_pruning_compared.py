@@ -97,12 +97,12 @@ def test_the_table_marks_a_rival_that_could_not_be_brought_to_our_latency() -> N
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
-    """A latency that falls with the ratio; multiples of 8 leave a staircase of four steps."""
+    """A latency that falls with the ratio; multiples of 8 leave a staircase of four steps, of 16 one of two."""
     asked: list[tuple[float, int]] = []
 
     def match(_stall: object, _method: object, ratio: float, round_to: int) -> Match:
         asked.append((ratio, round_to))
-        steps = {8: 4, 4: 16, 1: 1024}[round_to]
+        steps = {16: 2, 8: 4, 4: 16, 1: 1024}[round_to]
         left = 1 - int(ratio * steps) / steps if ratio < _CUT_OFF else 1.0
         return Match(ratio, round_to, 0.1 + 0.9 * left, left, SimpleNamespace())  # type: ignore[arg-type]
 
@@ -110,17 +110,17 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
     return asked
 
 
-def test_bisection_stops_at_the_first_model_that_is_near(measured: list[tuple[float, int]]) -> None:
+def test_each_bisection_stops_at_the_first_model_that_is_near(measured: list[tuple[float, int]]) -> None:
     found = matched(None, None, 0.55)  # type: ignore[arg-type]
-    assert (found.ratio, found.round_to) == (0.5, 8)
-    assert measured == [(0.5, 8)]
+    assert found.ratio == 0.5
+    assert measured == [(0.5, 16), (0.5, 8)]
 
 
 def test_where_multiples_of_eight_are_too_coarse_finer_widths_are_tried(measured: list[tuple[float, int]]) -> None:
     found = matched(None, None, 0.66)  # type: ignore[arg-type]
     assert found.round_to == 4
     assert found.off(0.66) <= 0.03
-    assert {round_to for _, round_to in measured} == {8, 4}
+    assert {round_to for _, round_to in measured} == {16, 8, 4}
 
 
 def test_a_ratio_at_which_rounding_leaves_a_layer_whole_is_too_high(
@@ -132,6 +132,14 @@ def test_a_ratio_at_which_rounding_leaves_a_layer_whole_is_too_high(
     low = matched(None, None, 0.4)  # type: ignore[arg-type]
     assert low.ratio < 0.7
     assert low.off(0.4) <= 0.03
+
+
+def test_of_two_multiples_the_larger_model_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def match(_stall: object, _method: object, ratio: float, round_to: int) -> Match:
+        return Match(ratio, round_to, 0.5 + (ratio < 0.5), {16: 200, 8: 100}[round_to], SimpleNamespace())  # type: ignore[arg-type]
+
+    monkeypatch.setattr(compared_stall, "_match", match)
+    assert matched(None, None, 0.5).round_to == 16  # type: ignore[arg-type]
 
 
 def test_of_models_that_are_fast_enough_the_largest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
