@@ -111,7 +111,7 @@ class Stall:
         return int8_of(self.built("dense", ""))
 
     @cached_property
-    def narrowest(self) -> float:
+    def shortest(self) -> float:
         """The shortest latency that widths reach, as a share of the dense model's: measured if probed, or predicted."""
         alike = {name: [1.0] * width for name, width in self.cost.full.items()}
         widths = cheapest(Choice(alike, self.cost, PRUNING.round_to, PRUNING.least))
@@ -142,10 +142,10 @@ class Stall:
         """The share of the dense latency that is asked for: the point, where the lowest of them can be reached.
 
         Where it can't, the points are spread alike over what can: 1 stays 1, and the lowest is a tenth above the
-        narrowest model.
+        shortest latency.
         """
         least = min(POINTS)
-        low = max(least, _ROOM * self.narrowest)
+        low = max(least, _ROOM * self.shortest)
         return round(low + (point - least) / (1 - least) * (1 - low), 3)
 
     def images(self, samples: Samples) -> Images:

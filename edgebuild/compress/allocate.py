@@ -15,6 +15,7 @@ _JUMPS = (1, 2, 3, 4, 6, 8, 12, 16)
 """How many steps narrower a group is tried at once: cost is a staircase, and the next stair may be some steps down."""
 
 _ROUNDING = 1e-9
+"""As a share of a cost, what the order of its sums may change in it."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ def allocate(choice: Choice, limit: float) -> dict[str, int]:
     Raises:
         BuildError: none do.
     """
-    steps = {group: choice.widths(group) for group in choice.importance}
-    at = dict.fromkeys(steps, 0)
-    least = _narrow(choice, steps, at, limit)
+    steps = _steps(choice)
+    at = _narrow(choice, steps, limit)
+    least = choice.cost(_widths(steps, at))
     if least > limit:
         told = f"{least:.4g} {choice.unit}".strip()
         raise BuildError(
@@ -78,10 +79,8 @@ def allocate(choice: Choice, limit: float) -> dict[str, int]:
 
 def cheapest(choice: Choice) -> dict[str, int]:
     """The widths that cost least: not always the narrowest, as kernels for few channels can be slower."""
-    steps = {group: choice.widths(group) for group in choice.importance}
-    at = dict.fromkeys(steps, 0)
-    _narrow(choice, steps, at, limit=0.0)
-    return _widths(steps, at)
+    steps = _steps(choice)
+    return _widths(steps, _narrow(choice, steps, limit=0.0))
 
 
 def least_important(importance: Mapping[str, Sequence[float]], widths: Mapping[str, int]) -> dict[str, list[int]]:
@@ -94,19 +93,24 @@ def least_important(importance: Mapping[str, Sequence[float]], widths: Mapping[s
     return gone
 
 
+def _steps(choice: Choice) -> dict[str, list[int]]:
+    return {group: choice.widths(group) for group in choice.importance}
+
+
 def _widths(steps: Mapping[str, Sequence[int]], at: Mapping[str, int]) -> dict[str, int]:
     return {group: steps[group][place] for group, place in at.items()}
 
 
-def _narrow(choice: Choice, steps: dict[str, list[int]], at: dict[str, int], limit: float) -> float:
+def _narrow(choice: Choice, steps: dict[str, list[int]], limit: float) -> dict[str, int]:
     """Take the step that loses least for what it saves, until the limit is met, or no step is left.
 
     What a step saves shrinks as others are taken, so one that was looked at before is looked at again only when it is
     the next to be taken. A group of which no step is worth anything is looked at again when there are no others.
 
     Returns:
-        What it costs now.
+        By group, how many of its steps were taken.
     """
+    at = dict.fromkeys(steps, 0)
     now = choice.cost(_widths(steps, at))
     waiting = [(0.0, group, 0) for group in sorted(steps)]
     useless: list[tuple[float, str, int]] = []
@@ -125,7 +129,7 @@ def _narrow(choice: Choice, steps: dict[str, list[int]], at: dict[str, int], lim
         at[group], taken = found[2], True
         now = choice.cost(_widths(steps, at))
         heappush(waiting, (0.0, group, 0))
-    return now
+    return at
 
 
 def _best(

@@ -10,13 +10,13 @@ from statistics import median
 
 from edgebuild.compress.costs import Counted, Term, Widths
 from edgebuild.core.array import np
-from edgebuild.search.parts import Multiples, Parts, relevant
+from edgebuild.search.parts import SINGLY, Multiples, Parts, relevant
 
 CONSTANT = "constant"
 """The kind of what takes its time at any widths."""
 
 MULTIPLES = (1, 4, 8, 16, 32)
-_SLOWER = (Multiples(), *(Multiples(whole=n) for n in MULTIPLES[1:]), *(Multiples(narrow=n) for n in (8, 16, 32)))
+_SLOWER = (SINGLY, *(Multiples(whole=n) for n in MULTIPLES[1:]), *(Multiples(narrow=n) for n in (8, 16, 32)))
 """For which channels kernels may be slower: for none, for those beyond whole multiples, or where there are few."""
 
 _RIDGE = 1e-2

@@ -112,7 +112,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, int]]:
 
 def test_each_bisection_stops_at_the_first_model_that_is_near(measured: list[tuple[float, int]]) -> None:
     found = matched(None, None, 0.55)  # type: ignore[arg-type]
-    assert found.ratio == 0.5
+    assert (found.ratio, found.round_to) == (0.5, 16)
     assert measured == [(0.5, 16), (0.5, 8)]
 
 
@@ -154,11 +154,11 @@ def test_of_models_that_are_fast_enough_the_largest_is_taken(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("narrowest", "asked"), [(0.2, (0.7, 0.5, 0.35, 0.25)), (0.6, (0.864, 0.773, 0.705, 0.66))], ids=["all", "spread"]
+    ("shortest", "asked"), [(0.2, (0.7, 0.5, 0.35, 0.25)), (0.6, (0.864, 0.773, 0.705, 0.66))], ids=["all", "spread"]
 )
-def test_points_that_cannot_be_reached_are_spread_over_what_can(narrowest: float, asked: tuple[float, ...]) -> None:
+def test_points_that_cannot_be_reached_are_spread_over_what_can(shortest: float, asked: tuple[float, ...]) -> None:
     stall = Stall(Path(), None, "litert", None)  # type: ignore[arg-type]
-    stall.narrowest = narrowest
+    stall.shortest = shortest
     assert tuple(stall.asked(point) for point in POINTS) == asked
 
 
